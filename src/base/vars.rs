@@ -1,0 +1,82 @@
+//! Every environment variable of our own, each a documented constant.
+//!
+//! Only `config` reads them. `docs/technical/cli.md` lists the same set; a test compares the two.
+
+/// A variable: its name and what it means.
+#[derive(Clone, Copy, Debug)]
+pub struct Var {
+    /// The name, `INFRA_…`.
+    pub name: &'static str,
+    /// One line for `config print` and the documentation.
+    pub help: &'static str,
+}
+
+/// The store's directory.
+pub const STORE: Var = Var { name: "INFRA_STORE", help: "Directory of the store" };
+/// The artifact cache's directory.
+pub const ARTIFACTS: Var = Var {
+    name: "INFRA_ARTIFACTS",
+    help: "Directory of downloaded artifacts; `artifacts` in the store unless set",
+};
+/// The project's directory.
+pub const PROJECT: Var = Var {
+    name: "INFRA_PROJECT",
+    help: "Project directory; the nearest one upwards with `profiles/` unless set",
+};
+/// The environment used when a command names none.
+pub const ENV: Var = Var { name: "INFRA_ENV", help: "Environment used when a command names none" };
+/// No network.
+pub const OFFLINE: Var = Var { name: "INFRA_OFFLINE", help: "`1` forbids every network access" };
+/// How many downloads and unpackings run at once.
+pub const JOBS: Var = Var { name: "INFRA_JOBS", help: "Downloads and unpackings at once" };
+/// How long to wait for a lock that another process holds.
+pub const LOCK_TIMEOUT: Var = Var {
+    name: "INFRA_LOCK_TIMEOUT",
+    help: "Seconds to wait for another process that holds a lock",
+};
+/// Connect time-out.
+pub const CONNECT_TIMEOUT: Var =
+    Var { name: "INFRA_CONNECT_TIMEOUT", help: "Seconds to wait for a connection to a source" };
+/// Tries for one request.
+pub const RETRIES: Var =
+    Var { name: "INFRA_RETRIES", help: "How often a failed request is tried again" };
+/// Crash tests.
+pub const INTERRUPT_AT: Var = Var {
+    name: "INFRA_INTERRUPT_AT",
+    help: "Ends the process at a named interruption point (crash tests)",
+};
+
+/// All of them, sorted by name.
+pub const ALL: &[Var] = &[
+    ARTIFACTS,
+    CONNECT_TIMEOUT,
+    ENV,
+    INTERRUPT_AT,
+    JOBS,
+    LOCK_TIMEOUT,
+    OFFLINE,
+    PROJECT,
+    RETRIES,
+    STORE,
+];
+
+/// Set in the processes of an environment, never read as settings.
+pub mod exported {
+    /// Name of the environment a shell or service runs in.
+    pub const ENV_NAME: &str = "INFRA_ENV_NAME";
+    /// Digest of that environment.
+    pub const ENV_DIGEST: &str = "INFRA_ENV_DIGEST";
+    /// Generation of that environment.
+    pub const ENV_GENERATION: &str = "INFRA_ENV_GENERATION";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn sorted_and_prefixed() {
+        assert!(ALL.iter().map(|v| v.name).is_sorted());
+        assert!(ALL.iter().all(|v| v.name.starts_with("INFRA_")));
+    }
+}

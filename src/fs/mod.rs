@@ -1,0 +1,123 @@
+//! The only caller of `std::fs`: every error names the action and the path.
+//!
+//! Owns plain file operations ([`ops`]), whole-file replacement ([`atomic`]), advisory locks
+//! ([`lock`]) and staging directories ([`staging`]). Knows nothing of stores or lockfiles.
+//! Invariant: a reader of a file written here sees the old bytes or the new, never a part.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this room owns std::fs")]
+
+pub mod atomic;
+pub mod lock;
+pub mod ops;
+pub mod staging;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use atomic::{place_if_absent, replace_symlink, write_atomic};
+pub use lock::FileLock;
+pub use ops::*;
+pub use staging::StagingDir;
+
+use crate::base::{Diagnose, Hint, Kind};
+
+/// A file operation that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system refused an operation.
+    #[error("cannot {action} `{}`: {}", path.display(), plain(source))]
+    Io {
+        /// What was being done, as a verb phrase.
+        action: &'static str,
+        /// The path it was done to.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Another process held a lock for longer than allowed.
+    #[error("`{}` is locked by {holder}; gave up after {waited_s} s", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// Who wrote its name into it: command and pid.
+        holder: String,
+        /// How long was waited, in seconds.
+        waited_s: u64,
+    },
+}
+
+/// The reason without the `(os error N)` that people cannot use.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
+    }
+}
+
+impl Error {
+    /// The system's reason, if that is what it was.
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Io { source, .. } => Some(source.kind()),
+            Self::Locked { .. } => None,
+        }
+    }
+
+    /// Whether the path is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        self.io_kind() == Some(io::ErrorKind::NotFound)
+    }
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        Kind::User
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        let hint = match self {
+            Self::Locked { .. } => {
+                "wait for it to end, or raise INFRA_LOCK_TIMEOUT (seconds)".to_owned()
+            }
+            Self::Io { source, path, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free some space (`infra store gc` removes what nothing uses), then run the \
+                     same command again"
+                        .to_owned()
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    "the filesystem is read-only; set INFRA_STORE to a writable directory"
+                        .to_owned()
+                }
+                io::ErrorKind::PermissionDenied => format!(
+                    "check who owns `{}`, or set INFRA_STORE to a directory of your own",
+                    path.parent().unwrap_or(path).display()
+                ),
+                _ => return Vec::new(),
+            },
+        };
+        vec![Hint::new(hint)]
+    }
+}
+
+/// Result of a file operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Attaches action and path to an [`io::Error`].
+pub trait Context<T> {
+    /// `action` is a verb phrase: `read`, `create directory`.
+    fn context(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Io { action, path: path.to_owned(), source })
+    }
+}
+
+impl<T> Context<T> for rustix::io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(io::Error::from).context(action, path)
+    }
+}

@@ -1,0 +1,205 @@
+//! Plain operations, each with its path in the error.
+
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Context as _, Result};
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).context("read", path)
+}
+
+/// Reads a whole file as UTF-8.
+pub fn read_to_string(path: &Path) -> Result<String> {
+    fs::read_to_string(path).context("read", path)
+}
+
+/// Like [`read_to_string`], `None` when there is no such file.
+pub fn read_to_string_if_exists(path: &Path) -> Result<Option<String>> {
+    missing_is_none(read_to_string(path))
+}
+
+/// Turns "not found" into `None`.
+pub fn missing_is_none<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if e.is_not_found() => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Opens for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).context("open", path)
+}
+
+/// Opens for reading without following a link at the end of the path.
+pub fn open_nofollow(path: &Path) -> Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(path).context("open", path)
+}
+
+/// Creates a file that must not exist yet, for writing and reading.
+pub fn create_new(path: &Path) -> Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).open(path).context("create", path)
+}
+
+/// Opens for appending, creating the file.
+pub fn open_append(path: &Path) -> Result<File> {
+    OpenOptions::new().append(true).create(true).open(path).context("open", path)
+}
+
+/// Opens for reading and writing, creating the file, keeping its content.
+pub fn open_rw(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .context("open", path)
+}
+
+/// Metadata of the path itself, not of what a link points to.
+pub fn lstat(path: &Path) -> Result<Metadata> {
+    fs::symlink_metadata(path).context("look at", path)
+}
+
+/// Like [`lstat`], `None` when there is nothing.
+pub fn lstat_if_exists(path: &Path) -> Result<Option<Metadata>> {
+    missing_is_none(lstat(path))
+}
+
+/// Whether there is anything at the path (a dangling link counts).
+pub fn exists(path: &Path) -> Result<bool> {
+    Ok(lstat_if_exists(path)?.is_some())
+}
+
+/// Creates a directory and its parents.
+pub fn create_dir_all(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).context("create directory", path)
+}
+
+/// Creates one directory that must not exist yet.
+pub fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir(path).context("create directory", path)
+}
+
+/// The names in a directory, sorted bytewise.
+pub fn read_dir_names(path: &Path) -> Result<Vec<std::ffi::OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).context("list", path)? {
+        names.push(entry.context("list", path)?.file_name());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Like [`read_dir_names`], empty when there is no such directory.
+pub fn read_dir_names_if_exists(path: &Path) -> Result<Vec<std::ffi::OsString>> {
+    Ok(missing_is_none(read_dir_names(path))?.unwrap_or_default())
+}
+
+/// Renames; replaces a file at the target.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).context("rename", from)
+}
+
+/// Removes a file; nothing there is success.
+pub fn remove_file_if_exists(path: &Path) -> Result<()> {
+    missing_is_none(fs::remove_file(path).context("remove", path)).map(drop)
+}
+
+/// Removes a directory that must be empty.
+pub fn remove_empty_dir(path: &Path) -> Result<()> {
+    fs::remove_dir(path).context("remove", path)
+}
+
+/// Where a link points, as written in it.
+pub fn read_link(path: &Path) -> Result<PathBuf> {
+    fs::read_link(path).context("read link", path)
+}
+
+/// The path without links, `.` or `..`.
+pub fn canonicalize(path: &Path) -> Result<PathBuf> {
+    fs::canonicalize(path).context("resolve", path)
+}
+
+/// Creates a symbolic link.
+pub fn symlink(target: &Path, link: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, link).context("create link", link)
+}
+
+/// Creates a hard link.
+pub fn hard_link(original: &Path, link: &Path) -> Result<()> {
+    fs::hard_link(original, link).context("create hard link", link)
+}
+
+/// Copies a file's bytes and permissions.
+pub fn copy(from: &Path, to: &Path) -> Result<u64> {
+    fs::copy(from, to).context("copy", from)
+}
+
+/// Sets permission bits.
+pub fn chmod(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, Permissions::from_mode(mode)).context("set permissions of", path)
+}
+
+/// Sets access and modification time of the path itself to whole seconds since 1970.
+pub fn set_mtime_nofollow(path: &Path, seconds: i64) -> Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+    let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+    let times = Timestamps { last_access: time, last_modification: time };
+    utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).context("set time of", path)
+}
+
+/// Flushes a directory's entries to the disk.
+pub fn sync_dir(path: &Path) -> Result<()> {
+    File::open(path).and_then(|d| d.sync_all()).context("sync", path)
+}
+
+/// Flushes a file's data and metadata to the disk.
+pub fn sync_file(file: &File, path: &Path) -> Result<()> {
+    file.sync_all().context("sync", path)
+}
+
+/// Removes a tree, read-only directories included; nothing there is success. Never follows links.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    let Some(meta) = lstat_if_exists(path)? else { return Ok(()) };
+    if !meta.is_dir() {
+        return remove_file_if_exists(path);
+    }
+    match fs::remove_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(_) => {
+            make_dirs_writable(path)?;
+            missing_is_none(fs::remove_dir_all(path).context("remove", path)).map(drop)
+        }
+    }
+}
+
+fn make_dirs_writable(path: &Path) -> Result<()> {
+    chmod(path, 0o700)?;
+    for entry in fs::read_dir(path).context("list", path)? {
+        let entry = entry.context("list", path)?;
+        if entry.file_type().context("look at", &entry.path())?.is_dir() {
+            make_dirs_writable(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Free and total bytes of the filesystem that holds `path`.
+pub fn disk_space(path: &Path) -> Result<(u64, u64)> {
+    let stat = rustix::fs::statvfs(path).context("ask for free space of", path)?;
+    Ok((stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize))
+}
+
+/// Whether the current user may write to an existing path (`access(2)`, real user).
+pub fn is_writable(path: &Path) -> bool {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+}

@@ -1,0 +1,3 @@
+//! `dep.lock.json`: exactly what every platform gets.
+
+pub mod model;

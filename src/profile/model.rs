@@ -1,0 +1,172 @@
+//! A profile after `extends`: what an environment is asked to be.
+//!
+//! Plain data. Invariant: every name in it was checked against what the profile defines, so a
+//! later room can look any of them up without a new error case.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::template::Template;
+use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, ServiceName, SourceKind};
+use crate::base::{SourceRef, VersionReq};
+
+/// One environment's wishes, with everything inherited already merged in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// The file's stem: `dev` for `profiles/dev.toml`.
+    pub name: EnvName,
+    /// The files it was read from, itself first, then what it extends.
+    pub files: Vec<PathBuf>,
+    /// Platforms to lock for, sorted.
+    pub platforms: BTreeSet<Platform>,
+    /// `[dep]`
+    pub deps: BTreeMap<DepName, Requirement>,
+    /// `[port]`
+    pub ports: BTreeMap<String, Port>,
+    /// `[env]`, as declared.
+    pub env: BTreeMap<String, Template>,
+    /// `[file]`: name in the environment's `etc/` → path in the project.
+    pub etc: BTreeMap<RelPath, RelPath>,
+    /// `[service.*]`
+    pub services: BTreeMap<ServiceName, Service>,
+    /// `[source.*]`
+    pub sources: BTreeMap<SourceKind, SourceOverride>,
+    /// `[command]`: which dep provides a command that several offer.
+    pub prefer: BTreeMap<CommandName, DepName>,
+    /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
+    pub data: PathBuf,
+}
+
+/// What `[dep]` asks for under one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// `from`
+    pub from: SourceRef,
+    /// `version`; any release when not given.
+    pub version: VersionReq,
+    /// `bin`: commands to take and where they lie in the tree; found by looking when empty.
+    pub bin: BTreeMap<CommandName, RelPath>,
+    /// `strip`: leading path components to drop when unpacking; the source's habit when not given.
+    pub strip: Option<u8>,
+    /// `checksum`: for `url:`, template of the checksum file's URL.
+    pub checksum: Option<String>,
+    /// `os`/`arch`: for `url:`, this project's words for `${os}` and `${arch}` by our word.
+    pub words: BTreeMap<String, String>,
+    /// `platforms`: only these are wanted; the profile's when `None`.
+    pub platforms: Option<BTreeSet<Platform>>,
+}
+
+impl Requirement {
+    /// One line that changes exactly when the requirement changes; kept in the lock so that a
+    /// stale lock can say what changed.
+    pub fn canonical(&self) -> String {
+        // Destructured, so that a new field cannot be forgotten here.
+        let Self { from, version, bin, strip, checksum, words, platforms } = self;
+        let mut out = format!("{from} {version}");
+        for (command, path) in bin {
+            out.push_str(&format!(" bin.{command}={path}"));
+        }
+        if let Some(strip) = strip {
+            out.push_str(&format!(" strip={strip}"));
+        }
+        if let Some(checksum) = checksum {
+            out.push_str(&format!(" checksum={checksum}"));
+        }
+        for (ours, theirs) in words {
+            out.push_str(&format!(" {ours}={theirs}"));
+        }
+        for platform in platforms.iter().flatten() {
+            out.push_str(&format!(" on={platform}"));
+        }
+        out
+    }
+}
+
+/// A port a profile names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// A number, 1 to 65535.
+    Fixed(u16),
+    /// `"auto"`: any free port, chosen when the environment first needs it.
+    Auto,
+}
+
+/// `[source.NAME]`: overrides for one ecosystem.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceOverride {
+    /// `url`: base URL to use instead of the ecosystem's own configuration.
+    pub url: Option<String>,
+}
+
+/// `[service.NAME]`: a program to keep running.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    /// `command`: program and arguments; the program is a command of the environment.
+    pub command: Vec<Template>,
+    /// `env`: variables for this service alone.
+    pub env: BTreeMap<String, Template>,
+    /// `cwd`: working directory; the project's when not given.
+    pub cwd: Option<Template>,
+    /// `ready`: when the service counts as ready; as soon as it runs when not given.
+    pub ready: Option<Ready>,
+    /// `after`: services that must be ready first.
+    pub after: BTreeSet<ServiceName>,
+    /// `restart`
+    pub restart: Restart,
+    /// `stop`
+    pub stop: Stop,
+    /// `listen`: names of the ports it opens. Those named in `command` and `ready` when not given.
+    pub listen: BTreeSet<String>,
+    /// `secrets`: variables passed through from the caller or the project's `.env`, never stored.
+    pub secrets: BTreeSet<String>,
+    /// `required`: whether the stack is down without it. True unless set.
+    pub required: bool,
+}
+
+/// How readiness is seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ready {
+    /// What is looked at.
+    pub probe: Probe,
+    /// How long it may take from the start; 30 s unless set.
+    pub timeout: Duration,
+}
+
+/// What a readiness check looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Probe {
+    /// `http = URL`: a GET answers 2xx or 3xx.
+    Http(Template),
+    /// `tcp = HOST:PORT`: a connection is accepted.
+    Tcp(Template),
+    /// `log = TEXT`: a line of its output contains the text.
+    Log(String),
+}
+
+/// When a service that ended is started again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Restart {
+    /// Whenever it ends without being told to.
+    #[default]
+    Always,
+    /// When it ends by a signal or with a non-zero code.
+    OnFailure,
+    /// Not.
+    Never,
+}
+
+/// How a service is asked to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// `signal`: `SIGTERM` unless set; one of TERM, INT, QUIT, HUP, USR1, USR2, KILL.
+    pub signal: String,
+    /// `grace`: how long it may take before SIGKILL; 10 s unless set.
+    pub grace: Duration,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: "SIGTERM".to_owned(), grace: Duration::from_secs(10) }
+    }
+}

@@ -1,0 +1,144 @@
+//! Ecosystems that provide artifacts, behind one trait.
+//!
+//! A source lists versions, describes the artifact of a version for a platform, and says where a
+//! locked file lies now. Sources know no store and no lock file; they never unpack anything.
+
+pub mod error;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use url::Url;
+
+pub use error::{Error, Result};
+
+use crate::archive::Format;
+use crate::base::{
+    CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
+};
+use crate::lock::model::Proof;
+use crate::profile::model::Requirement;
+
+/// One ecosystem.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Which one.
+    fn kind(&self) -> SourceKind;
+
+    /// Every version it publishes, in no particular order.
+    async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>>;
+
+    /// What it has for a platform at a version.
+    async fn offer(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+    ) -> Result<Offer>;
+
+    /// Where a locked file lies now, best first; never empty.
+    async fn locate(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>>;
+}
+
+/// What is asked of a source.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The dep's project-local name, for messages.
+    pub dep: &'a DepName,
+    /// What the profile says of it.
+    pub requirement: &'a Requirement,
+}
+
+impl Query<'_> {
+    /// The package's name in the ecosystem.
+    pub fn package(&self) -> &str {
+        self.requirement.from.package()
+    }
+}
+
+/// A published version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its version.
+    pub version: Version,
+    /// Withdrawn by its publisher: only chosen when an exact requirement names it.
+    pub yanked: bool,
+}
+
+/// What a source has for a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// A file to fetch and unpack.
+    Artifact(Box<ArtifactOffer>),
+    /// A directory that already lies on this machine.
+    Directory {
+        /// Where, relative to the project.
+        path: PathBuf,
+        /// Which files are commands.
+        commands: Commands,
+    },
+    /// Nothing.
+    Unavailable {
+        /// Why, naming what there is instead.
+        reason: String,
+    },
+}
+
+/// A file a source serves for a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtifactOffer {
+    /// Its name in the source, as [`Source::locate`] takes it back.
+    pub file: String,
+    /// Where it lies now.
+    pub location: Location,
+    /// The hash the source publishes.
+    pub integrity: Option<Integrity>,
+    /// Its size in bytes where the source says it.
+    pub size: Option<u64>,
+    /// How it is unpacked.
+    pub format: Format,
+    /// Leading path components dropped when unpacking.
+    pub strip: u8,
+    /// Which files are commands.
+    pub commands: Commands,
+    /// What vouches for the hash.
+    pub proofs: Vec<Proof>,
+}
+
+/// Which files of a tree are commands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Commands {
+    /// Exactly these.
+    Named(BTreeMap<CommandName, RelPath>),
+    /// A wheel's: executables in `*.data/scripts/`, else in a package's `bin/`.
+    Wheel,
+    /// Every executable file in `bin/`, else at the top of the tree.
+    Found,
+}
+
+/// Where a file can be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Its URL, without credentials; print it through [`Location::shown`].
+    pub url: Url,
+    /// `Authorization` header for it, if the source's credentials may go there.
+    pub authorization: Option<Secret>,
+}
+
+impl Location {
+    /// The URL without user, password and query.
+    pub fn shown(&self) -> String {
+        let mut url = self.url.clone();
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.to_string()
+    }
+}

@@ -1,0 +1,3 @@
+//! The supervised run of a stack.
+
+pub mod spec;

@@ -1,0 +1,1 @@
+//! From lock to store: plan, then execute; and pinning, from profile to lock.

@@ -1,0 +1,1 @@
+//! Printer, progress bars, error renderer, tables.

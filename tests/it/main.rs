@@ -1,0 +1,1 @@
+//! Integration tests: the built binary in a temporary project and store.

@@ -1,1 +1,101 @@
-//! The command line: one file per subcommand over `ops`.
+//! The command line: one file per subcommand, each parses and calls `ops`.
+//!
+//! Owns clap, the exit code and the choice of streams (through `ui`). Refuses nothing itself beyond
+//! bad usage. Invariant: the hidden guardian is dispatched before anything else is set up.
+
+pub mod args;
+mod completion;
+mod config;
+mod dep;
+mod doctor;
+mod env;
+mod exit;
+mod init;
+mod run;
+mod runtime;
+mod store;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::base::interrupt;
+use crate::base::vars;
+use crate::config::{Environ, Flags, Settings};
+use crate::ops::Context;
+use crate::supervise;
+use crate::ui::Printer;
+use args::{Cli, Command};
+
+/// What every subcommand is handed.
+pub(crate) struct Session {
+    /// Settings, environment and progress, for `ops`.
+    pub(crate) context: Context,
+    /// Both streams.
+    pub(crate) printer: Printer,
+}
+
+/// How a subcommand ends when it does not fail: an exit code.
+pub(crate) type Outcome = Result<ExitCode, crate::base::Problem>;
+
+/// Runs the program with its arguments, the first being its own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|a| a == supervise::GUARDIAN_COMMAND) {
+        return supervise::guardian_main(&arguments[2..]);
+    }
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = error.exit_code();
+            // A closed pipe while printing help is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(code).unwrap_or(2));
+        }
+    };
+    let environ = Environ::capture();
+    if let Some(point) = environ.get(vars::INTERRUPT_AT.name) {
+        interrupt::arm(point.to_owned());
+    }
+    let colour = environ.get("NO_COLOR").is_none() && environ.get("TERM") != Some("dumb");
+    let printer = Printer::new(colour, cli.global.quiet);
+    match dispatch(cli, environ, printer.clone()) {
+        Ok(code) => code,
+        Err(error) => {
+            printer.problem(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli, environ: Environ, printer: Printer) -> Outcome {
+    let Some(command) = cli.command else { return Ok(args::no_command(&printer)) };
+    if let Command::Completion(args) = &command {
+        return completion::run(args, &printer);
+    }
+    let flags = Flags {
+        store: cli.global.store,
+        project: cli.global.project,
+        env: cli.global.env,
+        offline: cli.global.offline,
+        jobs: cli.global.jobs,
+    };
+    #[allow(clippy::disallowed_methods, reason = "the command line asks where it was called")]
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let settings = Settings::resolve(&flags, &environ, &cwd)?;
+    let context = Context::new(settings, environ, cwd, printer.reporter());
+    let session = Session { context, printer };
+    match command {
+        Command::Init(args) => init::run(&args, &session),
+        Command::Dep(command) => dep::run(command, &session),
+        Command::Env(command) => env::run(command, &session),
+        Command::Run(args) => run::run(&args, &session),
+        Command::Runtime(command) => runtime::run(command, &session),
+        Command::Shutdown(args) => runtime::down(&args, &session),
+        Command::Store(command) => store::run(command, &session),
+        Command::Doctor(args) => doctor::run(&args, &session),
+        Command::Config(command) => config::run(command, &session),
+        Command::Completion(args) => completion::run(&args, &session.printer),
+    }
+}

@@ -1,1 +1,33 @@
-//! One file per thing a user does, without a face.
+//! One file per thing a user does, without a face: the command line is one over these, others follow.
+//!
+//! Owns the order of steps and nothing else; every rule lives in a lower room. Refuses to print.
+//! Invariant: an operation that fails leaves what the last complete one left.
+
+pub mod add;
+pub mod config;
+pub mod context;
+pub mod doctor;
+pub mod enter;
+pub mod env_diff;
+pub mod env_list;
+pub mod environment;
+pub mod error;
+pub mod exec;
+pub mod gc;
+pub mod init;
+pub mod list;
+pub mod lock;
+pub mod print;
+pub mod remove;
+pub mod rollback;
+pub mod run;
+mod secrets;
+pub mod stack;
+pub mod sync;
+pub mod verify;
+
+pub use context::Context;
+pub use error::Error;
+
+/// Result of an operation.
+pub type Result<T> = std::result::Result<T, crate::base::Problem>;

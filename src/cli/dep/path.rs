@@ -1,0 +1,19 @@
+//! `infra dep path`
+
+use std::process::ExitCode;
+
+use crate::base::DepName;
+use crate::cli::{Outcome, Session};
+use crate::ops;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The dep
+    pub name: DepName,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let path = ops::list::path(&session.context, &args.name)?;
+    session.printer.line(&path.display().to_string());
+    Ok(ExitCode::SUCCESS)
+}

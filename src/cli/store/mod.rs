@@ -1,0 +1,50 @@
+//! `infra store …`: check, repair, collect and hash.
+
+mod gc;
+mod hash;
+mod info;
+mod repair;
+mod verify;
+
+use clap::Subcommand;
+
+use super::{Outcome, Session};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Remove what no environment and no running stack uses
+    #[command(after_help = "Examples:\n  infra store gc --dry-run\n  infra store gc --older-than 30d --artifacts")]
+    Gc(gc::Args),
+    /// Check every object against its registration
+    #[command(after_help = "Examples:\n  infra store verify\n  infra store verify --quick")]
+    Verify(verify::Args),
+    /// Replace damaged objects and artifacts with fetched ones
+    #[command(after_help = "Example:\n  infra store repair")]
+    Repair(repair::Args),
+    /// Counts, sizes, roots and free space
+    #[command(after_help = "Examples:\n  infra store info\n  infra store info --json")]
+    Info(info::Args),
+    /// Print the tree hash of any file or directory
+    #[command(after_help = "Examples:\n  infra store hash ./result\n  infra store hash --json ./result")]
+    Hash(hash::Args),
+}
+
+pub(super) fn run(command: Command, session: &Session) -> Outcome {
+    match command {
+        Command::Gc(args) => gc::run(&args, session),
+        Command::Verify(args) => verify::run(&args, session),
+        Command::Repair(args) => repair::run(&args, session),
+        Command::Info(args) => info::run(&args, session),
+        Command::Hash(args) => hash::run(&args, session),
+    }
+}
+
+/// A size for people.
+fn bytes(n: u64) -> String {
+    match n {
+        0..=1023 => format!("{n} B"),
+        1024..=1_048_575 => format!("{:.1} KiB", n as f64 / 1024.0),
+        1_048_576..=1_073_741_823 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", n as f64 / 1_073_741_824.0),
+    }
+}

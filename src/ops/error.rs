@@ -1,0 +1,194 @@
+//! What goes wrong between rooms.
+
+use std::path::PathBuf;
+
+use crate::base::{CommandName, DepName, Diagnose, EnvName, Hint, Kind, Platform};
+use crate::lock::StaleReason;
+
+/// An operation that failed for a reason no lower room has.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The asynchronous runtime could not be made.
+    #[error("cannot start the runtime for network access")]
+    Runtime(#[source] std::io::Error),
+    /// Profiles and lock disagree.
+    #[error("dep.lock.json does not match the profiles")]
+    Stale(Vec<StaleReason>),
+    /// There is no such dep.
+    #[error("no dep is called `{name}`")]
+    UnknownDep {
+        /// What was asked for.
+        name: DepName,
+        /// The nearest one there is.
+        nearest: Option<String>,
+    },
+    /// The dep is there already.
+    #[error("`{name}` is already a dep, from {from}")]
+    DepExists {
+        /// Its name.
+        name: DepName,
+        /// Where it comes from.
+        from: String,
+    },
+    /// The dep is not in the store.
+    #[error("`{name}` is not in the store")]
+    NotSynced {
+        /// Its name.
+        name: DepName,
+    },
+    /// The dep has nothing for this platform.
+    #[error("`{name}` has nothing for {platform}: {reason}")]
+    Unavailable {
+        /// Its name.
+        name: DepName,
+        /// The platform.
+        platform: Platform,
+        /// Why, from the lock.
+        reason: String,
+    },
+    /// A name for a dep could not be made from its package.
+    #[error("no dep name can be made from `{package}`")]
+    NoName {
+        /// The package.
+        package: String,
+    },
+    /// The directory to initialise has profiles.
+    #[error("`{}` is already there", path.display())]
+    AlreadyInitialised {
+        /// The file that is in the way.
+        path: PathBuf,
+    },
+    /// A command is not in the environment.
+    #[error("`{command}` is not a command of the environment `{env}`")]
+    UnknownCommand {
+        /// What was asked for.
+        command: String,
+        /// The environment.
+        env: EnvName,
+        /// The nearest one there is.
+        nearest: Option<CommandName>,
+    },
+    /// A program could not be started.
+    #[error("cannot start `{}`", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The environment in the store is missing and may not be fetched here.
+    #[error("the environment `{name}` is not built for what the profiles and lock say now")]
+    NotCurrent {
+        /// Its name.
+        name: EnvName,
+    },
+    /// Objects are damaged.
+    #[error("{} of the store's objects and artifacts are damaged", .0.len())]
+    Damaged(Vec<String>),
+    /// A secret that a service names is not set.
+    #[error("`{variable}` is not set, and the service `{service}` needs it")]
+    NoSecret {
+        /// The variable.
+        variable: String,
+        /// The service.
+        service: String,
+    },
+    /// A value of a service that is not usable after expansion.
+    #[error("service `{service}`: {what} `{value}` {why}")]
+    ServiceValue {
+        /// The service.
+        service: String,
+        /// Which value.
+        what: &'static str,
+        /// After expansion.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A service that was asked for is not in the profile.
+    #[error("no service is called `{name}`")]
+    UnknownService {
+        /// What was asked for.
+        name: String,
+        /// The nearest one there is.
+        nearest: Option<String>,
+    },
+    /// The environment has no services.
+    #[error("the environment `{0}` has no services to run")]
+    NoServices(EnvName),
+    /// Nothing runs.
+    #[error("nothing is running for the environment `{0}`")]
+    NotRunning(EnvName),
+    /// A time that cannot be read.
+    #[error("`{0}` is not a length of time")]
+    BadDuration(String),
+    /// A size that cannot be read.
+    #[error("`{0}` is not a size")]
+    BadSize(String),
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::UnknownDep { .. }
+            | Self::UnknownService { .. }
+            | Self::BadDuration(_)
+            | Self::BadSize(_)
+            | Self::NoName { .. }
+            | Self::ServiceValue { .. }
+            | Self::NoServices(_) => Kind::Usage,
+            Self::Damaged(_) => Kind::Integrity,
+            _ => Kind::User,
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
+            Self::Damaged(subjects) => subjects.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        let did_you_mean = |nearest: &Option<String>| {
+            nearest.iter().map(|n| format!("did you mean `{n}`?")).collect::<Vec<_>>()
+        };
+        let texts = match self {
+            Self::Stale(_) => vec!["run `infra dep lock`, then review and commit dep.lock.json".into()],
+            Self::UnknownDep { nearest, .. } => {
+                let mut texts = did_you_mean(nearest);
+                texts.push("`infra dep list` shows every dep".into());
+                texts
+            }
+            Self::UnknownService { nearest, .. } => did_you_mean(nearest),
+            Self::UnknownCommand { nearest, .. } => {
+                did_you_mean(&nearest.as_ref().map(ToString::to_string))
+            }
+            Self::DepExists { name, .. } => vec![
+                format!("`infra dep update {name}` moves it; `--name` gives a second one another name"),
+            ],
+            Self::NotSynced { .. } => vec!["run `infra dep sync`".into()],
+            Self::NoName { .. } => vec!["give one with `--name`".into()],
+            Self::AlreadyInitialised { .. } => {
+                vec!["nothing was written; edit the profiles that are there".into()]
+            }
+            Self::NotCurrent { name } => vec![format!("run `infra env build {name}`")],
+            Self::Damaged(_) => vec!["run `infra store repair`".into()],
+            Self::NoSecret { variable, .. } => {
+                vec![format!("export {variable}, or put `{variable}=…` into the project's .env")]
+            }
+            Self::NotRunning(name) => vec![format!("`infra runtime up --env {name}` starts it")],
+            Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
+            Self::BadSize(_) => vec!["write it like `500M` or `20G`".into()],
+            Self::Unavailable { .. } => {
+                vec!["take the dep out of this profile, or ask for a version that has it".into()]
+            }
+            Self::NoServices(name) => {
+                vec![format!("add a `[service.NAME]` to profiles/{name}.toml or a profile it extends")]
+            }
+            _ => Vec::new(),
+        };
+        texts.into_iter().map(Hint::new).collect()
+    }
+}

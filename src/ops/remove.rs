@@ -1,0 +1,48 @@
+//! Removing a dep: from every profile that declares it, then from the lock. Needs no network.
+
+use std::path::PathBuf;
+
+use super::{Context, Result, add, lock as lock_ops};
+use crate::base::DepName;
+use crate::fs;
+use crate::lock::{self, Change};
+use crate::profile::{Profiles, edit};
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    /// The profiles' files that declared it.
+    pub files: Vec<PathBuf>,
+    /// What changed in the lock.
+    pub changes: Vec<Change>,
+}
+
+/// Removes a dep. When the profiles are not whole without it, they are put back as they were.
+pub fn remove(context: &Context, name: &DepName) -> Result<Removed> {
+    let profiles = context.profiles()?;
+    lock_ops::known(name, profiles.union()?.requirements.keys())?;
+    let mut before: Vec<(PathBuf, String)> = Vec::new();
+    for profile in profiles.iter() {
+        let Some(file) = profile.files.first() else { continue };
+        let text = fs::read_to_string(file)?;
+        if let Ok(new) = edit::remove_dep(&text, name) {
+            fs::write_atomic(file, new.as_bytes())?;
+            before.push((file.clone(), text));
+        }
+    }
+    // A service or a variable may still name the dep: then the error says where.
+    if let Err(error) = Profiles::load(context.project()) {
+        for (file, text) in &before {
+            fs::write_atomic(file, text.as_bytes())?;
+        }
+        return Err(error.into());
+    }
+    let files = before.into_iter().map(|(file, _)| file).collect();
+    let path = context.lock_path();
+    let Some(old) = lock::read_if_exists(&path)? else {
+        return Ok(Removed { files, changes: Vec::new() });
+    };
+    let new = add::without(old.clone(), name);
+    lock::write(&path, &new)?;
+    Ok(Removed { files, changes: lock::diff(&old, &new) })
+}

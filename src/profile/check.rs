@@ -42,12 +42,11 @@ pub(super) fn profile(
     }
     variables_end(&layer.env)?;
     etc(project, &layer.files)?;
-    for (command, dep) in &layer.prefer {
+    for dep in layer.prefer.values() {
         if !layer.deps.contains_key(&dep.value) {
             let known = layer.deps.keys().map(AsRef::as_ref);
             return Err(unknown_name(&dep.spot, "dep", dep.value.as_str(), known));
         }
-        debug_assert!(!command.as_str().is_empty());
     }
     let mut services = BTreeMap::new();
     for (service, entry) in &layer.services {
@@ -223,7 +222,7 @@ fn variables_end(env: &Entries<String, Template>) -> Result<()> {
 fn cycle(what: &'static str, chain: &[&str], spot: Option<&Spot>) -> Error {
     let flaw = Flaw::Cycle { what, chain: chain.join(" → ") };
     match spot {
-        Some(spot) => Error::at(spot, flaw, "the circle closes here"),
+        Some(spot) => Error::at(spot, flaw, "part of the circle"),
         None => unreachable!("a circle is made of entries that were read"),
     }
 }

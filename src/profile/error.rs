@@ -4,10 +4,10 @@
 //! profile's content carries the place (file and byte range) where it is written; only problems
 //! with files as such do not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::spot::Spot;
-use crate::base::{Diagnose, Excerpt, Hint, Kind};
+use crate::base::{Diagnose, EnvName, Excerpt, Hint, Kind};
 use crate::fs;
 
 /// Result of reading profiles.
@@ -52,6 +52,8 @@ pub enum Error {
         spot: Spot,
         /// What to write under the place.
         label: String,
+        /// The profile that was being made, when the place is in one that it extends.
+        profile: Option<EnvName>,
     },
 }
 
@@ -188,7 +190,17 @@ pub enum Flaw {
 impl Error {
     /// A flaw at a place.
     pub(super) fn at(spot: &Spot, flaw: Flaw, label: impl Into<String>) -> Self {
-        Self::Flaw { flaw: Box::new(flaw), spot: spot.clone(), label: label.into() }
+        Self::Flaw { flaw: Box::new(flaw), spot: spot.clone(), label: label.into(), profile: None }
+    }
+
+    /// Notes which profile was being made, unless the place says so already.
+    pub(super) fn while_making(mut self, name: &EnvName, own: &Path) -> Self {
+        if let Self::Flaw { spot, profile, .. } = &mut self
+            && spot.file() != own
+        {
+            *profile = Some(name.clone());
+        }
+        self
     }
 }
 
@@ -218,7 +230,11 @@ impl Diagnose for Error {
     fn details(&self) -> Vec<String> {
         match self {
             Self::File(e) => e.details(),
-            Self::Flaw { flaw, .. } => flaw.details(),
+            Self::Flaw { flaw, profile, .. } => {
+                let through =
+                    profile.as_ref().map(|p| format!("in profile `{p}`, which extends it"));
+                flaw.details().into_iter().chain(through).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -237,9 +253,8 @@ impl Flaw {
             Self::UnknownKey { near, known, .. } => {
                 choice("the keys here are", near.as_deref(), known)
             }
-            Self::UnknownName { near, known, what, .. } if known.is_empty() => {
-                debug_assert!(near.is_none());
-                vec![Hint::new(format!("this profile has no {what} at all"))]
+            Self::UnknownName { known, what, .. } if known.is_empty() => {
+                vec![Hint::new(format!("there is no {what} to name in this profile"))]
             }
             Self::UnknownName { near, known, .. } => choice("there are", near.as_deref(), known),
             Self::WrongType { hint, .. } | Self::BadValue { hint, .. } => {
@@ -249,8 +264,10 @@ impl Flaw {
             Self::NothingToRemove { near: Some(near), .. } => {
                 vec![Hint::new(format!("did you mean `{near}`?"))]
             }
-            Self::NothingToRemove { near: None, .. } => {
-                vec![Hint::new("remove the line; for the text, write \"false\" in quotes")]
+            Self::NothingToRemove { near: None, key } => {
+                let variable = key.starts_with("env.") || key.contains(".env.");
+                let text = "for the text, write \"false\" in quotes";
+                vec![Hint::new(if variable { text } else { "remove the line" })]
             }
             Self::SameNumber { .. } => {
                 vec![Hint::new("give one of them another number, or \"auto\"")]
@@ -288,6 +305,7 @@ impl Flaw {
 fn choice(lead: &str, near: Option<&str>, known: &[String]) -> Vec<Hint> {
     let all = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
     match near {
+        Some(near) if known.len() == 1 => vec![Hint::new(format!("did you mean `{near}`?"))],
         Some(near) => {
             vec![Hint::new(format!("did you mean `{near}`?")), Hint::new(format!("{lead} {all}"))]
         }

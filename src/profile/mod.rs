@@ -28,6 +28,8 @@ pub mod template;
 
 #[cfg(test)]
 mod flaws;
+#[cfg(test)]
+mod reads;
 
 pub use check::DEFAULT_PLATFORMS;
 pub use error::{Error, Flaw, Result};

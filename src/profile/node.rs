@@ -108,7 +108,7 @@ impl<'a> Node<'a> {
     /// The error for a value of the wrong type.
     pub(super) fn wrong_type(&self, expected: &'static str, hint: Option<String>) -> Error {
         let flaw = Flaw::WrongType { key: self.path.clone(), found: self.found(), expected, hint };
-        Error::at(&self.spot, flaw, format!("must be {expected}"))
+        Error::at(&self.spot, flaw, format!("this is {}", self.found()))
     }
 
     /// The error for a value that means nothing.

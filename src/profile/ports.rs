@@ -107,14 +107,18 @@ fn numbers(layer: &Layer) -> Result<()> {
     let mut seen: BTreeMap<u16, (&str, &Spot)> = BTreeMap::new();
     for (name, entry) in &layer.ports {
         let Some(Port::Fixed(number)) = entry.value else { continue };
-        if let Some((first, at)) = seen.insert(number, (name, &entry.spot)) {
+        let here = (name.as_str(), &entry.spot);
+        if let Some(there) = seen.insert(number, here) {
+            // The one written later is the one to point at.
+            let (first, second) =
+                if here.1.is_before(there.1) { (here, there) } else { (there, here) };
             let flaw = Flaw::SameNumber {
-                first: first.to_owned(),
-                second: name.clone(),
+                first: first.0.to_owned(),
+                second: second.0.to_owned(),
                 number,
-                first_at: at.to_string(),
+                first_at: first.1.to_string(),
             };
-            return Err(Error::at(&entry.spot, flaw, "the same number"));
+            return Err(Error::at(second.1, flaw, "the same number"));
         }
     }
     Ok(())

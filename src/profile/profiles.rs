@@ -256,13 +256,15 @@ impl Files {
 
     fn load(&mut self, name: &EnvName) -> Result<Loaded> {
         let chain = self.chain(name)?;
-        let files = chain.iter().map(|(source, _)| source.path.clone()).collect();
+        let files: Vec<_> = chain.iter().map(|(source, _)| source.path.clone()).collect();
+        let own = files[0].clone();
+        let here = |e: Error| e.while_making(name, &own);
         let sources = chain.iter().map(|(source, _)| Arc::clone(source)).collect();
         let mut sum = Layer::default();
         for (_, layer) in chain.into_iter().rev() {
-            sum = sum.overridden_by(layer)?;
+            sum = sum.overridden_by(layer).map_err(here)?;
         }
-        let profile = check::profile(name, files, &self.project, &sum)?;
+        let profile = check::profile(name, files, &self.project, &sum).map_err(here)?;
         Ok(Loaded {
             profile,
             chain: sources,

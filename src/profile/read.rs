@@ -16,6 +16,7 @@ use super::node::Node;
 use super::spot::{Source, Spanned, Spot};
 use super::template::Template;
 use super::{read_dep, read_service};
+use crate::base::suggest::nearest;
 use crate::base::vars::exported;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, SourceKind};
 
@@ -23,17 +24,12 @@ const KEYS: &[&str] =
     &["extends", "platforms", "data", "dep", "port", "env", "file", "service", "source", "command"];
 
 /// Parses a file, keeping places.
-pub(super) fn parse(source: &Source) -> Result<Document<&str>> {
+pub(super) fn parse(source: &Arc<Source>) -> Result<Document<&str>> {
     Document::parse(source.text.as_str()).map_err(|e| {
         let at = e.span().unwrap_or(source.text.len()..source.text.len());
-        let source = Arc::new(Source {
-            shown: source.shown.clone(),
-            path: source.path.clone(),
-            text: source.text.clone(),
-        });
         // The parser's reason can span lines; ours is one.
         let why = e.message().lines().collect::<Vec<_>>().join(", ");
-        Error::at(&Spot::new(&source, at), Flaw::Syntax(why), "here")
+        Error::at(&Spot::new(source, at), Flaw::Syntax(why), "here")
     })
 }
 
@@ -155,7 +151,11 @@ fn port(node: &Node<'_>) -> Result<Port> {
         Some(text) if text.parse::<u16>().is_ok() => {
             Err(node.wrong_type(EXPECTED, Some(format!("write it without quotes: {text}"))))
         }
-        Some(text) => Err(node.unknown_word("port setting", text, ["auto"])),
+        Some(text) => {
+            let hint = nearest(text, ["auto"]).map(|near| format!("did you mean \"{near}\"?"));
+            let why = format!("`{text}` is neither a number nor \"auto\"");
+            Err(node.bad(why, hint, "not a port"))
+        }
         None => Err(node.wrong_type(EXPECTED, None)),
     }
 }
@@ -222,13 +222,12 @@ fn sources(node: &Node<'_>) -> Result<BTreeMap<SourceKind, Spanned<SourceOverrid
             return Err(url.bad("a source is asked over http or https", None, "another scheme"));
         }
         if !parsed.username().is_empty() || parsed.password().is_some() {
-            let hint =
-                "credentials belong to the ecosystem's own configuration, which is not in git";
-            return Err(url.bad(
-                "it holds credentials",
-                Some(hint.to_owned()),
-                "credentials in git",
-            ));
+            let flaw = Flaw::BadValue {
+                key: url.path().to_owned(),
+                why: "it holds credentials, and profiles are kept in git".to_owned(),
+                hint: Some("put them into the ecosystem's own configuration".to_owned()),
+            };
+            return Err(Error::at(&url.spot().masked(), flaw, "credentials"));
         }
         let value = SourceOverride { url: Some(text.to_owned()) };
         out.insert(kind, Spanned { value, spot: url.spot().clone() });

@@ -75,7 +75,7 @@ fn ready(node: &Node<'_>) -> Result<ReadyLayer> {
         ["http", "tcp", "log"].into_iter().filter_map(|k| Some((k, fields.take(k)?))).collect();
     let (kind, probe) = match found.as_slice() {
         [(kind, probe)] => (*kind, probe),
-        [] => return Err(node.missing("http", HINT)),
+        [] => return Err(node.missing("http`, `tcp` or `log", HINT)),
         [_, (_, second), ..] => {
             return Err(second.bad(
                 "a service has one readiness check",
@@ -112,8 +112,12 @@ fn ready(node: &Node<'_>) -> Result<ReadyLayer> {
 }
 
 fn time(node: &Node<'_>) -> Result<Duration> {
-    duration::parse(node.text("a duration such as \"10s\"")?)
-        .map_err(|e| node.bad(e, None, "not a duration"))
+    const EXPECTED: &str = "a duration such as \"10s\"";
+    if let Some(number) = node.as_integer() {
+        let hint = format!("write it in quotes and with a unit: \"{number}s\"");
+        return Err(node.wrong_type(EXPECTED, Some(hint)));
+    }
+    duration::parse(node.text(EXPECTED)?).map_err(|e| node.bad(e, None, "not a duration"))
 }
 
 fn after(node: &Node<'_>) -> Result<Vec<Spanned<ServiceName>>> {

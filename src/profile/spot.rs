@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::Excerpt;
@@ -48,6 +48,16 @@ impl Spot {
         Self::new(&self.source, start + part.start..(start + part.end).min(self.span.end))
     }
 
+    /// Where its file lies.
+    pub(super) fn file(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// Whether it stands before another place of the same file.
+    pub(super) fn is_before(&self, other: &Self) -> bool {
+        self.source.path == other.source.path && self.span.start < other.span.start
+    }
+
     /// The byte range.
     pub(super) fn range(&self) -> Range<usize> {
         self.span.clone()
@@ -68,6 +78,23 @@ impl Spot {
         } else {
             self.clone()
         }
+    }
+
+    /// The same place with its credentials (`//USER:PASSWORD@`) made unreadable, for an error that
+    /// shows a value which must not be repeated.
+    pub(super) fn masked(&self) -> Self {
+        let written = self.text();
+        let start = written.find("//").map_or(0, |i| i + 2);
+        let end = written.rfind('@').filter(|end| *end > start).unwrap_or(written.len());
+        let (start, end) = (self.span.start + start, self.span.start + end);
+        let text = &self.source.text;
+        let stars = "*".repeat(end - start);
+        let source = Source {
+            shown: self.source.shown.clone(),
+            path: self.source.path.clone(),
+            text: format!("{}{stars}{}", &text[..start], &text[end..]),
+        };
+        Self { source: Arc::new(source), span: self.span.clone() }
     }
 
     /// The text at this place.

@@ -4,16 +4,18 @@
 //! their own file. Invariant: see [`super::model`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::error::{Error, Flaw, Result};
+use super::error::{Error, Result};
+use super::flaw::Flaw;
 use super::layer::{Entries, Entry, Layer, ServiceLayer};
 use super::model::{Probe, Profile, Ready, Restart, Service};
 use super::node::unknown_name;
-use super::ports;
 use super::spot::{Spanned, Spot};
 use super::template::{Reference, Template};
+use super::{circles, ports};
 use crate::base::suggest::nearest;
 use crate::base::{EnvName, Platform, RelPath, ServiceName};
 use crate::fs;
@@ -40,7 +42,7 @@ pub(super) fn profile(
             names.check(template, &entry.spot)?;
         }
     }
-    variables_end(&layer.env)?;
+    circles::variables(&layer.env)?;
     etc(project, &layer.files)?;
     for dep in layer.prefer.values() {
         if !layer.deps.contains_key(&dep.value) {
@@ -54,7 +56,7 @@ pub(super) fn profile(
             services.insert(service.clone(), self::service(&names, service, entry, says)?);
         }
     }
-    services_end(layer)?;
+    circles::services(layer)?;
     ports::assign(layer, &mut services)?;
     Ok(Profile {
         name: name.clone(),
@@ -186,70 +188,8 @@ pub(super) fn given<T>(entry: &Option<Entry<T>>) -> Option<&T> {
     entry.as_ref().and_then(|e| e.value.as_ref())
 }
 
-fn after(says: &ServiceLayer) -> &[Spanned<ServiceName>] {
+pub(super) fn after(says: &ServiceLayer) -> &[Spanned<ServiceName>] {
     given(&says.after).map_or(&[], Vec::as_slice)
-}
-
-/// `after` never leads back to where it started.
-fn services_end(layer: &Layer) -> Result<()> {
-    let edges = layer.services.iter().map(|(name, entry)| {
-        let after = entry.value.as_ref().map_or(&[][..], after);
-        (name.as_str(), after.iter().map(|a| a.value.as_str()).collect())
-    });
-    let Some(chain) = circle(edges.collect()) else { return Ok(()) };
-    let spot = layer
-        .services
-        .get(chain[0])
-        .and_then(|e| e.value.as_ref())
-        .and_then(|s| after(s).iter().find(|a| a.value.as_str() == chain[1]))
-        .map(|a| &a.spot);
-    Err(cycle("`after`", &chain, spot))
-}
-
-/// `${env.*}` never leads back to where it started.
-fn variables_end(env: &Entries<String, Template>) -> Result<()> {
-    let edges = env.iter().map(|(name, entry)| {
-        let names = entry.value.iter().flat_map(Template::references).filter_map(|r| match r {
-            Reference::Env(n) => Some(n.as_str()),
-            _ => None,
-        });
-        (name.as_str(), names.collect())
-    });
-    let Some(chain) = circle(edges.collect()) else { return Ok(()) };
-    Err(cycle("`[env]`", &chain, env.get(chain[0]).map(|e| &e.spot)))
-}
-
-fn cycle(what: &'static str, chain: &[&str], spot: Option<&Spot>) -> Error {
-    let flaw = Flaw::Cycle { what, chain: chain.join(" → ") };
-    match spot {
-        Some(spot) => Error::at(spot, flaw, "part of the circle"),
-        None => unreachable!("a circle is made of entries that were read"),
-    }
-}
-
-/// The first circle of a graph, its first name repeated at the end.
-fn circle<'a>(mut edges: BTreeMap<&'a str, Vec<&'a str>>) -> Option<Vec<&'a str>> {
-    // Whatever leads nowhere is part of no circle; what is left leads on for ever.
-    loop {
-        let before = edges.len();
-        let left: BTreeSet<&str> = edges.keys().copied().collect();
-        edges.retain(|_, to| {
-            to.retain(|t| left.contains(t));
-            !to.is_empty()
-        });
-        if edges.len() == before {
-            break;
-        }
-    }
-    let mut chain = vec![*edges.keys().next()?];
-    loop {
-        let next = *edges.get(chain.last()?)?.first()?;
-        let seen = chain.iter().position(|c| *c == next);
-        chain.push(next);
-        if let Some(start) = seen {
-            return Some(chain.split_off(start));
-        }
-    }
 }
 
 /// `[file]` entries are files of the project.
@@ -258,15 +198,23 @@ fn etc(project: &Path, files: &Entries<RelPath, RelPath>) -> Result<()> {
         return Ok(());
     }
     let root = fs::canonicalize(project)?;
-    for entry in files.values() {
+    for (name, entry) in files {
         let Some(path) = &entry.value else { continue };
+        if let Some(other) = files.keys().find(|o| is_inside(name, o)) {
+            let why = format!("`{other}` is a file, so nothing can lie in it");
+            let flaw = Flaw::BadValue { key: entry.path.clone(), why, hint: None };
+            return Err(Error::at(&entry.key, flaw, "inside a file"));
+        }
         let no = |why, label: &str| {
             let flaw = Flaw::NoFile { key: entry.path.clone(), path: path.to_string(), why };
             Err(Error::at(&entry.spot, flaw, label))
         };
-        let real = match fs::missing_is_none(fs::canonicalize(&path.under(&root)))? {
-            None => return no("does not exist", "no such file"),
-            Some(real) => real,
+        let real = match fs::canonicalize(&path.under(&root)) {
+            Ok(real) => real,
+            Err(e) if matches!(e.io_kind(), Some(NotFound | NotADirectory)) => {
+                return no("does not exist", "no such file");
+            }
+            Err(e) => return Err(e.into()),
         };
         if !real.starts_with(&root) {
             return no("is a link that leaves the project", "outside the project");
@@ -278,18 +226,6 @@ fn etc(project: &Path, files: &Entries<RelPath, RelPath>) -> Result<()> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::circle;
-
-    #[test]
-    fn finds_the_circle_alone() {
-        let edges = |list: &[(&'static str, &[&'static str])]| {
-            list.iter().map(|(k, v)| (*k, v.to_vec())).collect()
-        };
-        assert_eq!(circle(edges(&[("a", &["b"]), ("b", &[])])), None);
-        let led_into = edges(&[("a", &["b"]), ("b", &["c", "x"]), ("c", &["b"]), ("x", &[])]);
-        assert_eq!(circle(led_into), Some(vec!["b", "c", "b"]));
-        assert_eq!(circle(edges(&[("a", &["a"])])), Some(vec!["a", "a"]));
-    }
+fn is_inside(name: &RelPath, other: &RelPath) -> bool {
+    name.as_str().strip_prefix(other.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }

@@ -72,7 +72,7 @@ pub fn add_dep(
     for (key, value) in extra {
         wish.insert(key, value.clone());
     }
-    deps.insert(name.as_str(), Item::Value(Value::InlineTable(wish)));
+    append(dep, name.as_str(), Value::InlineTable(wish));
     if sorted && let Item::Table(table) = dep {
         // Comments belong to the key below them and move with it.
         table.sort_values();
@@ -107,14 +107,35 @@ pub fn set_version(text: &str, name: &DepName, version: &VersionReq) -> Result<S
     } else if let Some(wish) = item.as_table_like_mut() {
         match wish.get_mut("version") {
             Some(old) => replace(old, version.as_str().into()),
-            None => {
-                wish.insert("version", Item::Value(version.as_str().into()));
-            }
+            None => append(item, "version", version.as_str().into()),
         }
     } else {
         return Err(EditError::Unreadable(format!("`dep.{name}` is not a requirement")));
     }
     Ok(document.to_string())
+}
+
+/// Adds a key at the end of either kind of table.
+fn append(table: &mut Item, key: &str, mut value: Value) {
+    match table {
+        Item::Value(Value::InlineTable(table)) => {
+            // The space before the closing brace belongs to what is last.
+            let last = table.iter_mut().last().map(|(_, value)| value.decor_mut());
+            if let Some(decor) = last
+                && let Some(space) = decor.suffix().and_then(|s| s.as_str())
+                && space.trim().is_empty()
+            {
+                let space = space.to_owned();
+                decor.set_suffix("");
+                *value.decor_mut() = toml_edit::Decor::new(" ", space);
+            }
+            table.insert(key, value);
+        }
+        Item::Table(table) => {
+            table.insert(key, Item::Value(value));
+        }
+        _ => {}
+    }
 }
 
 /// Puts another value in place, with the space and comment around the old one.

@@ -42,6 +42,32 @@ fn adds_where_it_belongs() {
 }
 
 #[test]
+fn adds_in_every_layout() {
+    for text in [
+        "[dep.b]\nfrom = \"pypi:b\"\n\n[port]\nx = 1\n",
+        "[port]\nx = 1\n\n[dep.b]\nfrom = \"pypi:b\"\n",
+        "dep.b = \"pypi:b\"\n\n[port]\nx = 1\n",
+        "dep = { b = \"pypi:b\" } # all of them\n\n[port]\nx = 1\n",
+        "[port]\nx = 1",
+        "[dep] # none\r\n[port]\r\nx = 1\r\n",
+    ] {
+        for dep in ["a", "c"] {
+            let more = add(text, dep).expect("add");
+            let read: DocumentMut = more.parse().unwrap_or_else(|e| panic!("{e}\n{more}"));
+            let version = &read["dep"][dep]["version"];
+            assert_eq!(version.as_str(), Some("^1"), "{more}");
+            assert!(!more.contains(" ,"), "{more}");
+            assert_eq!(read["port"]["x"].as_integer(), Some(1), "{more}");
+            let back = remove_dep(&more, &name(dep)).expect("remove");
+            let back: DocumentMut = back.parse().unwrap_or_else(|e| panic!("{e}\n{back}"));
+            let b = |d: &DocumentMut| d["dep"].get("b").map(ToString::to_string);
+            assert!(back["dep"].get(dep).is_none());
+            assert_eq!(b(&back).is_some(), text.contains("pypi:b"), "{back}");
+        }
+    }
+}
+
+#[test]
 fn adds_more_keys() {
     let from = "url:http://mirror.invalid/${version}".parse().expect("reference");
     let extra = vec![("strip".to_owned(), Value::from(1))];
@@ -71,7 +97,7 @@ fn sets_a_version_in_either_form() {
     let short = set_version(TEXT, &name("gamma"), &version).expect("set");
     assert_eq!(short, TEXT.replace("~1.2", "^3"));
     let none = set_version("[dep]\nx = { from = \"pypi:x\" }\n", &name("x"), &version);
-    assert_eq!(none.expect("set"), "[dep]\nx = { from = \"pypi:x\" , version = \"^3\" }\n");
+    assert_eq!(none.expect("set"), "[dep]\nx = { from = \"pypi:x\", version = \"^3\" }\n");
     let url = set_version("[dep]\nx = \"url:http://a.invalid/@x\"\n", &name("x"), &version);
     let line = "x = { from = \"url:http://a.invalid/@x\", version = \"^3\" }";
     assert_eq!(url.expect("set"), format!("[dep]\n{line}\n"));

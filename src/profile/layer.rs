@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::error::{Error, Flaw, Result};
+use super::error::{Error, Result};
+use super::flaw::Flaw;
 use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
 use super::spot::{Spanned, Spot};
 use super::template::Template;

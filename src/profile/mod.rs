@@ -10,9 +10,11 @@
 //! ```
 
 mod check;
+mod circles;
 mod duration;
 pub mod edit;
 pub mod error;
+pub mod flaw;
 mod layer;
 mod locate;
 pub mod model;
@@ -32,6 +34,7 @@ mod flaws;
 mod reads;
 
 pub use check::DEFAULT_PLATFORMS;
-pub use error::{Error, Flaw, Result};
+pub use error::{Error, Result};
+pub use flaw::Flaw;
 pub use profiles::{DIRECTORY, Profiles, Union, locate, source_files};
 pub use starter::init_files;

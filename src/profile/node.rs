@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use toml_edit::{Array, Item, Key, TableLike, Value};
 
-use super::error::{Error, Flaw, Result};
+use super::error::{Error, Result};
+use super::flaw::Flaw;
 use super::spot::{Source, Spanned, Spot};
 use super::template::{InvalidTemplate, Template};
 use crate::base::suggest::nearest;

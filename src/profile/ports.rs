@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::check::given;
-use super::error::{Error, Flaw, Result};
+use super::error::{Error, Result};
+use super::flaw::Flaw;
 use super::layer::Layer;
 use super::model::{Port, Probe, Service};
 use super::node::unknown_name;

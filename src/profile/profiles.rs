@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::{Error, Flaw, Result};
+use super::error::{Error, Result};
+use super::flaw::Flaw;
 use super::layer::Layer;
 use super::model::{Profile, Requirement, SourceOverride};
 use super::node::unknown_name;

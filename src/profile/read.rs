@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use toml_edit::Document;
 
-use super::error::{Error, Flaw, Result};
+use super::error::{Error, Result};
+use super::flaw::Flaw;
 use super::layer::{Entries, Entry, Layer};
 use super::model::{Port, SourceOverride};
 use super::node::Node;

@@ -62,6 +62,12 @@ impl fmt::Debug for RelPath {
     }
 }
 
+impl AsRef<str> for RelPath {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The text is not a path that stays inside its tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a relative path inside its tree (no leading `/`, no `..`, no backslash)")]

@@ -1,7 +1,40 @@
 //! `profiles/*.toml`: what a project wants.
 //!
-//! Owns reading, `extends`, checking and `${…}`. Refuses unknown keys and names, with file, line
-//! and the nearest right name. Invariant: a [`model::Profile`] that exists is consistent.
+//! Owns reading, `extends`, checking, `${…}`, editing and the set to start from. Refuses unknown
+//! keys and names, with file, line and the nearest right name. Invariant: a [`model::Profile`] that
+//! exists is consistent.
+//!
+//! ```text
+//! text ──read──▶ Layer ──layer: extends──▶ Layer ──check, ports──▶ Profile
+//!       node: places and types              values with their places
+//! ```
 
+mod check;
+mod circles;
+mod duration;
+pub mod edit;
+pub mod error;
+pub mod flaw;
+mod layer;
+mod locate;
 pub mod model;
+mod node;
+mod ports;
+mod profiles;
+mod read;
+mod read_dep;
+mod read_service;
+pub mod spot;
+pub mod starter;
 pub mod template;
+
+#[cfg(test)]
+mod flaws;
+#[cfg(test)]
+mod reads;
+
+pub use check::DEFAULT_PLATFORMS;
+pub use error::{Error, Result};
+pub use flaw::Flaw;
+pub use profiles::{DIRECTORY, Profiles, Union, locate, source_files};
+pub use starter::init_files;

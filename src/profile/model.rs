@@ -4,7 +4,7 @@
 //! later room can look any of them up without a new error case.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::template::Template;
@@ -36,6 +36,15 @@ pub struct Profile {
     pub prefer: BTreeMap<CommandName, DepName>,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
     pub data: PathBuf,
+}
+
+impl Profile {
+    /// Every file whose bytes shape the environment: the profile's own, then those of `[file]`.
+    /// A digest over them (and the lock) changes whenever the environment could.
+    pub fn inputs(&self, project: &Path) -> Vec<PathBuf> {
+        let etc = self.etc.values().map(|path| path.under(project));
+        self.files.iter().cloned().chain(etc).collect()
+    }
 }
 
 /// What `[dep]` asks for under one name.
@@ -122,6 +131,13 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// `required`: whether the stack is down without it. True unless set.
     pub required: bool,
+}
+
+impl Service {
+    /// The command of the environment that it starts, unless `${…}` decides that.
+    pub fn program(&self) -> Option<&str> {
+        self.command.first().and_then(Template::literal)
+    }
 }
 
 /// How readiness is seen.

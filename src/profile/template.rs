@@ -4,6 +4,7 @@
 //! whether the name behind a reference exists is the profile's check. `$$` is a literal `$`.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,33 @@ impl Template {
             Part::Reference(r) => Some(r),
             Part::Text(_) => None,
         })
+    }
+
+    /// The references with the byte range each has in [`Template::as_str`], in order.
+    pub fn located(&self) -> Vec<(Range<usize>, &Reference)> {
+        let mut at = 0;
+        let mut out = Vec::new();
+        for part in &self.parts {
+            match part {
+                // Each `$` of the text is written twice.
+                Part::Text(text) => at += text.len() + text.matches('$').count(),
+                Part::Reference(reference) => {
+                    let end = at + reference.to_string().len() + "${}".len();
+                    out.push((at..end, reference));
+                    at = end;
+                }
+            }
+        }
+        out
+    }
+
+    /// The value, if nothing in it has to be looked up.
+    pub fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// The value with every reference replaced by what `lookup` gives for it.
@@ -177,6 +205,16 @@ mod tests {
         let t: Template = "a${port.x}b$$c${data}".parse().expect("template");
         let out = t.expand(|r| Ok::<_, ()>(format!("<{r}>"))).expect("expand");
         assert_eq!(out, "a<port.x>b$c<data>");
+    }
+
+    #[test]
+    fn knows_where_its_references_are() {
+        let t: Template = "a$$${port.x}ä${data}".parse().expect("template");
+        let at: Vec<_> = t.located().into_iter().map(|(r, _)| &t.as_str()[r]).collect();
+        assert_eq!(at, ["${port.x}", "${data}"]);
+        assert_eq!(t.literal(), None);
+        assert_eq!("a$$b".parse::<Template>().expect("template").literal(), Some("a$b"));
+        assert_eq!("".parse::<Template>().expect("template").literal(), Some(""));
     }
 
     #[test]

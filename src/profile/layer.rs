@@ -1,0 +1,168 @@
+//! What one profile file says, before and after `extends`.
+//!
+//! Owns the rule of overriding: by key, `false` takes an inherited key away. Invariant: every
+//! value keeps the place it was written at, whichever file that was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::{Error, Result};
+use super::flaw::Flaw;
+use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
+use super::spot::{Spanned, Spot};
+use super::template::Template;
+use crate::base::suggest::nearest;
+use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, ServiceName, SourceKind};
+
+/// A value that may be taken away with `false`.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<T> {
+    /// The key from the top of the file, for messages.
+    pub(super) path: String,
+    /// Where the key is written.
+    pub(super) key: Spot,
+    /// The value and its place; `None` for `false`.
+    pub(super) value: Option<T>,
+    /// Where the value is written.
+    pub(super) spot: Spot,
+}
+
+/// A table whose keys are names that the user chooses.
+pub(super) type Entries<K, T> = BTreeMap<K, Entry<T>>;
+
+/// A profile file's content, or the sum of several.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layer {
+    pub(super) extends: Option<Spanned<EnvName>>,
+    pub(super) platforms: Option<BTreeSet<Platform>>,
+    pub(super) data: Option<PathBuf>,
+    pub(super) deps: Entries<DepName, Requirement>,
+    pub(super) ports: Entries<String, Port>,
+    pub(super) env: Entries<String, Template>,
+    pub(super) files: Entries<RelPath, RelPath>,
+    pub(super) services: Entries<ServiceName, ServiceLayer>,
+    pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
+    pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
+}
+
+/// What one file says of a service.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServiceLayer {
+    pub(super) command: Option<Spanned<Vec<Spanned<Template>>>>,
+    pub(super) env: Entries<String, Template>,
+    pub(super) cwd: Option<Entry<Spanned<Template>>>,
+    pub(super) ready: Option<Entry<ReadyLayer>>,
+    pub(super) after: Option<Entry<Vec<Spanned<ServiceName>>>>,
+    pub(super) restart: Option<Entry<Restart>>,
+    pub(super) stop: Option<Entry<Stop>>,
+    pub(super) listen: Option<Entry<Vec<Spanned<String>>>>,
+    pub(super) secrets: Option<Entry<BTreeSet<String>>>,
+    pub(super) required: Option<bool>,
+}
+
+/// A readiness check and the place of its template.
+#[derive(Clone, Debug)]
+pub(super) struct ReadyLayer {
+    pub(super) probe: Probe,
+    pub(super) spot: Spot,
+    pub(super) timeout: Duration,
+}
+
+impl Layer {
+    /// What holds when `child` extends `self`.
+    pub(super) fn overridden_by(mut self, child: Self) -> Result<Self> {
+        over_map(&mut self.deps, child.deps)?;
+        over_map(&mut self.ports, child.ports)?;
+        over_map(&mut self.env, child.env)?;
+        over_map(&mut self.files, child.files)?;
+        over_services(&mut self.services, child.services)?;
+        self.sources.extend(child.sources);
+        self.prefer.extend(child.prefer);
+        Ok(Self {
+            extends: child.extends,
+            platforms: child.platforms.or(self.platforms),
+            data: child.data.or(self.data),
+            ..self
+        })
+    }
+}
+
+impl ServiceLayer {
+    fn overridden_by(&mut self, child: Self) -> Result<()> {
+        // Destructured, so that a new key cannot be forgotten here.
+        let Self { command, env, cwd, ready, after, restart, stop, listen, secrets, required } =
+            child;
+        over_map(&mut self.env, env)?;
+        over(&mut self.cwd, cwd)?;
+        over(&mut self.ready, ready)?;
+        over(&mut self.after, after)?;
+        over(&mut self.restart, restart)?;
+        over(&mut self.stop, stop)?;
+        over(&mut self.listen, listen)?;
+        over(&mut self.secrets, secrets)?;
+        self.command = command.or(self.command.take());
+        self.required = required.or(self.required);
+        Ok(())
+    }
+}
+
+fn nothing_to_remove<T>(entry: &Entry<T>, near: Option<&str>) -> Error {
+    let flaw = Flaw::NothingToRemove { key: entry.path.clone(), near: near.map(str::to_owned) };
+    Error::at(&entry.key, flaw, "not inherited")
+}
+
+fn over<T>(parent: &mut Option<Entry<T>>, child: Option<Entry<T>>) -> Result<()> {
+    match child {
+        None => {}
+        Some(entry) if entry.value.is_some() => *parent = Some(entry),
+        Some(entry) => {
+            parent.take().ok_or_else(|| nothing_to_remove(&entry, None))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove<K: Ord + AsRef<str>, T>(
+    parent: &mut Entries<K, T>,
+    key: &K,
+    entry: &Entry<T>,
+) -> Result<()> {
+    if parent.remove(key).is_some() {
+        return Ok(());
+    }
+    Err(nothing_to_remove(entry, nearest(key.as_ref(), parent.keys().map(AsRef::as_ref))))
+}
+
+fn over_map<K: Ord + AsRef<str>, T>(
+    parent: &mut Entries<K, T>,
+    child: Entries<K, T>,
+) -> Result<()> {
+    for (key, entry) in child {
+        if entry.value.is_some() {
+            parent.insert(key, entry);
+        } else {
+            remove(parent, &key, &entry)?;
+        }
+    }
+    Ok(())
+}
+
+fn over_services(
+    parent: &mut Entries<ServiceName, ServiceLayer>,
+    child: Entries<ServiceName, ServiceLayer>,
+) -> Result<()> {
+    for (name, mut entry) in child {
+        let Some(says) = entry.value.take() else {
+            remove(parent, &name, &entry)?;
+            continue;
+        };
+        // A new service starts from nothing, so that `false` in it is checked as well.
+        let mut service =
+            parent.remove(&name).and_then(|inherited| inherited.value).unwrap_or_default();
+        service.overridden_by(says)?;
+        entry.value = Some(service);
+        parent.insert(name, entry);
+    }
+    Ok(())
+}

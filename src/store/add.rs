@@ -13,6 +13,9 @@ use crate::archive::Archive;
 use crate::base::{ObjectName, Quiet, RelPath, Task, TreeHash, interrupt};
 use crate::nar;
 
+/// How the names of staging directories begin; they exist only under a [`GcPause`].
+pub(super) const STAGING: &str = "add";
+
 /// Keeps the garbage collector from running, in any process, until it is dropped.
 #[derive(Debug)]
 pub struct GcPause {
@@ -53,15 +56,13 @@ impl Store {
         }
         task.stage("unpacking");
         let dir = self.stage()?;
-        let mut archive = Archive::open(fs::open(artifact.path())?, shown, options)
-            .map_err(Error::Archive)?;
+        let mut archive =
+            Archive::open(fs::open(artifact.path())?, shown, options).map_err(Error::Archive)?;
         archive.set_executable(executables).map_err(Error::Archive)?;
         let (actual, nar_size) = archive.unpack(dir.path()).map_err(Error::Archive)?;
         same_tree(tree, &actual, shown, "the unpacked artifact")?;
-        let origin = Origin::Artifact {
-            integrity: artifact.integrity().clone(),
-            shown: shown.to_owned(),
-        };
+        let origin =
+            Origin::Artifact { integrity: artifact.integrity().clone(), shown: shown.to_owned() };
         let staged = Staged { dir, tree: actual, nar_size };
         self.publish(staged, object.clone(), BTreeSet::new(), origin, shown)
     }
@@ -121,7 +122,7 @@ impl Store {
     }
 
     fn stage(&self) -> Result<fs::StagingDir> {
-        let dir = fs::StagingDir::new_in(&self.layout.tmp(), "add")?;
+        let dir = fs::StagingDir::new_in(&self.layout.tmp(), STAGING)?;
         fs::chmod(dir.path(), 0o755)?;
         Ok(dir)
     }
@@ -170,12 +171,18 @@ impl Store {
         fs::rename(dir.path(), &path)?;
         dir.keep();
         interrupt::point("object.renamed");
-        seal::seal_root(&path)?;
-        fs::sync_dir(&self.layout.objects())?;
-        let stamp = Stamp::of_tree(&path)?;
-        let registration =
-            Registration::new(object.clone(), tree, nar_size, references, origin, stamp);
-        registration.store(&self.layout)?;
+        let register = || -> Result<()> {
+            seal::seal_root(&path)?;
+            fs::sync_dir(&self.layout.objects())?;
+            let (name, stamp) = (object.clone(), Stamp::of_tree(&path)?);
+            Registration::new(name, tree, nar_size, references, origin, stamp).store(&self.layout)
+        };
+        if let Err(e) = register() {
+            // On a full disk a tree that is no object must not take what is left.
+            let _ = fs::remove_file_if_exists(&self.layout.registration(object.digest()));
+            let _ = self.discard(&path);
+            return Err(e);
+        }
         interrupt::point("object.registered");
         Ok(ObjectPath { name: object, path, tree })
     }

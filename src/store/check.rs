@@ -20,7 +20,7 @@ impl Store {
             Ok(Some(found)) if found.object == *object => {
                 let path = self.layout.object(object);
                 let is_there = fs::lstat_if_exists(&path)?.is_some_and(|meta| meta.is_dir());
-                Ok(is_there.then(|| ObjectPath { name: found.object, path, tree: found.tree }))
+                Ok(is_there.then_some(ObjectPath { name: found.object, path, tree: found.tree }))
             }
             Ok(_) | Err(Error::BadRegistration { .. }) => Ok(None),
             Err(e) => Err(e),

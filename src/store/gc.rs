@@ -130,7 +130,7 @@ impl Store {
 
         let mut report = GcReport {
             dry_run: options.dry_run,
-            leftovers: self.leftovers(&registered, options.artifacts)?,
+            leftovers: self.leftovers(&registered, options)?,
             roots: scan.stale,
             kept: known.good.len(),
             remaining: size,

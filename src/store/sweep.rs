@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Result, Store, fs, lease};
+use super::add::STAGING;
+use super::{GcOptions, Result, Store, fs, lease};
 use crate::base::{Digest, ObjectName};
 
 /// Temporary files that do not say whose they are are kept for this long.
@@ -16,15 +17,20 @@ const ANONYMOUS: Duration = Duration::from_secs(24 * 60 * 60);
 const PARTIAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 impl Store {
-    /// Everything that nobody can need any more; cut downloads at any age with `partials`.
+    /// Everything that nobody can need any more; cut downloads at any age with
+    /// [`GcOptions::artifacts`].
     pub(super) fn leftovers(
         &self,
         registered: &BTreeSet<Digest>,
-        partials: bool,
+        options: &GcOptions,
     ) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         each(&self.layout.tmp(), |name, path| {
+            // Nobody adds while the collector's lock is ours. Pids would not tell: a container
+            // starts from 1 again, and finds its predecessor's number alive.
+            let is_staging = !options.dry_run && name.split('.').next() == Some(STAGING);
             let is_left = match fs::StagingDir::owner(name) {
+                Some(_) if is_staging => true,
                 Some(pid) => !is_alive(pid),
                 None => is_older(path, ANONYMOUS),
             };
@@ -41,7 +47,7 @@ impl Store {
             found.extend(is_left.then(|| path.to_owned()));
         })?;
         each(&self.layout.partials(), |_, path| {
-            let old = partials || is_older(path, PARTIAL);
+            let old = options.artifacts || is_older(path, PARTIAL);
             let lock = path.with_extension("lock");
             if old && !(matches!(fs::exists(&lock), Ok(true)) && lease::is_held(&lock)) {
                 found.push(path.to_owned());
@@ -67,7 +73,5 @@ fn is_older(path: &Path, age: Duration) -> bool {
 /// Whether there is a process of this id; one of another user counts.
 fn is_alive(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| {
-        rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
-    })
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }

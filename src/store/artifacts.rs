@@ -54,7 +54,8 @@ impl Artifacts {
     }
 
     /// Where a download of this artifact is written until it is whole; the same name each time, so
-    /// that a cut download can resume. Creates the directory.
+    /// that a cut download can resume. Creates the directory. Hold [`Artifacts::lock`] while
+    /// writing it.
     pub fn partial(&self, integrity: &Integrity) -> Result<PathBuf> {
         self.create()?;
         Ok(self.layout.partial(integrity))

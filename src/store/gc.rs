@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::{Result, Store, fs, reach, roots};
+use super::{Error, Result, Store, fs, reach, roots};
 use crate::base::{Digest, ObjectName, Quiet, interrupt};
 
 /// What to collect.
@@ -75,7 +75,11 @@ impl Store {
         }
         if options.dry_run {
             // Nothing is removed, so additions may go on; a read-only store can be asked too.
-            let _pause = self.pause_gc(&Quiet).ok();
+            let _pause = match self.pause_gc(&Quiet) {
+                Ok(pause) => Some(pause),
+                Err(Error::ReadOnly { .. }) => None,
+                Err(e) => return Err(e),
+            };
             return self.plan_gc(options);
         }
         self.layout.create()?;
@@ -85,7 +89,7 @@ impl Store {
             self.lock_timeout,
             |_| {},
         )
-        .map_err(|e| super::Error::writing(self.root(), e))?;
+        .map_err(|e| Error::writing(self.root(), e))?;
         let report = self.plan_gc(options)?;
         let aside = self.unregister(&report)?;
         drop(lock);

@@ -204,6 +204,8 @@ fn collection_waits_for_a_pause_to_end() {
     f.object("tool-1", "one");
     let quick = Store::new(f.store.root().into(), f.path("root/artifacts"), Duration::ZERO);
     let pause = quick.pause_gc(&crate::base::Quiet).expect("pause");
+    let dry = GcOptions { dry_run: true, ..GcOptions::default() };
+    assert_eq!(quick.gc(&dry).expect("a plan need not wait").objects.len(), 1);
     let refused = quick.gc(&GcOptions::default());
     assert!(matches!(refused, Err(Error::Fs(fs::Error::Locked { .. }))));
     assert_eq!(f.list("store").len(), 1);

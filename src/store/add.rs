@@ -130,7 +130,7 @@ impl Store {
     pub(super) fn lock_object(&self, object: &ObjectName, task: &dyn Task) -> Result<fs::FileLock> {
         let path = self.layout.object_lock(object);
         let on_wait = |holder: &str| task.stage(&format!("waiting for {holder}"));
-        let purpose = format!("adding {}", object.name());
+        let purpose = format!("infra adding {}", object.name());
         Ok(fs::FileLock::exclusive(&path, &purpose, self.lock_timeout, on_wait)?)
     }
 

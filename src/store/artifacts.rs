@@ -71,7 +71,7 @@ impl Artifacts {
     ) -> Result<ArtifactLock> {
         let path = self.partial(integrity)?.with_extension("lock");
         let on_wait = |holder: &str| task.stage(&format!("waiting for {holder}"));
-        let purpose = format!("fetching {shown}");
+        let purpose = format!("infra fetching {shown}");
         let lock = fs::FileLock::exclusive(&path, &purpose, self.lock_timeout, on_wait)
             .map_err(|e| Error::writing(self.layout.artifacts(), e))?;
         Ok(ArtifactLock { _lock: lock })

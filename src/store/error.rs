@@ -213,7 +213,8 @@ impl Diagnose for Error {
             | Self::TreeMismatch { .. }
             | Self::NameMismatch { .. }
             | Self::Damaged { .. }
-            | Self::Missing { .. } => Kind::Integrity,
+            | Self::Missing { .. }
+            | Self::BadRegistration { .. } => Kind::Integrity,
             Self::MissingReference { .. } => Kind::Bug,
             _ => Kind::User,
         }
@@ -258,6 +259,9 @@ impl Diagnose for Error {
                 "nothing was removed".to_owned(),
                 format!("make it readable, or remove `{}` if it is not needed", root.display()),
             ],
+            Self::LinkLeaves { .. } => {
+                vec!["replace the link by what it points to, or leave it out".to_owned()]
+            }
             Self::ContainsStore { .. } => {
                 vec!["name a directory inside it, or set INFRA_STORE elsewhere".to_owned()]
             }

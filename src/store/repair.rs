@@ -86,7 +86,8 @@ impl Store {
         let _pause = self.pause_gc(&Quiet)?;
         // The name is unknown, but the lock only needs the digest.
         let path = self.layout.locks().join(digest.to_string());
-        let _lock = fs::FileLock::exclusive(&path, "repairing", self.lock_timeout, |_| {})?;
+        let _lock =
+            fs::FileLock::exclusive(&path, "infra store repair", self.lock_timeout, |_| {})?;
         match Registration::load(&self.layout, digest) {
             Err(Error::BadRegistration { path, .. }) => {
                 fs::remove_file_if_exists(&path)?;

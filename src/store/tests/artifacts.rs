@@ -76,7 +76,7 @@ fn one_downloads_at_a_time() {
     let held = quick.artifacts().lock(&artifact, "x 1", &crate::base::Quiet).expect("lock");
     let refused = quick.artifacts().lock(&artifact, "x 1", &crate::base::Quiet);
     let error = refused.expect_err("held").to_string();
-    assert!(error.contains("fetching x 1 (pid "), "{error}");
+    assert!(error.contains("infra fetching x 1 (pid "), "{error}");
     drop(held);
     quick.artifacts().lock(&artifact, "x 1", &crate::base::Quiet).expect("free");
 }

@@ -5,6 +5,7 @@ mod artifacts;
 mod collecting;
 mod crash;
 mod damage;
+mod unpacking;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt as _;

@@ -15,7 +15,9 @@ use super::{Context as _, Error, Result, ops};
 /// A held lock; released when dropped.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
+    /// Whether our name is in the file.
+    is_named: bool,
 }
 
 impl FileLock {
@@ -34,13 +36,13 @@ impl FileLock {
             file.write_all(text.as_bytes())?;
             file.flush()
         });
-        Ok(Self { _file: file })
+        Ok(Self { file, is_named: true })
     }
 
     /// Takes a shared lock, waiting up to `timeout` for an exclusive holder.
     pub fn shared(path: &Path, timeout: Duration, on_wait: impl FnOnce(&str)) -> Result<Self> {
         let file = acquire(path, FlockOperation::NonBlockingLockShared, timeout, on_wait)?;
-        Ok(Self { _file: file })
+        Ok(Self { file, is_named: false })
     }
 
     /// Takes an exclusive lock if nobody holds it now.
@@ -59,6 +61,15 @@ impl FileLock {
         match read {
             Ok(n) if n > 0 => text,
             _ => "another process".to_owned(),
+        }
+    }
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        if self.is_named {
+            // Whoever waits for a later, shared holder should not be told of us.
+            let _ = self.file.set_len(0);
         }
     }
 }
@@ -114,6 +125,7 @@ mod tests {
         assert!(FileLock::try_exclusive(&path, "other").expect("try").is_none());
         assert!(FileLock::holder(&path).starts_with("a test (pid "));
         drop(held);
+        assert_eq!(FileLock::holder(&path), "another process");
         assert!(FileLock::try_exclusive(&path, "other").expect("try").is_some());
     }
 }

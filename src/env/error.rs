@@ -218,6 +218,14 @@ pub enum Error {
         /// Its object.
         object: ObjectName,
     },
+    /// The environment's object went between building it and pointing at it.
+    #[error("`{object}` of the environment `{env}` was collected before it was used")]
+    Collected {
+        /// The environment.
+        env: EnvName,
+        /// Its object.
+        object: ObjectName,
+    },
     /// Variables that name each other in a circle.
     #[error("variables name each other in a circle: {}", names.join(" → "))]
     Cycle {
@@ -348,6 +356,7 @@ impl Diagnose for Error {
                 "run `infra store verify`, then `infra dep sync`".to_owned()
             }
             Self::LinkAstray { .. } => "run `infra store verify`".to_owned(),
+            Self::Collected { env, .. } => format!("run `infra dep sync --env {env}` again"),
             Self::Damaged { .. } => "run `infra dep sync` to make it again".to_owned(),
             Self::TooNew { .. } => "update infra".to_owned(),
             Self::NotBuilt(env) => format!("run `infra dep sync --env {env}`"),

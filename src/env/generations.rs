@@ -27,7 +27,7 @@ use super::error::{Error, Result};
 use super::inputs::Inputs;
 use super::manifest::Manifest;
 use super::sidecar::{Held, Sidecar};
-use crate::base::{EnvName, ObjectName, Platform, Reporter, TreeHash, interrupt};
+use crate::base::{EnvName, ObjectName, Platform, Quiet, Reporter, TreeHash, interrupt};
 use crate::fs::{self, FileLock};
 use crate::store::{ObjectPath, Store};
 
@@ -189,9 +189,10 @@ impl Generations {
     /// Makes an object the current generation. Nothing is written when it already is, except what
     /// changed in the record.
     ///
-    /// 1. waits for other processes; 2. takes the next number, or the newest one when that is this
-    /// object already; 3. writes the record; 4. makes the generation's link and registers it as a
-    /// root; 5. moves the name.
+    /// 1. keeps the collector away and sees that the object is still there; 2. waits for other
+    /// processes; 3. takes the next number, or the newest one when that is this object already;
+    /// 4. writes the record; 5. makes the generation's link and registers it as a root; 6. moves the
+    /// name. A caller that built the object just now holds [`Store::pause_gc`] from before that.
     pub fn switch(
         &self,
         store: &Store,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::base::{Integrity, Quiet};
+use crate::base::Integrity;
 
 const WAIT: Duration = Duration::from_secs(30);
 

@@ -39,3 +39,5 @@ pub use values::{Place, Values};
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;

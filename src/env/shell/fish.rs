@@ -58,9 +58,12 @@ pub fn startup(activation: &Activation) -> Vec<u8> {
          end\nset -gx PATH $__infra_path\n",
     );
     code.text("functions -q fish_prompt; and functions -c fish_prompt __infra_fish_prompt\n");
+    // The user's prompt may show the last status, which our own words must not change.
     code.text(&format!(
-        "function fish_prompt\n    echo -n '(infra:{}) '\n    \
-         functions -q __infra_fish_prompt; and __infra_fish_prompt; or echo -n '> '\nend\n",
+        "function __infra_return\n    return $argv[1]\nend\nfunction fish_prompt\n    \
+         set -l last $status\n    echo -n '(infra:{}) '\n    \
+         if functions -q __infra_fish_prompt\n        __infra_return $last\n        \
+         __infra_fish_prompt\n    else\n        echo -n '> '\n    end\nend\n",
         activation.name
     ));
     code.finish()
@@ -113,6 +116,18 @@ mod tests {
         let Some(out) = run("fish", &["--no-config"], &script) else { return };
         let expected =
             format!("nats://127.0.0.1:4222|{}\nbefore|unset|/usr/bin|/bin|", testing::TRICKY);
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
+
+    #[test]
+    fn the_prompt_is_marked_and_sees_the_last_status() {
+        let activation = testing::activation();
+        let mut script = b"set -gx PATH /a /store/store/env/bin /usr/bin\n".to_vec();
+        script.extend(b"function fish_prompt; echo -n \"[$status] \"; end\n");
+        script.extend(startup(&activation));
+        script.extend(b"__infra_return 3; fish_prompt; printf '%s|' $PATH");
+        let Some(out) = run("fish", &["--no-config"], &script) else { return };
+        let expected = "(infra:dev) [3] /store/store/env/bin|/a|/usr/bin|";
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 }

@@ -28,6 +28,10 @@ pub struct Inputs {
 
 impl Inputs {
     /// The inputs of a profile: its files, the lock, and its `[file]`s.
+    ///
+    /// Collect first, then read for good what the environment is built from: a change in between
+    /// then makes the generation out of date, which the next command mends, and not wrongly
+    /// current. (The profile is loaded once more, since it says which files to collect.)
     pub fn collect(
         project: &Path,
         profile_files: &[PathBuf],

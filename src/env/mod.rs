@@ -16,6 +16,7 @@
 
 pub mod activate;
 pub mod build;
+mod declare;
 pub mod diff;
 pub mod enter;
 pub mod error;
@@ -24,17 +25,22 @@ pub mod inputs;
 pub mod manifest;
 pub mod ports;
 pub mod program;
+mod remedy;
 pub mod resolve;
+pub mod service;
 pub mod shell;
 pub mod sidecar;
+pub mod switch;
 pub mod values;
 
 pub use activate::Activation;
 pub use error::{Error, Result};
-pub use generations::{Generation, Generations, Switched};
+pub use generations::{Generation, Generations};
 pub use inputs::Inputs;
 pub use manifest::Manifest;
 pub use resolve::{Resolved, resolve};
+pub use service::ServiceValues;
+pub use switch::{Change, Switched};
 pub use values::{Place, Values};
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 //! something else than a command of the environment, and variables that are ours. Invariant: a
 //! [`Resolved`] names only what it has: every command's dep is in `deps`, every `${dep.X}` too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::declare::{declare, probe_template};
 use super::error::{Error, Result};
-use super::manifest::{Dep, Manifest, Ready, Service, VERSION};
-use crate::base::{CommandName, DepName, Excerpt, Platform, RelPath, suggest};
+use super::manifest::{Dep, Manifest, VERSION};
+use crate::base::{CommandName, DepName, Excerpt, Platform, RelPath};
 use crate::lock::model::{Lock, Pin, Row};
-use crate::profile::model::{self, Probe, Profile, Restart};
+use crate::profile::model::{self, Profile};
 use crate::profile::template::{Reference, Template};
 
 /// Finds the place of a key in the profile's files, e.g. `["service", "nats", "command"]`.
@@ -55,12 +56,10 @@ pub fn resolve(
         };
         let program = first.as_str();
         if !commands.contains_key(program) {
-            let nearest = suggest::nearest(program, commands.keys().map(CommandName::as_str));
             return Err(Error::UnknownProgram {
                 service: name.clone(),
                 program: program.to_owned(),
                 env: profile.name.clone(),
-                nearest: nearest.map(str::to_owned),
                 commands: commands.keys().cloned().collect(),
                 excerpt: find(&at),
             });
@@ -254,71 +253,6 @@ fn check_files(profile: &Profile, find: Find<'_>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn probe_template(ready: &model::Ready) -> Option<&Template> {
-    match &ready.probe {
-        Probe::Http(template) | Probe::Tcp(template) => Some(template),
-        Probe::Log(_) => None,
-    }
-}
-
-/// A service as `env.json` says it.
-fn declare(service: &model::Service) -> Service {
-    // Destructured, so that a new field cannot be forgotten here.
-    let model::Service {
-        command,
-        env,
-        cwd,
-        ready,
-        after,
-        restart,
-        stop,
-        listen,
-        secrets,
-        required,
-    } = service;
-    let listen = if listen.is_empty() { named_ports(service) } else { listen.clone() };
-    Service {
-        command: command.clone(),
-        env: env.clone(),
-        cwd: cwd.clone(),
-        ready: ready.as_ref().map(|ready| {
-            let (mut http, mut tcp, mut log) = (None, None, None);
-            match &ready.probe {
-                Probe::Http(url) => http = Some(url.clone()),
-                Probe::Tcp(address) => tcp = Some(address.clone()),
-                Probe::Log(text) => log = Some(text.clone()),
-            }
-            Ready { http, tcp, log, timeout_ms: millis(ready.timeout) }
-        }),
-        after: after.clone(),
-        restart: match restart {
-            Restart::Always => "always",
-            Restart::OnFailure => "on-failure",
-            Restart::Never => "never",
-        }
-        .to_owned(),
-        stop_signal: stop.signal.clone(),
-        stop_grace_ms: millis(stop.grace),
-        listen,
-        secrets: secrets.clone(),
-        required: *required,
-    }
-}
-
-/// The ports that a service's command and readiness check name.
-fn named_ports(service: &model::Service) -> BTreeSet<String> {
-    let templates = service.command.iter().chain(service.ready.as_ref().and_then(probe_template));
-    let ports = templates.flat_map(Template::references).filter_map(|reference| match reference {
-        Reference::Port(name) => Some(name.clone()),
-        _ => None,
-    });
-    ports.collect()
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::activate::{Format, Purity};
-use super::generations::Change;
 use super::ports::InUse;
 use super::testing::{PLATFORM, lock, profile};
 use super::*;
@@ -189,6 +188,40 @@ fn the_whole_way_and_the_collector_keeps_it() {
     world.collect();
     assert!(!fs::exists(&back.path).expect("look"), "forgotten, so collected");
     assert!(world.generations().require().expect("current").path.is_dir());
+}
+
+#[test]
+fn a_service_is_expanded_for_this_host() {
+    let world = World::new("a");
+    let current = world.sync().generation;
+    let mut manifest = current.manifest().expect("manifest");
+    let ports = BTreeMap::from([("nats".to_owned(), 4222)]);
+    let place = Place {
+        project: &world.project,
+        object: &current.path,
+        digest: &current.record.as_ref().expect("record").digest,
+        generation: current.number,
+        ports: &ports,
+    };
+    let values = Values::new(&manifest, &place).expect("values");
+    let mut service = manifest.services["nats"].clone();
+    service.cwd = Some("${data}/nats".parse().expect("template"));
+    service.env.insert("URL".to_owned(), "${env.NATS_URL}".parse().expect("template"));
+    let expanded = ServiceValues::new(&service, &manifest, &values, &place).expect("expand");
+    assert_eq!(expanded.program, world.objects["nats"].path().join("bin/nats-server"));
+    let conf = current.path.join("etc/nats.conf");
+    assert_eq!(expanded.args, ["--config", conf.to_str().expect("text")]);
+    assert_eq!(fs::read(&conf).expect("read"), b"port: 4222\n");
+    assert_eq!(expanded.env["URL"], "nats://127.0.0.1:4222");
+    assert_eq!(expanded.cwd, world.project.join(".data/nats"));
+    assert_eq!(expanded.ports, ports);
+    let probe = service::ProbeValues::Tcp("127.0.0.1:4222".to_owned());
+    let ready = service::ReadyValues { probe, timeout: Duration::from_secs(30) };
+    assert_eq!(expanded.ready, Some(ready));
+
+    manifest.commands.clear();
+    let error = ServiceValues::new(&service, &manifest, &values, &place).expect_err("no command");
+    assert!(matches!(error, Error::NoCommand { .. }), "{error}");
 }
 
 #[test]

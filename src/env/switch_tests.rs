@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use super::*;
-use crate::base::Integrity;
+use crate::base::{Integrity, Platform};
 
 const WAIT: Duration = Duration::from_secs(30);
 

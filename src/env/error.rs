@@ -132,6 +132,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// The store lies where no `PATH` can name it.
+    #[error("`{}` cannot be in PATH: it has a colon or a line break", path.display())]
+    NotInPath {
+        /// The environment's object.
+        path: PathBuf,
+    },
     /// A caller gave no object for a dep: our mistake.
     #[error("no store object was given for `{dep}` (`{object}`)")]
     MissingObject {

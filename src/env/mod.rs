@@ -10,8 +10,8 @@
 //! network. Invariant: nothing of the host reaches the store object, so equal profiles and locks
 //! give equal digests; everything of the host is added by [`values`].
 //!
-//! The warm path (`env print` with nothing to do) is [`Generations::current`],
-//! [`Generation::is_current`], [`Generation::manifest`], [`ports::assign`] and
+//! The warm path (`env print` with nothing to do) is [`Generations::fresh`],
+//! [`Generation::manifest`], [`ports::assign`] and
 //! [`activate::render`]: a dozen small reads.
 
 pub mod activate;

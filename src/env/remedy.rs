@@ -55,6 +55,7 @@ impl Diagnose for Error {
                 "run `infra store verify`, then `infra dep sync`".to_owned()
             }
             Self::LinkAstray { .. } => "run `infra store verify`".to_owned(),
+            Self::NotInPath { .. } => "set INFRA_STORE to another directory".to_owned(),
             Self::Collected { env, .. } => format!("run `infra dep sync --env {env}` again"),
             Self::Damaged { .. } => "run `infra dep sync` to make it again".to_owned(),
             Self::TooNew { .. } => "update infra".to_owned(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::declare::{declare, probe_template};
 use super::error::{Error, Result};
 use super::manifest::{Dep, Manifest, VERSION};
+use super::values::why_not_settable;
 use crate::base::{CommandName, DepName, Excerpt, Platform, RelPath};
 use crate::lock::model::{Lock, Pin, Row};
 use crate::profile::model::{self, Profile};
@@ -177,18 +178,11 @@ fn commands(
 
 /// `PATH` and `INFRA_ENV_*` are ours; the rest must be a name that every shell can set.
 fn check_variables(profile: &Profile, find: Find<'_>) -> Result<()> {
-    let refuse = |name: &str, path: &[&str]| -> Result<()> {
-        let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-        let why = if name == "PATH" {
-            "the environment's commands are its PATH"
-        } else if name.starts_with("INFRA_ENV_") {
-            "infra sets it"
-        } else if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            "a variable's name is letters, digits and `_`, and starts with no digit"
-        } else {
-            return Ok(());
-        };
-        Err(Error::ReservedVariable { name: name.to_owned(), why, excerpt: find(path) })
+    let refuse = |name: &str, path: &[&str]| match why_not_settable(name) {
+        Some(why) => {
+            Err(Error::ReservedVariable { name: name.to_owned(), why, excerpt: find(path) })
+        }
+        None => Ok(()),
     };
     for name in profile.env.keys() {
         refuse(name, &["env", name])?;

@@ -113,8 +113,8 @@ impl World {
 
 /// The warm path: everything `env print` does when nothing changed.
 fn print(world: &World, format: Format, environ: &Environ) -> Vec<u8> {
-    let current = world.generations().require().expect("current");
-    assert!(current.is_current(&world.project, PLATFORM).expect("inputs"));
+    let fresh = world.generations().fresh(&world.store, PLATFORM).expect("inputs");
+    let current = fresh.expect("nothing to do");
     let manifest = current.manifest().expect("manifest");
     let data = values::data_dir(&manifest, &world.project);
     let ports = ports::assign(&data, &manifest.ports, InUse::Keep, WAIT).expect("ports");
@@ -222,6 +222,29 @@ fn a_service_is_expanded_for_this_host() {
     manifest.commands.clear();
     let error = ServiceValues::new(&service, &manifest, &values, &place).expect_err("no command");
     assert!(matches!(error, Error::NoCommand { .. }), "{error}");
+}
+
+#[test]
+fn what_has_to_be_done_first_is_seen() {
+    let world = World::new("a");
+    let fresh = || world.generations().fresh(&world.store, PLATFORM).expect("read").is_some();
+    assert!(!fresh(), "never built");
+    let first = world.sync();
+    assert!(fresh());
+    let conf = world.project.join("nats.conf");
+    fs::write_atomic(&conf, b"port: 1\n").expect("write");
+    assert!(!fresh(), "a file changed");
+    fs::write_atomic(&conf, b"port: 4222\n").expect("write");
+    assert!(fresh(), "and back");
+    let other = Store::new(world.project.join("st2"), world.project.join("st2/a"), WAIT);
+    let elsewhere = world.generations().fresh(&other, PLATFORM).expect("read");
+    assert_eq!(elsewhere, None, "another store has no such object");
+    fs::remove_file_if_exists(&first.generation.link).expect("remove");
+    assert!(!fresh(), "damaged");
+    assert_eq!(world.sync().generation.number, 1);
+    assert!(fresh(), "mended");
+    fs::remove_tree(&first.generation.path).expect("remove");
+    assert!(!fresh(), "its object is gone");
 }
 
 #[test]

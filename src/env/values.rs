@@ -35,6 +35,21 @@ pub fn data_dir(manifest: &Manifest, project: &Path) -> PathBuf {
     project.join(&manifest.data)
 }
 
+/// Why a profile cannot set a variable: it is ours, or no shell could set it. Checked again when an
+/// environment is used, since names go into shell code as they are.
+pub(super) fn why_not_settable(name: &str) -> Option<&'static str> {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    if name == "PATH" {
+        Some("the environment's commands are its PATH")
+    } else if name.starts_with("INFRA_ENV_") {
+        Some("infra sets it")
+    } else if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        Some("a variable's name is letters, digits and `_`, and starts with no digit")
+    } else {
+        None
+    }
+}
+
 /// An environment on this host.
 #[derive(Clone, Debug)]
 pub struct Values {
@@ -51,6 +66,14 @@ pub struct Values {
 impl Values {
     /// Expands a manifest's variables.
     pub fn new(manifest: &Manifest, place: &Place<'_>) -> Result<Self> {
+        if place.object.as_os_str().as_encoded_bytes().iter().any(|b| b":\n".contains(b)) {
+            return Err(Error::NotInPath { path: place.object.to_owned() });
+        }
+        for name in manifest.env.keys() {
+            if let Some(why) = why_not_settable(name) {
+                return Err(Error::ReservedVariable { name: name.clone(), why, excerpt: None });
+            }
+        }
         let store = place.object.parent().unwrap_or(place.object);
         let etc = place.object.join(ETC);
         let dep = |dep: &super::manifest::Dep| store.join(dep.object.to_string());
@@ -196,5 +219,21 @@ mod tests {
         manifest.env.retain(|name, _| name == "X");
         let error = Values::new(&manifest, &place.place()).expect_err("unknown");
         assert!(matches!(error, Error::UnknownReference { reference, .. } if reference == "env.Y"));
+    }
+
+    #[test]
+    fn what_would_become_shell_code_is_refused() {
+        let site = testing::Site::new();
+        for name in ["X;id", "X=1", "X Y", "$(id)", "PATH", "INFRA_ENV_NAME"] {
+            let mut manifest = testing::resolved().manifest;
+            manifest.env.insert(name.to_owned(), "1".parse().expect("template"));
+            let error = Values::new(&manifest, &site.place()).expect_err(name);
+            assert!(matches!(error, Error::ReservedVariable { .. }), "{name}: {error}");
+        }
+        for object in ["/st:ore/store/env", "/st\nore/store/env"] {
+            let place = Place { object: Path::new(object), ..site.place() };
+            let error = Values::new(&testing::resolved().manifest, &place).expect_err(object);
+            assert!(matches!(error, Error::NotInPath { .. }), "{error}");
+        }
     }
 }

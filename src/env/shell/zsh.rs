@@ -87,4 +87,23 @@ mod tests {
         let (back, user) = (rc.find("ZDOTDIR=$__infra_zdotdir"), rc.find("/.zshrc; fi"));
         assert!(back < user && user < rc.find("export NATS_URL="), "{rc}");
     }
+
+    #[test]
+    fn start_up_files_put_the_environment_over_the_users() {
+        let mut activation = testing::activation();
+        activation.bin = "/odd [a-z]* 'dir'/bin".into();
+        let mut script =
+            b"HISTFILE=/ours/.zsh_history ZDOTDIR=/ours PROMPT='% ' NATS_URL=x\n".to_vec();
+        script.extend(b"path=(/a \"/odd [a-z]* 'dir'/bin\" /usr/bin)\n");
+        script.extend(zshenv(Path::new("/ours"), Some(OsStr::new("/users dir"))));
+        script.extend(zshrc(&activation));
+        script.extend(
+            b"printf '%s|' \"$PATH\" \"$PROMPT\" \"$NATS_URL\" \"$ZDOTDIR\" \"$HISTFILE\"\n",
+        );
+        script.extend(b"typeset -m '__infra*'");
+        let Some(out) = run("zsh", &["-f"], &script) else { return };
+        let expected = "/odd [a-z]* 'dir'/bin:/a:/usr/bin|(infra:dev) % |nats://127.0.0.1:4222\
+                        |/users dir|/users dir/.zsh_history|";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
 }

@@ -5,12 +5,20 @@
 //! gives the same bytes; field order is fixed and maps are sorted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{CommandName, DepName, EnvName, ObjectName, Platform, RelPath, ServiceName};
 use crate::base::{TreeHash, Version};
 use crate::profile::template::Template;
+
+use super::error::{Error, Result};
+
+/// The version of `env.json` that this program writes, and the only one it reads.
+pub const VERSION: u32 = 1;
+/// Its name in the environment's object.
+pub const FILE: &str = "env.json";
 
 /// An environment, as declared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,4 +107,74 @@ pub struct Ready {
     pub log: Option<String>,
     /// Milliseconds it may take.
     pub timeout_ms: u64,
+}
+
+impl Manifest {
+    /// The bytes of `env.json`: two-space indent, newline at the end.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let writer = serde_json::ser::PrettyFormatter::with_indent(b"  ");
+        let mut json = serde_json::Serializer::with_formatter(&mut out, writer);
+        // Every key is a string and memory takes any amount: there is no error to have.
+        let written = self.serialize(&mut json);
+        debug_assert!(written.is_ok());
+        out.push(b'\n');
+        out
+    }
+
+    /// Reads `env.json` of an environment's object.
+    pub fn read(object: &Path) -> Result<Self> {
+        let path = object.join(FILE);
+        Self::parse(&crate::fs::read(&path)?, &path)
+    }
+
+    /// Reads the bytes of `env.json`; `path` names it in errors. The version is looked at first,
+    /// so that a newer format is called newer and not damaged.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        check_version(bytes, path, VERSION)?;
+        serde_json::from_slice(bytes)
+            .map_err(|e| Error::Damaged { path: path.to_owned(), why: e.to_string() })
+    }
+}
+
+/// Refuses a JSON document whose `version` is not `known`.
+pub(super) fn check_version(bytes: &[u8], path: &Path, known: u32) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Probe {
+        version: u64,
+    }
+    let probe: Probe = serde_json::from_slice(bytes)
+        .map_err(|e| Error::Damaged { path: path.to_owned(), why: e.to_string() })?;
+    if probe.version == u64::from(known) {
+        return Ok(());
+    }
+    Err(Error::TooNew { path: path.to_owned(), found: probe.version, known })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+
+    #[test]
+    fn the_same_manifest_is_the_same_bytes() {
+        let manifest = testing::resolved().manifest;
+        let bytes = manifest.to_bytes();
+        assert_eq!(bytes, testing::resolved().manifest.to_bytes());
+        assert_eq!(Manifest::parse(&bytes, Path::new("env.json")).expect("parse"), manifest);
+        let text = String::from_utf8(bytes).expect("text");
+        assert!(text.starts_with("{\n  \"version\": 1,\n  \"name\": \"dev\",\n"), "{text}");
+        assert!(text.ends_with("}\n"));
+        assert!(text.contains("\"data\": \".data\""), "the host's paths stay symbolic");
+        assert!(text.contains("${port.nats}"));
+    }
+
+    #[test]
+    fn newer_and_damaged_are_told_apart() {
+        let parse = |text: &str| Manifest::parse(text.as_bytes(), Path::new("env.json"));
+        assert!(matches!(parse("{\"version\":2,\"x\":1}"), Err(Error::TooNew { found: 2, .. })));
+        for bad in ["", "{", "[]", "{\"version\":1}", "{\"version\":-1}"] {
+            assert!(matches!(parse(bad), Err(Error::Damaged { .. })), "{bad}");
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::process::ExitStatus;
 
-use super::{Context, Result, environment, print};
+use super::host::Host;
+use super::{Context, Result, environment};
 use crate::base::EnvName;
 use crate::env::activate::Purity;
 use crate::env::enter::{self, Enter};
@@ -25,7 +26,7 @@ pub struct Entry {
 /// Builds the environment where needed and prepares the shell.
 pub fn prepare(context: &Context, name: &EnvName, pure: bool) -> Result<Entry> {
     let environment = environment::ensure(context, name)?;
-    let values = print::expand(context, &environment, InUse::Keep)?;
+    let values = Host::new(context, &environment, InUse::Keep)?.values;
     let purity = if pure { Purity::Pure } else { Purity::Inherit };
     let dir = context.project().join(".infra").join("shell").join(name.as_str());
     let shell = enter::enter(&values, context.environ(), purity, &dir);

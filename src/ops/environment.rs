@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{Context, Error, Result, sync};
-use crate::base::{EnvName, ObjectName, Platform, TreeHash};
+use crate::base::{EnvName, ObjectName, Platform, Quiet, TreeHash};
 use crate::env::generations::Change;
 use crate::env::{self, Generation, Generations, Inputs, Manifest};
 use crate::profile;
@@ -38,12 +38,10 @@ impl Environment {
 
 /// The current environment if nothing has to change; no network, no hashing of trees.
 pub fn current(context: &Context, name: &EnvName) -> Result<Option<Environment>> {
-    let generations = Generations::new(context.project(), name);
-    match generations.current()? {
-        Some(generation) if generation.is_current(context.project(), Platform::host())? => {
-            usable(&context.store(), &generation)
-        }
-        _ => Ok(None),
+    let store = context.store();
+    match Generations::new(context.project(), name).fresh(&store, Platform::host())? {
+        Some(generation) => usable(&store, &generation),
+        None => Ok(None),
     }
 }
 
@@ -81,16 +79,20 @@ fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>>
 fn build(context: &Context, name: &EnvName) -> Result<Environment> {
     let project = context.project();
     let platform = Platform::host();
-    // Taken before anything is read: an edit while we build shows as not current afterwards.
+    let store = context.store();
+    // Nothing added from here on is collected before the generation's root is there.
+    let _pause = store.pause_gc(&Quiet)?;
+    // Inputs are taken before what is built from is read: an edit while we build shows as not
+    // current afterwards, never as current.
     let files: Vec<PathBuf> = profile::source_files(project, name)?;
+    let etc = profile::Profiles::load_one(project, name)?.etc;
+    let inputs = Inputs::collect(project, &files, &context.lock_path(), &etc, platform)?;
     let profile = profile::Profiles::load_one(project, name)?;
-    let inputs = Inputs::collect(project, &files, &context.lock_path(), &profile.etc, platform)?;
     let (lock, union) = super::lock::fresh(context)?;
     let locate = |path: &[&str]| profile::locate(project, name, path);
     let resolved = env::resolve(&profile, &lock, platform, &locate)?;
     let objects = sync::fetch(context, &lock, &union, profile.deps.keys())?;
     let bytes = env::build::read_files(project, &profile.etc)?;
-    let store = context.store();
     let object = env::build::build(&store, &resolved, &objects, bytes)?;
     let change = Change {
         inputs: &inputs,

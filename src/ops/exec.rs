@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::{Context, Error, Result, environment, print};
+use super::host::Host;
+use super::{Context, Error, Result, environment};
 use crate::base::{CommandName, EnvName, Problem, suggest};
 use crate::config;
 use crate::env::activate::{Purity, process_environment};
@@ -28,7 +29,7 @@ fn prepare(
     command: &[OsString],
 ) -> Result<(PathBuf, Environment)> {
     let environment = environment::ensure(context, name)?;
-    let values = print::expand(context, &environment, InUse::Keep)?;
+    let values = Host::new(context, &environment, InUse::Keep)?.values;
     let purity = if pure { Purity::Pure } else { Purity::Inherit };
     let env = process_environment(&values, context.environ(), purity);
     let first = command.first().cloned().unwrap_or_default();

@@ -14,6 +14,7 @@ pub mod environment;
 pub mod error;
 pub mod exec;
 pub mod gc;
+mod host;
 pub mod init;
 pub mod list;
 pub mod lock;

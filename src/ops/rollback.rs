@@ -22,7 +22,7 @@ pub fn rollback(context: &Context, name: &EnvName, to: Option<u64>) -> Result<(u
         reporter: context.reporter(),
     };
     let generations = Generations::new(project, name);
-    let switched = generations.rollback(&context.store(), to, &change)?;
-    let number = switched.generation.number;
-    Ok((switched.previous.unwrap_or(number), number))
+    let before = generations.require()?.number;
+    let generation = generations.rollback(&context.store(), to, &change)?;
+    Ok((before, generation.number))
 }

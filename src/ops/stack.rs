@@ -13,16 +13,17 @@ use std::time::Duration;
 use url::Url;
 
 use super::environment::Environment;
+use super::host::Host;
 use super::secrets::Secrets;
 use super::{Context, Error, Result};
 use crate::base::{DepName, Problem, ServiceName, suggest};
 use crate::env::activate::{Purity, process_environment};
-use crate::env::manifest::{Ready, Service};
+use crate::env::manifest::Service;
 use crate::env::ports::InUse;
-use crate::env::{Values, program};
+use crate::env::service::{ProbeValues, ReadyValues, ServiceValues};
 use crate::profile::Profiles;
 use crate::profile::model::Port;
-use crate::profile::template::{Reference, Template};
+use crate::profile::template::Template;
 use crate::store::{CheckLevel, ObjectPath, Store};
 use crate::supervise::spec::{
     Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack,
@@ -56,14 +57,14 @@ pub fn assemble(
         return Err(Error::NoServices(manifest.name.clone()).into());
     }
     let wanted = closure(&manifest.services, only)?;
-    let values = super::print::expand(context, environment, in_use)?;
+    let host = Host::new(context, environment, in_use)?;
     let secrets = Secrets::load(context)?;
     let store = context.store();
     let mut objects = BTreeMap::new();
     let mut services = BTreeMap::new();
     for name in wanted {
         let Some(service) = manifest.services.get(&name) else { continue };
-        let (spec, dep) = service_spec(context, environment, &values, &secrets, &name, service)?;
+        let (spec, dep) = service_spec(context, environment, &host, &secrets, &name, service)?;
         let dep = match dep {
             Some(dep) => store.get(&manifest.deps[&dep].object)?,
             None => None,
@@ -76,7 +77,7 @@ pub fn assemble(
         digest: environment.digest.to_string(),
         generation: environment.generation,
         project: context.project().to_owned(),
-        data: values.data().to_owned(),
+        data: host.values.data().to_owned(),
         services,
         gate: Arc::new(StoreGate { store, objects }),
     })
@@ -112,25 +113,20 @@ fn closure(
     Ok(wanted)
 }
 
+/// What starting needs, and the dep whose object the program lies in.
 fn service_spec(
     context: &Context,
     environment: &Environment,
-    values: &Values,
-    secrets: &Secrets,
+    host: &Host,
+    secrets: &Secrets<'_>,
     name: &ServiceName,
     service: &Service,
 ) -> Result<(ServiceSpec, Option<DepName>)> {
     let manifest = &environment.manifest;
-    let expand = |template: &Template| values.expand(template);
-    let mut words = service.command.iter();
-    let command = words.next().map(expand).transpose()?.unwrap_or_default();
-    let program = program::find(environment.object.path(), manifest, &command)?;
-    let args: Vec<OsString> =
-        words.map(|w| expand(w).map(OsString::from)).collect::<std::result::Result<_, _>>()?;
-    let mut env = process_environment(values, context.environ(), Purity::Pure);
-    for (variable, template) in &service.env {
-        env.insert(variable.into(), expand(template)?.into());
-    }
+    let place = host.place(context, environment);
+    let found = ServiceValues::new(service, manifest, &host.values, &place)?;
+    let mut env = process_environment(&host.values, context.environ(), Purity::Pure);
+    env.extend(found.env.into_iter().map(|(k, v)| (OsString::from(k), OsString::from(v))));
     for variable in &service.secrets {
         let Some(value) = secrets.get(variable) else {
             let (variable, service) = (variable.clone(), name.to_string());
@@ -138,12 +134,8 @@ fn service_spec(
         };
         env.insert(variable.into(), value.expose().into());
     }
-    let cwd = match &service.cwd {
-        Some(cwd) => context.project().join(expand(cwd)?),
-        None => context.project().to_owned(),
-    };
-    let ready = match &service.ready {
-        Some(ready) => Some(ready_spec(values, name, ready)?),
+    let ready = match found.ready {
+        Some(ready) => Some(ready_spec(name, ready)?),
         None => None,
     };
     let restart = match service.restart.as_str() {
@@ -151,65 +143,52 @@ fn service_spec(
         "on-failure" => RestartRule::OnFailure,
         _ => RestartRule::Always,
     };
-    let wrong = |what, value: &str, why: &str| Error::ServiceValue {
+    let stop_signal = signal_number(&service.stop_signal).ok_or_else(|| Error::ServiceValue {
         service: name.to_string(),
-        what,
-        value: value.to_owned(),
-        why: why.to_owned(),
-    };
-    let stop_signal = signal_number(&service.stop_signal)
-        .ok_or_else(|| wrong("stop signal", &service.stop_signal, "is not a signal"))?;
+        what: "stop signal",
+        value: service.stop_signal.clone(),
+        why: "is not a signal".to_owned(),
+    })?;
     let spec = ServiceSpec {
         name: name.clone(),
-        program,
-        args,
+        program: found.program,
+        args: found.args.into_iter().map(OsString::from).collect(),
         env,
-        cwd,
+        cwd: found.cwd,
         ready,
         after: service.after.clone(),
         restart,
         stop_signal,
         stop_grace: Duration::from_millis(service.stop_grace_ms),
-        ports: service_ports(service, values),
+        ports: found.ports,
         required: service.required,
     };
-    Ok((spec, manifest.commands.get(command.as_str()).cloned()))
+    let command = service.command.first().map_or("", Template::as_str);
+    Ok((spec, manifest.commands.get(command).cloned()))
 }
 
-/// The ports a service opens: those it says, else those its command and its check name.
-fn service_ports(service: &Service, values: &Values) -> BTreeMap<String, u16> {
-    let mut names: BTreeSet<&str> = service.listen.iter().map(String::as_str).collect();
-    if names.is_empty() {
-        let ready = service.ready.iter().flat_map(|r| r.http.iter().chain(&r.tcp));
-        for reference in service.command.iter().chain(ready).flat_map(Template::references) {
-            if let Reference::Port(port) = reference {
-                names.insert(port);
-            }
-        }
-    }
-    let number = |name: &str| Some((name.to_owned(), *values.ports().get(name)?));
-    names.into_iter().filter_map(number).collect()
-}
-
-fn ready_spec(values: &Values, name: &ServiceName, ready: &Ready) -> Result<ReadySpec> {
+fn ready_spec(name: &ServiceName, ready: ReadyValues) -> Result<ReadySpec> {
     let wrong = |what, value: String, why: String| Error::ServiceValue {
         service: name.to_string(),
         what,
         value,
         why,
     };
-    let probe = if let Some(http) = &ready.http {
-        let text = values.expand(http)?;
-        ProbeSpec::Http(Url::parse(&text).map_err(|e| wrong("ready.http", text, e.to_string()))?)
-    } else if let Some(tcp) = &ready.tcp {
-        let text = values.expand(tcp)?;
-        let address = text.to_socket_addrs().ok().and_then(|mut found| found.next());
-        let why = "is not an address (HOST:PORT)".to_owned();
-        ProbeSpec::Tcp(address.ok_or_else(|| wrong("ready.tcp", text, why))?)
-    } else {
-        ProbeSpec::Log(ready.log.clone().unwrap_or_default())
+    let probe = match ready.probe {
+        ProbeValues::Http(text) => match Url::parse(&text) {
+            Ok(url) => ProbeSpec::Http(url),
+            Err(e) => return Err(wrong("ready.http", text, e.to_string()).into()),
+        },
+        ProbeValues::Tcp(text) => match text.to_socket_addrs().ok().and_then(|mut a| a.next()) {
+            Some(address) => ProbeSpec::Tcp(address),
+            None => {
+                let why = "is not an address (HOST:PORT)".to_owned();
+                return Err(wrong("ready.tcp", text, why).into());
+            }
+        },
+        ProbeValues::Log(text) => ProbeSpec::Log(text),
     };
-    Ok(ReadySpec { probe, timeout: Duration::from_millis(ready.timeout_ms) })
+    Ok(ReadySpec { probe, timeout: ready.timeout })
 }
 
 /// Ports of the default environment that somebody listens on, in words.

@@ -43,8 +43,13 @@ impl Printer {
 
     /// Data, exactly as given. A closed pipe ends the program as if it were done: nobody reads.
     pub fn data(&self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Data that need not be UTF-8.
+    pub fn bytes(&self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
-        if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        if let Err(e) = out.write_all(bytes).and_then(|()| out.flush())
             && e.kind() == io::ErrorKind::BrokenPipe
         {
             end_quietly();

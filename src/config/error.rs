@@ -42,6 +42,12 @@ pub enum Error {
         /// What was looked at, in order.
         tried: Vec<String>,
     },
+    /// A source that works with whole URLs, or with none, was asked for its base.
+    #[error("`{ecosystem}` has no base URL")]
+    NoBase {
+        /// `url`, `path`.
+        ecosystem: &'static str,
+    },
     /// A configuration file that cannot be read.
     #[error(transparent)]
     File(#[from] fs::Error),
@@ -58,7 +64,9 @@ pub enum Error {
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Value { .. } | Self::Missing { .. } | Self::NoHome => Kind::Usage,
+            Self::Value { .. } | Self::Missing { .. } | Self::NoHome | Self::NoBase { .. } => {
+                Kind::Usage
+            }
             Self::File(e) => e.kind(),
             Self::NoEndpoint { .. } | Self::Format { .. } => Kind::User,
         }
@@ -73,6 +81,9 @@ impl Diagnose for Error {
             Self::NoEndpoint { ecosystem, variable, .. } => vec![Hint::new(format!(
                 "set {variable} to the base URL, or write `url = \"…\"` under \
                  `[source.{ecosystem}]` in a profile"
+            ))],
+            Self::NoBase { ecosystem } => vec![Hint::new(format!(
+                "write whole URLs, or `url = \"…\"` under `[source.{ecosystem}]` in a profile"
             ))],
             Self::File(e) => e.hints(),
             Self::Missing { .. } | Self::Format { .. } => Vec::new(),

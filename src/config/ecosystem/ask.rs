@@ -23,6 +23,8 @@ use crate::fs;
 const LIMIT: Duration = Duration::from_secs(10);
 /// Longest answer, in bytes.
 const LONGEST: u64 = 64 << 10;
+/// Where answers are remembered, in the cache's directory.
+const FILE: &str = "clients.json";
 /// How often a running client is looked at.
 const TICK: Duration = Duration::from_millis(2);
 
@@ -60,27 +62,28 @@ pub(super) fn ask(
 ) -> Option<String> {
     let stamp = Stamp::of(program)?;
     let key = format!("{name} {}", program.display());
-    let mut memory = machine.cache.map(recall).unwrap_or_default();
+    let file = machine.cache.map(|directory| directory.join(FILE));
+    let mut memory = file.as_deref().map(recall).unwrap_or_default();
     if let Some(known) = memory.get(&key).filter(|known| known.client == stamp) {
         return Some(known.answer.clone());
     }
     let answer = first_line(program, args, machine.environ, LIMIT)?;
     // An answer with credentials in it is better asked for again than kept in a file.
-    if let Some(cache) = machine.cache.filter(|_| !answer.contains('@')) {
+    if let Some(file) = file.filter(|_| !answer.contains('@')) {
         memory.insert(key, Remembered { client: stamp, answer: answer.clone() });
-        remember(cache, &memory);
+        remember(&file, &memory);
     }
     Some(answer)
 }
 
-fn recall(cache: &Path) -> Memory {
-    fs::read(cache).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+fn recall(file: &Path) -> Memory {
+    fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// Not being able to is no failure: the client is asked again next time.
-fn remember(cache: &Path, memory: &Memory) {
-    if let (Ok(text), Some(directory)) = (serde_json::to_vec_pretty(memory), cache.parent()) {
-        let _ = fs::create_dir_all(directory).and_then(|()| fs::write_atomic(cache, &text));
+fn remember(file: &Path, memory: &Memory) {
+    if let (Ok(text), Some(directory)) = (serde_json::to_vec_pretty(memory), file.parent()) {
+        let _ = fs::create_dir_all(directory).and_then(|()| fs::write_atomic(file, &text));
     }
 }
 

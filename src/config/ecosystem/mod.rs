@@ -33,9 +33,12 @@ pub struct Endpoint {
     pub ca: Option<PathBuf>,
 }
 
-/// Finds an ecosystem's endpoint. `override_url` is the profile's `[source.NAME] url`; `cache`
-/// is the file that remembers what clients reported; `scope` is npm's (`@types`), whose registry
-/// may differ. `None` where a source works without a base: `url` unless overridden, and `path`.
+/// Finds an ecosystem's endpoint. `override_url` is the profile's `[source.NAME] url`; `cache` is
+/// a directory where what clients reported is remembered; `scope` is npm's (`@types`), whose
+/// registry may differ. `url` has a base only when a profile gives it one, `path` never: asking
+/// for it then is an error.
+///
+/// May start a client and wait for it, up to 10 s: not for the async thread.
 pub fn endpoint(
     kind: SourceKind,
     override_url: Option<&str>,
@@ -43,14 +46,15 @@ pub fn endpoint(
     environ: &Environ,
     project: &Path,
     cache: Option<&Path>,
-) -> Result<Option<Endpoint>, Error> {
+) -> Result<Endpoint, Error> {
     let machine = Machine { environ, project, cache, root: Path::new("/") };
     machine.endpoint(kind, override_url, scope)
 }
 
-/// Root certificates (PEM) that every client on this machine is told to trust: `SSL_CERT_FILE`.
-pub fn extra_roots(environ: &Environ) -> Result<Option<PathBuf>, Error> {
-    ca(environ, ca_variables(environ, &["SSL_CERT_FILE"]))
+/// Every file of root certificates (PEM) that this machine's clients are told to trust, for the
+/// one HTTP client that serves all ecosystems. Starts no client.
+pub fn roots(environ: &Environ, project: &Path) -> Result<Vec<PathBuf>, Error> {
+    Machine { environ, project, cache: None, root: Path::new("/") }.roots()
 }
 
 /// What `.netrc` says for a URL's host, as an `Authorization` header: for `url:` sources, which
@@ -64,7 +68,7 @@ pub fn netrc_authorization(environ: &Environ, url: &Url) -> Result<Option<Secret
 struct Machine<'a> {
     environ: &'a Environ,
     project: &'a Path,
-    /// The file that remembers what clients reported.
+    /// The directory of the file that remembers what clients reported.
     cache: Option<&'a Path>,
     /// `/`, so that tests do not see the configuration of the machine they run on.
     root: &'a Path,
@@ -76,22 +80,36 @@ impl Machine<'_> {
         kind: SourceKind,
         override_url: Option<&str>,
         scope: Option<&str>,
-    ) -> Result<Option<Endpoint>, Error> {
+    ) -> Result<Endpoint, Error> {
         let profile =
             override_url.map(|url| Setting::file(self.project.join("profiles"), url.to_owned()));
         match (kind, profile) {
-            (SourceKind::Pypi, profile) => pypi::endpoint(self, profile).map(Some),
-            (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope).map(Some),
+            (SourceKind::Pypi, profile) => pypi::endpoint(self, profile),
+            (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
             (SourceKind::Url, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {
                     None => netrc::authorization(self.environ, &base.value)?,
                     some => some,
                 };
-                Ok(Some(Endpoint { base, authorization, ca: extra_roots(self.environ)? }))
+                Ok(Endpoint { base, authorization, ca: self.common_ca()? })
             }
-            (SourceKind::Url, None) | (SourceKind::Path, _) => Ok(None),
+            (SourceKind::Url | SourceKind::Path, _) => {
+                Err(Error::NoBase { ecosystem: kind.name() })
+            }
         }
+    }
+
+    fn common_ca(&self) -> Result<Option<PathBuf>, Error> {
+        ca(self.environ, ca_variables(self.environ, &["SSL_CERT_FILE"]))
+    }
+
+    fn roots(&self) -> Result<Vec<PathBuf>, Error> {
+        let mut roots: Vec<PathBuf> =
+            [self.common_ca()?, pypi::ca(self)?, npm::ca(self)?].into_iter().flatten().collect();
+        roots.sort();
+        roots.dedup();
+        Ok(roots)
     }
 }
 
@@ -184,6 +202,7 @@ fn ca(environ: &Environ, setting: Option<Setting<PathBuf>>) -> Result<Option<Pat
 mod tests {
     use super::testing::Fake;
     use super::*;
+    use crate::base::{Diagnose as _, Kind};
 
     #[test]
     fn bases_lose_their_credentials() {
@@ -212,27 +231,33 @@ mod tests {
     }
 
     #[test]
-    fn url_and_path_need_no_base() {
+    fn url_has_a_base_only_when_given_one() {
         let fake = Fake::new(&[]);
-        assert!(fake.endpoint(SourceKind::Path, None, None).unwrap().is_none());
-        assert!(fake.endpoint(SourceKind::Url, None, None).unwrap().is_none());
-        fake.write("home/.netrc", "machine mirror.invalid login a password b");
+        let error = fake.endpoint(SourceKind::Url, None, None).unwrap_err();
+        assert!(error.hints()[0].0.contains("[source.url]"));
+        assert_eq!(error.kind(), Kind::Usage);
         let url = Some("http://mirror.invalid/files");
-        let endpoint = fake.endpoint(SourceKind::Url, url, None).unwrap().unwrap();
+        assert!(fake.endpoint(SourceKind::Path, url, None).is_err());
+
+        fake.write("home/.netrc", "machine mirror.invalid login a password b");
+        let endpoint = fake.endpoint(SourceKind::Url, url, None).unwrap();
         assert_eq!(endpoint.base.value.as_str(), "http://mirror.invalid/files/");
         assert_eq!(endpoint.authorization, Some(basic("a", "b")));
     }
 
     #[test]
-    fn roots_are_a_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("ca.pem");
-        let environ = |path: &Path| Environ::from_vars([("SSL_CERT_FILE", path)]);
-        let error = extra_roots(&environ(&file)).unwrap_err();
+    fn roots_are_files() {
+        let all = [("SSL_CERT_FILE", "$T/a.pem"), ("PIP_CERT", "$T/b.pem")];
+        let fake = Fake::new(&all);
+        let error = fake.machine().roots().unwrap_err();
         assert!(error.to_string().starts_with("SSL_CERT_FILE names `"), "{error}");
-        fs::write_atomic(&file, b"").unwrap();
-        assert_eq!(extra_roots(&environ(&file)).unwrap(), Some(file));
-        assert_eq!(extra_roots(&environ(dir.path())).unwrap(), None);
-        assert_eq!(extra_roots(&Environ::default()).unwrap(), None);
+        let first = fake.write("a.pem", "");
+        let error = fake.machine().roots().unwrap_err();
+        assert!(error.to_string().starts_with("PIP_CERT names `"), "{error}");
+        let second = fake.write("b.pem", "");
+        assert_eq!(fake.machine().roots().unwrap(), [first, second]);
+        // A directory is OpenSSL's format, and covered by the system's trust.
+        assert!(Fake::new(&[("SSL_CERT_FILE", "$T/home")]).machine().roots().unwrap().is_empty());
+        assert!(Fake::new(&[]).machine().roots().unwrap().is_empty());
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use super::super::{Error, Origin, Setting, find_on_path};
 use super::npmrc::Config;
-use super::{Endpoint, Machine, ask, base, ca, ca_variables};
+use super::{Endpoint, Machine, ask, base, ca_variables};
 
 pub(super) fn endpoint(
     machine: &Machine<'_>,
@@ -30,12 +30,21 @@ pub(super) fn endpoint(
         .ok_or_else(|| unknown(machine))?;
     let (base, in_url) = base(found)?;
     let authorization = config.authorization(&base.value).or(in_url);
+    Ok(Endpoint { base, authorization, ca: ca_of(machine, &config)? })
+}
+
+/// The root certificates that npm is told to trust.
+pub(super) fn ca(machine: &Machine<'_>) -> Result<Option<PathBuf>, Error> {
+    ca_of(machine, &Config::load(machine)?)
+}
+
+fn ca_of(machine: &Machine<'_>, config: &Config) -> Result<Option<PathBuf>, Error> {
     let cafile = config
         .value("cafile")
         .map(|Setting { value, origin }| Setting { value: PathBuf::from(value), origin });
     let cafile =
         cafile.or_else(|| ca_variables(machine.environ, &["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]));
-    Ok(Endpoint { base, authorization, ca: ca(machine.environ, cafile)? })
+    super::ca(machine.environ, cafile)
 }
 
 fn installed(machine: &Machine<'_>) -> Option<Setting<String>> {
@@ -65,7 +74,7 @@ mod tests {
     use crate::base::{Diagnose as _, SourceKind};
 
     fn found(fake: &Fake, scope: Option<&str>) -> Endpoint {
-        fake.endpoint(SourceKind::Npm, None, scope).unwrap().unwrap()
+        fake.endpoint(SourceKind::Npm, None, scope).unwrap()
     }
 
     fn host(fake: &Fake) -> String {
@@ -85,7 +94,7 @@ mod tests {
             assert_eq!(found(&fake, None).base.origin, Origin::File(path));
         }
         let url = Some("http://profile.invalid/x");
-        let endpoint = fake.endpoint(SourceKind::Npm, url, Some("@s")).unwrap().unwrap();
+        let endpoint = fake.endpoint(SourceKind::Npm, url, Some("@s")).unwrap();
         assert_eq!(endpoint.base.value.as_str(), "http://profile.invalid/x/");
     }
 

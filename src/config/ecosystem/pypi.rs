@@ -14,7 +14,7 @@ use toml_edit::{DocumentMut, Item};
 
 use super::super::{Error, Origin, Setting, find_on_path};
 use super::ini::{self, Dialect};
-use super::{Endpoint, Machine, ask, base, ca, ca_variables, netrc, read};
+use super::{Endpoint, Machine, ask, base, ca_variables, netrc, read};
 
 const VARIABLES: [&str; 3] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"];
 const PYTHONS: [&str; 2] = ["python3", "python"];
@@ -45,13 +45,23 @@ pub(super) fn endpoint(
         None => netrc::authorization(environ, &base.value)?,
         some => some,
     };
+    Ok(Endpoint { base, authorization, ca: ca_of(machine, &pip)? })
+}
+
+/// The root certificates that pip is told to trust.
+pub(super) fn ca(machine: &Machine<'_>) -> Result<Option<PathBuf>, Error> {
+    ca_of(machine, &pip_files(machine)?)
+}
+
+fn ca_of(machine: &Machine<'_>, pip: &[PipFile]) -> Result<Option<PathBuf>, Error> {
+    let environ = machine.environ;
     let cert = ca_variables(environ, &["PIP_CERT"])
         .or_else(|| {
-            let Setting { value, origin } = pip_value(&pip, "cert")?;
+            let Setting { value, origin } = pip_value(pip, "cert")?;
             Some(Setting { value: PathBuf::from(value), origin })
         })
         .or_else(|| ca_variables(environ, &["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"]));
-    Ok(Endpoint { base, authorization, ca: ca(environ, cert)? })
+    super::ca(environ, cert)
 }
 
 fn variable(machine: &Machine<'_>) -> Option<Setting<String>> {
@@ -174,7 +184,7 @@ mod tests {
     use crate::base::{Diagnose as _, SourceKind};
 
     fn found(fake: &Fake, url: Option<&str>) -> Endpoint {
-        fake.endpoint(SourceKind::Pypi, url, None).unwrap().unwrap()
+        fake.endpoint(SourceKind::Pypi, url, None).unwrap()
     }
 
     fn host(fake: &Fake) -> String {

@@ -27,7 +27,7 @@ impl Fake {
         for (name, value) in vars {
             all.push(((*name).to_owned(), value.replace("$T", dir.path().to_str().unwrap())));
         }
-        let (project, cache, root) = (at("project"), at("cache/clients.json"), at("root"));
+        let (project, cache, root) = (at("project"), at("cache"), at("root"));
         Self {
             environ: Environ::from_vars(all),
             project: project.into(),
@@ -51,7 +51,7 @@ impl Fake {
         kind: SourceKind,
         url: Option<&str>,
         scope: Option<&str>,
-    ) -> Result<Option<Endpoint>, Error> {
+    ) -> Result<Endpoint, Error> {
         self.machine().endpoint(kind, url, scope)
     }
 

@@ -58,7 +58,7 @@ mod tests {
         // sha256 of "hello\n", as `nix-hash --type sha256 --to-base32` prints it.
         let hex = "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03";
         let bytes = data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hex");
-        assert_eq!(encode(&bytes), "00zyhv38l8m1gv84zbvi8prv86yjzrhh274gz81dpnqnarmv3644");
+        assert_eq!(encode(&bytes), "00xyyr3fi8l6hb839bv3f7yb86yjv7xi1cgh1xnhipym4asvb4aq");
     }
 
     #[test]

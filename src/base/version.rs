@@ -108,6 +108,9 @@ fn map(raw: &str) -> Option<semver::Version> {
         })
         .map_or(public.len(), |(i, _)| i);
     let (release, suffix) = public.split_at(release_end);
+    if suffix.starts_with("..") {
+        return None;
+    }
     let mut parts = Vec::new();
     for part in release.split('.') {
         parts.push(part.parse::<u64>().ok()?);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Error, Result};
 use crate::base::{Platform, Reporter};
-use crate::config::{Environ, Settings};
+use crate::config::{Environ, Settings, ecosystem};
 use crate::http;
 use crate::lock::{self, Lock, Requirements};
 use crate::profile::{Profiles, Union};
@@ -97,7 +97,7 @@ impl Context {
             offline: settings.offline.value,
             connect_timeout: settings.connect_timeout.value,
             retries: settings.retries.value,
-            extra_roots: Vec::new(),
+            extra_roots: ecosystem::roots(&self.environ, self.project())?,
             cache: Some(cache.clone()),
         })?;
         let sources = Sources::new(Setup {

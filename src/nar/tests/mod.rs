@@ -268,7 +268,7 @@ fn the_reader_refuses_malformed_archives() {
         changed[at] = word;
         assert!(drain(&words(&changed)).is_err(), "{at}");
     }
-    let target = [&wire::MAGIC[..], b"(", b"type", b"symlink", b"target", b"", b")"];
+    let target = [wire::MAGIC, b"(", b"type", b"symlink", b"target", b"", b")"];
     assert!(matches!(drain(&words(&target)), Err(Error::Target(_))));
 }
 

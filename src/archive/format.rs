@@ -36,3 +36,28 @@ impl Format {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn told_by_name() {
+        for (name, format) in [
+            ("tool-1.0-py3-none-any.whl", Some(Format::Zip)),
+            ("TOOL.ZIP", Some(Format::Zip)),
+            ("tool-1.0.tgz", Some(Format::TarGz)),
+            ("tool-1.0.tar.gz", Some(Format::TarGz)),
+            ("tool.tar", Some(Format::Tar)),
+            ("tool", Some(Format::File)),
+            ("tool.exe", Some(Format::File)),
+            ("tool-1.0", Some(Format::File)),
+            ("tool.tar.xz", None),
+            ("tool.tar.zst", None),
+            ("tool.gz", None),
+            ("tool.deb", None),
+        ] {
+            assert_eq!(Format::of_name(name), format, "{name}");
+        }
+    }
+}

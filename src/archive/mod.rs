@@ -185,7 +185,7 @@ impl Archive {
     fn take(&mut self, at: usize, size: u64, len: u64) -> Result<Vec<u8>, Error> {
         // A size is a claim until the bytes came: reserve a little of it, not all.
         let mut bytes = Vec::with_capacity(len.min(1 << 26) as usize);
-        let mut buffer = body::buffer();
+        let mut buffer = Vec::new();
         let entry = self.entries[at].path.as_str();
         self.body
             .stream(self.places[at], size, len, &mut buffer, |part| {

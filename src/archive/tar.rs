@@ -12,11 +12,12 @@ use std::os::unix::fs::FileExt as _;
 use flate2::bufread::MultiGzDecoder;
 use tar::EntryType;
 
-use super::body::{self, Body};
+use super::body::Body;
 use super::error::shown;
 use super::index::{Raw, RawKind, refused, too_many};
 use super::limits::{Limits, MAX_HEADERS};
 use super::{Error, Format, Refusal};
+use crate::nar::overlap::BUFFER;
 
 const BLOCK: u64 = 512;
 
@@ -39,7 +40,7 @@ pub(super) fn inflate(
             source,
         })
     })?;
-    let mut buffer = body::buffer();
+    let mut buffer = vec![0; BUFFER];
     let mut expanded = 0u64;
     loop {
         let n = source.read(&mut buffer).map_err(unreadable)?;

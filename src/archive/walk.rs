@@ -3,7 +3,7 @@
 //! Hashing alone and unpacking run this same code with different takers, so that both see the same
 //! bytes in the same order.
 
-use super::body::{self, Body};
+use super::body::Body;
 use super::{Archive, Entry, EntryKind, Error};
 use crate::base::{RelPath, TreeHash};
 use crate::nar::{Directory, HashWriter, Node, Writer};
@@ -50,7 +50,7 @@ pub(super) fn walk(
 ) -> Result<(TreeHash, u64), Error> {
     let Archive { shown, entries, places, body } = archive;
     let mut writer = Writer::new(HashWriter::new());
-    let mut walk = Walk { shown, entries, places, body, buffer: body::buffer(), taker };
+    let mut walk = Walk { shown, entries, places, body, buffer: Vec::new(), taker };
     let root = writer.root().directory().map_err(|e| serialise(shown, e))?;
     walk.fill(root, 0, 1)?;
     Ok(writer.finish().map_err(|e| serialise(shown, e))?.finish())
@@ -65,7 +65,7 @@ struct Walk<'a, T> {
     entries: &'a [Entry],
     places: &'a [u64],
     body: &'a mut Body,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     taker: &'a mut T,
 }
 

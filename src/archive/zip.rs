@@ -10,7 +10,7 @@ use std::io;
 use zip::result::ZipError;
 use zip::{CompressionMethod, System, ZipArchive};
 
-use super::body::{self, Body};
+use super::body::Body;
 use super::error::shown;
 use super::index::{Raw, RawKind, refused, too_many};
 use super::limits::{Limits, MAX_TARGET};
@@ -77,7 +77,7 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
     }
     // The target of a link is its contents.
     let mut body = Body::Zip(reader);
-    let mut buffer = body::buffer();
+    let mut buffer = Vec::new();
     for (at, size) in links {
         let mut target = Vec::new();
         body.stream(at as u64, size, size, &mut buffer, |part| {

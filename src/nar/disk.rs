@@ -10,13 +10,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::overlap::{self, BUFFER};
 use super::{HashWriter, Node, Writer};
 use crate::base::TreeHash;
 use crate::fs::{self, Context as _};
-
-/// Small enough to stay in a core's second-level cache between the read and the hash, large enough
-/// that system calls do not count.
-const BUFFER: usize = 256 * 1024;
 
 /// The NAR hash of a tree on disk and the length of its serialisation in bytes.
 ///
@@ -71,20 +68,18 @@ fn contents<W: Write>(
     if size > BUFFER as u64 {
         read_ahead(file);
     }
-    buffer.resize(BUFFER, 0);
-    let mut left = size;
-    // Reading goes by the buffer, not by what is left, so that a file that grew is noticed.
-    while left > 0 {
-        match file.read(buffer) {
-            Ok(0) => break,
-            Ok(n) => {
-                out.write(&buffer[..n]).serialising(path)?;
-                left = left.saturating_sub(n as u64);
+    // Read to the end, whatever the announced size: a file that grew is noticed by the writer.
+    overlap::pass(
+        size,
+        buffer,
+        |part| loop {
+            match file.read(part) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                result => return result.context("read", path),
             }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e).context("read", path),
-        }
-    }
+        },
+        |part| out.write(part).serialising(path),
+    )?;
     out.finish().serialising(path)
 }
 

@@ -1,7 +1,8 @@
 //! NAR, Nix's archive format: the serialisation whose SHA-256 is a tree's identity.
 //!
 //! Owns the wire format ([`wire`]), a writer that cannot be made to emit a malformed archive
-//! ([`writer`]), a strict [`reader`], and the serialisation of a tree on disk ([`disk`]). Only names,
+//! ([`writer`]), a strict [`reader`], the serialisation of a tree on disk ([`disk`]), and the way bytes
+//! get into the hash without it waiting for them ([`overlap`]). Only names,
 //! contents, the executable bit and link targets survive; entries are sorted bytewise. Refuses what
 //! has no place in a tree: devices, sockets, names that leave their directory. Reference: the Nix
 //! manual, "Nix Archive (NAR) format"; Dolstra, "The Purely Functional Software Deployment Model",
@@ -10,6 +11,7 @@
 pub mod disk;
 pub mod error;
 pub mod hash;
+pub mod overlap;
 pub mod reader;
 pub mod wire;
 pub mod writer;

@@ -186,3 +186,49 @@ fn global_headers_are_no_entries() {
     let bytes = tar(&[(header, comment), tar_file("a")]);
     assert_eq!(names(&open(&bytes, Format::Tar).expect("opens")), ["a"]);
 }
+
+/// Large files are filled and taken by two threads; the result is the same, and so are errors.
+#[test]
+fn large_files() {
+    use std::io::Write as _;
+    let big: Vec<u8> = (0..5_000_001u32).map(|i| (i / 7 % 251) as u8).collect();
+    let tree = Tree::dir([("big", Tree::File(false, big.clone())), ("c", Tree::file("end"))]);
+    let deflated = |data: &[u8]| {
+        let mut out = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        out.write_all(data).expect("deflate");
+        out.finish().expect("deflate")
+    };
+    let mut entry = zip_entry("big", 0o100_644, &big);
+    (entry.method, entry.data) = (8, deflated(&big));
+    let end = zip_entry("c", 0o100_644, "end");
+    let header = tar_header("big", EntryType::Regular, big.len() as u64);
+    let last = tar_header("c", EntryType::Regular, 3);
+    let tarred = tar(&[(header, big.clone()), (last, b"end".to_vec())]);
+    for (bytes, format) in [
+        (zip(&[entry.clone(), end.clone()]), Format::Zip),
+        (gzip(&tarred), Format::TarGz),
+        (tarred, Format::Tar),
+    ] {
+        let place = Place::new();
+        let mut archive = open(&bytes, format).expect("opens");
+        assert_eq!(archive.hash().expect("hash"), tree.hash());
+        assert_eq!(archive.unpack(&place.target()).expect("unpacks"), tree.hash());
+        assert_eq!(hash_path(&place.target()).expect("hash"), tree.hash());
+        assert!(archive.read(&rel("big")).expect("read") == big);
+        assert!(archive.read_head(&rel("big"), 3_000_000).expect("head") == big[..3_000_000]);
+    }
+
+    let mut wrong = entry.clone();
+    wrong.crc ^= 1;
+    let error = fails_later(&zip(&[wrong, end.clone()]), Format::Zip);
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    let mut short = entry.clone();
+    short.data = deflated(&big[..4_000_000]);
+    let error = fails_later(&zip(&[short, end.clone()]), Format::Zip);
+    assert!(matches!(error, Error::Damaged { .. } | Error::Size { .. }), "{error:?}");
+    // A bomb that announces little: it stops where the announcement ends.
+    let mut bomb = entry;
+    bomb.size = 10;
+    let error = fails_later(&zip(&[bomb, end]), Format::Zip);
+    assert!(matches!(error, Error::Damaged { .. } | Error::Size { .. }), "{error:?}");
+}

@@ -29,7 +29,8 @@ impl Place {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("tempdir");
         crate::fs::create_dir(&dir.path().join("into")).expect("into");
-        crate::fs::write_atomic(&dir.path().join("precious"), b"kept").expect("precious");
+        let mut file = crate::fs::create_new(&dir.path().join("precious")).expect("precious");
+        std::io::Write::write_all(&mut file, b"kept").expect("precious");
         Self { dir }
     }
 

@@ -141,3 +141,18 @@ proptest! {
         place.assert_untouched();
     }
 }
+
+/// Zips written to a pipe have sizes and checksums behind the data, not before it.
+#[test]
+fn streamed_zips() {
+    let mut out = zip::ZipWriter::new_stream(Vec::new());
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for name in ["b", "a/b"] {
+        out.start_file(name, options.unix_permissions(0o755)).expect("file");
+        out.write_all(name.as_bytes()).expect("contents");
+    }
+    let bytes = out.finish().expect("zip").into_inner();
+    let tree =
+        Tree::dir([("a", Tree::dir([("b", Tree::program("a/b"))])), ("b", Tree::program("b"))]);
+    check(&bytes, Format::Zip, tree.hash());
+}

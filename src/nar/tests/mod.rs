@@ -74,10 +74,14 @@ fn executable_is_the_owners_bit_alone() {
 }
 
 #[test]
-fn contents_larger_than_the_buffer() {
+fn contents_larger_than_the_buffer_and_large_enough_for_a_thread() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let bytes: Vec<u8> = (0..700_001u32).map(|i| (i * 7 / 3) as u8).collect();
-    let tree = Tree::dir([("big", Tree::File(false, bytes)), ("c", Tree::file("end"))]);
+    let bytes: Vec<u8> = (0..3_000_001u32).map(|i| (i / 3) as u8).collect();
+    let tree = Tree::dir([
+        ("b", Tree::File(false, bytes[..700_001].to_vec())),
+        ("big", Tree::File(false, bytes)),
+        ("c", Tree::file("end")),
+    ]);
     let path = dir.path().join("t");
     tree.create(&path);
     assert_eq!(dump(&path, Vec::new()).expect("dump"), tree.nar());
@@ -268,7 +272,7 @@ fn the_reader_refuses_malformed_archives() {
         changed[at] = word;
         assert!(drain(&words(&changed)).is_err(), "{at}");
     }
-    let target = [&wire::MAGIC[..], b"(", b"type", b"symlink", b"target", b"", b")"];
+    let target = [wire::MAGIC, b"(", b"type", b"symlink", b"target", b"", b")"];
     assert!(matches!(drain(&words(&target)), Err(Error::Target(_))));
 }
 

@@ -64,7 +64,8 @@ impl Tree {
     pub(crate) fn create(&self, path: &Path) {
         match self {
             Self::File(executable, bytes) => {
-                crate::fs::write_atomic(path, bytes).expect("file");
+                let mut file = crate::fs::create_new(path).expect("file");
+                std::io::Write::write_all(&mut file, bytes).expect("contents");
                 crate::fs::chmod(path, if *executable { 0o755 } else { 0o644 }).expect("mode");
             }
             Self::Link(target) => crate::fs::symlink(Path::new(target), path).expect("link"),

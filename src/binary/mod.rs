@@ -6,6 +6,7 @@
 
 mod elf;
 mod mach_o;
+pub mod host;
 pub mod needs;
 mod pe;
 mod verdict;

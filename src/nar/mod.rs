@@ -1,15 +1,24 @@
 //! NAR, Nix's archive format: the serialisation whose SHA-256 is a tree's identity.
 //!
-//! Owns the wire format, its writer and its reader. Only names, contents, the executable bit and
-//! link targets survive; entries are sorted bytewise. Reference: the Nix manual, "Nix Archive (NAR)
-//! format"; Dolstra, "The Purely Functional Software Deployment Model", figure 5.2.
+//! Owns the wire format ([`wire`]), a writer that cannot be made to emit a malformed archive
+//! ([`writer`]), a strict [`reader`], and the serialisation of a tree on disk ([`disk`]). Only names,
+//! contents, the executable bit and link targets survive; entries are sorted bytewise. Refuses what
+//! has no place in a tree: devices, sockets, names that leave their directory. Reference: the Nix
+//! manual, "Nix Archive (NAR) format"; Dolstra, "The Purely Functional Software Deployment Model",
+//! figure 5.2. Invariant: one tree has exactly one serialisation, so its hash names it.
 
-use std::path::Path;
+pub mod disk;
+pub mod error;
+pub mod hash;
+pub mod reader;
+pub mod wire;
+pub mod writer;
 
-use crate::base::TreeHash;
+#[cfg(test)]
+mod tests;
 
-/// The NAR hash of a tree on disk and the length of its serialisation in bytes.
-pub fn hash_path(path: &Path) -> Result<(TreeHash, u64), crate::fs::Error> {
-    let _ = path;
-    todo!()
-}
+pub use disk::{dump, hash_path};
+pub use error::{Error, Result};
+pub use hash::HashWriter;
+pub use reader::{Event, Reader};
+pub use writer::{Directory, FileWriter, Node, Writer};

@@ -166,6 +166,21 @@ pub fn sync_file(file: &File, path: &Path) -> Result<()> {
     file.sync_all().context("sync", path)
 }
 
+/// Flushes the whole filesystem that holds `path`; `false` where the system has no such call.
+pub fn sync_filesystem(path: &Path) -> Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        let dir = open(path)?;
+        rustix::fs::syncfs(&dir).context("sync", path)?;
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        Ok(false)
+    }
+}
+
 /// Removes a tree, read-only directories included; nothing there is success. Never follows links.
 pub fn remove_tree(path: &Path) -> Result<()> {
     let Some(meta) = lstat_if_exists(path)? else { return Ok(()) };

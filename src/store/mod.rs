@@ -1,16 +1,62 @@
 //! The store: trees addressed by content, and the artifacts they came from.
 //!
-//! Owns every file below the store directory (see [`layout`]). Two gates are types that only this
+//! Owns every file below the store directory (its `layout` says where each lies). Two gates are types that only this
 //! room makes: [`Verified`], an artifact whose bytes matched, and [`ObjectPath`], an object whose
 //! tree hash matched and whose registration is on disk. Invariant: an object without registration
 //! does not exist, and a registered object is never changed.
 
+//!
+//! Theory of operation. Everything is made in `tmp` and published by one rename; the registration
+//! is written last. Adding holds the collector's lock shared, and one lock for the object, so that
+//! sixteen processes that want the same object make it once. Locks only save work: a process that
+//! is killed anywhere leaves at most something without registration, which the next addition
+//! replaces and the next collection removes.
+
+mod add;
+mod artifacts;
+mod check;
+mod copy;
+mod error;
+mod gc;
+mod info;
+mod layout;
+mod lease;
+mod links;
+mod reach;
+mod registration;
+mod repair;
+mod roots;
+mod seal;
+mod stamp;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod verify;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use add::GcPause;
+pub use artifacts::{ArtifactLock, Artifacts};
+pub use error::{Error, RootProblem};
+pub use gc::{GcFile, GcObject, GcOptions, GcReport};
+pub use info::StoreInfo;
+pub use lease::Lease;
+pub use registration::{Origin, Registration};
+pub use repair::{Refetch, RepairReport};
+pub use roots::{Root, RootKind};
+pub use verify::{Damage, Progress, VerifyReport};
+
+use layout::Layout;
+
 use crate::archive::Options;
-use crate::base::{Diagnose, Integrity, ObjectName, RelPath, Task, TreeHash};
+use crate::base::{Integrity, ObjectName, RelPath, TreeHash};
+use crate::fs;
+
+/// Result of a store operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An artifact whose bytes matched its integrity. Only [`Artifacts`] makes one.
 #[derive(Clone, Debug)]
@@ -85,128 +131,35 @@ pub struct Addition<'a> {
 /// The store at one directory.
 #[derive(Clone, Debug)]
 pub struct Store {
-    _root: PathBuf,
+    layout: Arc<Layout>,
+    artifacts: Artifacts,
+    lock_timeout: Duration,
 }
 
 impl Store {
-    /// Names a store; touches nothing on disk.
+    /// Names a store; touches nothing on disk. `root` is absolute; `artifacts` is the cache of
+    /// downloads; `lock_timeout` is how long to wait for another process.
     pub fn new(root: PathBuf, artifacts: PathBuf, lock_timeout: Duration) -> Self {
-        let _ = (artifacts, lock_timeout);
-        Self { _root: root }
+        let layout = Arc::new(Layout::new(root, artifacts));
+        let artifacts = Artifacts::new(Arc::clone(&layout), lock_timeout);
+        Self { layout, artifacts, lock_timeout }
     }
 
     /// The store's directory.
     pub fn root(&self) -> &Path {
-        todo!()
+        self.layout.root()
     }
 
     /// The artifact cache.
     pub fn artifacts(&self) -> &Artifacts {
-        todo!()
+        &self.artifacts
     }
 
-    /// A directory for temporary files on the store's filesystem, created if needed.
-    pub fn temp_dir(&self) -> Result<PathBuf, Error> {
-        todo!()
-    }
-
-    /// A registered object, `None` when there is none of that name. Two `stat` calls, no hashing.
-    pub fn get(&self, object: &ObjectName) -> Result<Option<ObjectPath>, Error> {
-        let _ = object;
-        todo!()
-    }
-
-    /// Unpacks a verified artifact, compares the tree hash and registers the object.
-    pub fn add_archive(
-        &self,
-        artifact: &Verified,
-        addition: &Addition<'_>,
-        task: &dyn Task,
-    ) -> Result<ObjectPath, Error> {
-        let _ = (artifact, addition, task);
-        todo!()
-    }
-
-    /// Adds a copy of a directory; `expected` is compared when given.
-    pub fn add_directory(
-        &self,
-        from: &Path,
-        name: &str,
-        executables: &BTreeSet<RelPath>,
-        expected: Option<&TreeHash>,
-        shown: &str,
-    ) -> Result<ObjectPath, Error> {
-        let _ = (from, name, executables, expected, shown);
-        todo!()
-    }
-
-    /// Adds a tree that `build` makes in an empty directory; `references` are the objects it links
-    /// to with relative links.
-    pub fn add_built(
-        &self,
-        name: &str,
-        references: &BTreeSet<ObjectName>,
-        build: &mut dyn FnMut(&Path) -> Result<(), crate::fs::Error>,
-    ) -> Result<ObjectPath, Error> {
-        let _ = (name, references, build);
-        todo!()
-    }
-
-    /// Checks a registered object against its registration.
-    pub fn check(&self, object: &ObjectPath, level: CheckLevel) -> Result<(), Error> {
-        let _ = (object, level);
-        todo!()
-    }
-
-    /// Makes the link at `link` (outside the store, pointing at an object) a garbage-collector
-    /// root. Idempotent.
-    pub fn add_root(&self, link: &Path) -> Result<(), Error> {
-        let _ = link;
-        todo!()
+    /// A directory for temporary files on the store's filesystem, created if needed. What is left
+    /// in it is swept a day later, or at once when its name ends in the pid of a dead process (as
+    /// [`fs::StagingDir`] names them).
+    pub fn temp_dir(&self) -> Result<PathBuf> {
+        self.layout.create()?;
+        Ok(self.layout.tmp())
     }
 }
-
-/// The artifact cache: `<algorithm>/<hex>` files, evictable at any time.
-#[derive(Clone, Debug)]
-pub struct Artifacts {
-    _root: PathBuf,
-}
-
-impl Artifacts {
-    /// A cached artifact whose bytes still match; `None` when there is none.
-    ///
-    /// # Errors
-    /// An integrity error when the cached bytes differ, naming both hashes.
-    pub fn get(&self, integrity: &Integrity, shown: &str) -> Result<Option<Verified>, Error> {
-        let _ = (integrity, shown);
-        todo!()
-    }
-
-    /// Where a download of this artifact is written until it is whole; the same name each time, so
-    /// that a cut download can resume. Creates the directory.
-    pub fn partial(&self, integrity: &Integrity) -> Result<PathBuf, Error> {
-        let _ = integrity;
-        todo!()
-    }
-
-    /// Takes in a finished download: compares `computed` with `expected`, then moves the file into
-    /// the cache. `from` names the origin in errors. A file that does not match is removed.
-    pub fn admit(
-        &self,
-        file: &Path,
-        computed: &Integrity,
-        expected: &Integrity,
-        shown: &str,
-        from: &str,
-    ) -> Result<Verified, Error> {
-        let _ = (file, computed, expected, shown, from);
-        todo!()
-    }
-}
-
-/// A store operation that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct Error;
-
-impl Diagnose for Error {}

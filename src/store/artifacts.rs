@@ -1,0 +1,161 @@
+//! The artifact cache: `<algorithm>/<hex>` files, evictable at any time.
+//!
+//! Refuses bytes that are not what their name promises, each time they are asked for. Invariant: a
+//! [`Verified`] was hashed, or its hash was compared, in this process.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::layout::{Layout, ensure_dir};
+use super::{Error, Result, Verified, fs};
+use crate::base::{Algorithm, Hasher, Integrity, Task};
+use crate::fs::Context as _;
+
+/// The artifact cache.
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    layout: Arc<Layout>,
+    lock_timeout: Duration,
+}
+
+/// The right to download one artifact; released when dropped.
+#[derive(Debug)]
+pub struct ArtifactLock {
+    _lock: fs::FileLock,
+}
+
+impl Artifacts {
+    pub(super) fn new(layout: Arc<Layout>, lock_timeout: Duration) -> Self {
+        Self { layout, lock_timeout }
+    }
+
+    /// A cached artifact whose bytes still match; `None` when there is none.
+    ///
+    /// # Errors
+    /// An integrity error when the cached bytes differ, naming both hashes.
+    pub fn get(&self, integrity: &Integrity, shown: &str) -> Result<Option<Verified>> {
+        let path = self.layout.artifact(integrity);
+        let Some(found) = fs::missing_is_none(hash_file(&path, integrity.algorithm()))? else {
+            return Ok(None);
+        };
+        let (actual, size) = found;
+        if actual != *integrity {
+            let (shown, expected) = (shown.to_owned(), integrity.clone());
+            return Err(Error::CachedArtifactChanged { shown, path, expected, actual });
+        }
+        Ok(Some(Verified { path, integrity: actual, size }))
+    }
+
+    /// Whether there is a file for this artifact; says nothing of its bytes.
+    pub fn contains(&self, integrity: &Integrity) -> Result<bool> {
+        Ok(fs::exists(&self.layout.artifact(integrity))?)
+    }
+
+    /// Where a download of this artifact is written until it is whole; the same name each time, so
+    /// that a cut download can resume. Creates the directory.
+    pub fn partial(&self, integrity: &Integrity) -> Result<PathBuf> {
+        self.create()?;
+        Ok(self.layout.partial(integrity))
+    }
+
+    /// Takes the right to write [`Artifacts::partial`], so that many processes share one download.
+    /// Whoever gets it asks [`Artifacts::get`] again first.
+    pub fn lock(
+        &self,
+        integrity: &Integrity,
+        shown: &str,
+        task: &dyn Task,
+    ) -> Result<ArtifactLock> {
+        let path = self.partial(integrity)?.with_extension("lock");
+        let on_wait = |holder: &str| task.stage(&format!("waiting for {holder}"));
+        let purpose = format!("fetching {shown}");
+        let lock = fs::FileLock::exclusive(&path, &purpose, self.lock_timeout, on_wait)
+            .map_err(|e| Error::writing(self.layout.artifacts(), e))?;
+        Ok(ArtifactLock { _lock: lock })
+    }
+
+    /// Takes in a finished download: compares `computed` with `expected`, then moves the file into
+    /// the cache. `from` names the origin in errors. A file that does not match is removed.
+    pub fn admit(
+        &self,
+        file: &Path,
+        computed: &Integrity,
+        expected: &Integrity,
+        shown: &str,
+        from: &str,
+    ) -> Result<Verified> {
+        let received = if computed.algorithm() == expected.algorithm() {
+            computed.clone()
+        } else {
+            hash_file(file, expected.algorithm())?.0
+        };
+        if received != *expected {
+            fs::remove_file_if_exists(file)?;
+            let (shown, expected) = (shown.to_owned(), expected.clone());
+            return Err(Error::ArtifactMismatch { shown, expected, received, from: from.into() });
+        }
+        self.create()?;
+        let path = self.layout.artifact(expected);
+        let handle = fs::open_nofollow(file)?;
+        let size = handle.metadata().context("look at", file)?.len();
+        fs::chmod(file, 0o444)?;
+        fs::sync_file(&handle, file)?;
+        fs::rename(file, &path)?;
+        if let Some(dir) = path.parent() {
+            fs::sync_dir(dir)?;
+        }
+        Ok(Verified { path, integrity: received, size })
+    }
+
+    /// Every cached file with the hash that its name promises; other files are nobody's.
+    pub(super) fn list(&self) -> Result<Vec<(Integrity, PathBuf)>> {
+        let mut found = Vec::new();
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let dir = self.layout.artifacts().join(algorithm.name());
+            for name in fs::read_dir_names_if_exists(&dir)? {
+                let hex = name.to_str().and_then(|hex| Integrity::from_hex(algorithm, hex));
+                found.extend(hex.map(|integrity| (integrity, dir.join(&name))));
+            }
+        }
+        Ok(found)
+    }
+
+    fn create(&self) -> Result<()> {
+        let root = self.layout.artifacts();
+        if root.starts_with(self.layout.root()) {
+            self.layout.create()?;
+        }
+        let create = || {
+            root.parent().map_or(Ok(()), fs::create_dir_all)?;
+            ensure_dir(root, 0o755)?;
+            ensure_dir(&self.layout.partials(), 0o755)?;
+            ensure_dir(&root.join(Algorithm::Sha256.name()), 0o755)?;
+            ensure_dir(&root.join(Algorithm::Sha512.name()), 0o755)
+        };
+        create().map_err(|e| Error::writing(root, e))
+    }
+}
+
+/// The hash and size of a file.
+pub(super) fn hash_file(
+    path: &Path,
+    algorithm: Algorithm,
+) -> Result<(Integrity, u64), fs::Error> {
+    let mut file = fs::open_nofollow(path)?;
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((hasher.finish(), size)),
+            Ok(n) => {
+                hasher.update(&buffer[..n]);
+                size += n as u64;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e).context("read", path),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Where everything lies below the store's directory.
+//!
+//! ```text
+//! store/<digest>-<name>/   objects: read-only trees
+//! meta/<digest>.json       registrations: an object without one does not exist
+//! artifacts/<algo>/<hex>   downloads (this directory may lie elsewhere)
+//! artifacts/partial/       downloads under way, and their locks
+//! roots/                   links to the links that keep objects, and leases of processes
+//! tmp/                     everything is made here and renamed
+//! locks/<digest>           one lock for each object that is being added
+//! gc.lock                  shared while adding, exclusive while collecting
+//! version                  the number of this layout
+//! ```
+//! Refuses a store of another version. Invariant: nothing but this file joins these names, and no
+//! mode below the store depends on the umask.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Error;
+use crate::base::{Digest, Integrity, ObjectName};
+use crate::fs::{self, Context as _};
+
+/// The number in `version`.
+const VERSION: u32 = 1;
+
+/// The store's paths.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+    artifacts: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(root: PathBuf, artifacts: PathBuf) -> Self {
+        Self { root, artifacts }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+    pub(super) fn objects(&self) -> PathBuf {
+        self.root.join("store")
+    }
+    pub(super) fn meta(&self) -> PathBuf {
+        self.root.join("meta")
+    }
+    pub(super) fn roots(&self) -> PathBuf {
+        self.root.join("roots")
+    }
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+    pub(super) fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+    pub(super) fn gc_lock(&self) -> PathBuf {
+        self.root.join("gc.lock")
+    }
+    pub(super) fn artifacts(&self) -> &Path {
+        &self.artifacts
+    }
+    pub(super) fn partials(&self) -> PathBuf {
+        self.artifacts.join("partial")
+    }
+    pub(super) fn object(&self, name: &ObjectName) -> PathBuf {
+        self.root.join("store").join(name.to_string())
+    }
+    pub(super) fn registration(&self, digest: Digest) -> PathBuf {
+        self.root.join("meta").join(format!("{digest}.json"))
+    }
+    pub(super) fn object_lock(&self, name: &ObjectName) -> PathBuf {
+        self.root.join("locks").join(name.digest().to_string())
+    }
+    pub(super) fn artifact(&self, integrity: &Integrity) -> PathBuf {
+        self.artifacts.join(integrity.algorithm().name()).join(integrity.hex())
+    }
+    pub(super) fn partial(&self, integrity: &Integrity) -> PathBuf {
+        let name = format!("{}-{}", integrity.algorithm().name(), integrity.hex());
+        self.partials().join(name)
+    }
+
+    /// A path in `tmp` that no other writer uses; the pid in it tells the sweeper whose it is.
+    pub(super) fn temp_path(&self, prefix: &str) -> PathBuf {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+        self.tmp().join(format!("{prefix}.{}-{n}", std::process::id()))
+    }
+
+    /// Makes the store's directories where they are missing and checks its version.
+    pub(super) fn create(&self) -> Result<(), Error> {
+        let writing = |e| Error::writing(&self.root, e);
+        if let Some(parent) = self.root.parent() {
+            fs::create_dir_all(parent).map_err(writing)?;
+        }
+        // One knob: whoever shares a store opens its top directory, the rest follows.
+        ensure_dir(&self.root, 0o700).map_err(writing)?;
+        self.check_version()?;
+        for dir in [self.objects(), self.meta(), self.roots(), self.tmp(), self.locks()] {
+            ensure_dir(&dir, 0o755).map_err(writing)?;
+        }
+        let version = self.root.join("version");
+        if !fs::exists(&version)? {
+            self.write_file(&version, format!("{VERSION}\n").as_bytes()).map_err(writing)?;
+        }
+        Ok(())
+    }
+
+    fn check_version(&self) -> Result<(), Error> {
+        let path = self.root.join("version");
+        match fs::read_to_string_if_exists(&path)? {
+            Some(text) if text.trim() != VERSION.to_string() => {
+                let found = text.trim().chars().take(20).collect();
+                Err(Error::Newer { path, found, known: VERSION })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Replaces a small file as one durable step, by way of `tmp`.
+    pub(super) fn write_file(&self, target: &Path, bytes: &[u8]) -> Result<(), fs::Error> {
+        let temp = self.temp_path("file");
+        let write = || {
+            let mut file = fs::create_new(&temp)?;
+            fs::chmod(&temp, 0o644)?;
+            file.write_all(bytes).context("write", &temp)?;
+            fs::sync_file(&file, &temp)?;
+            fs::rename(&temp, target)
+        };
+        write().inspect_err(|_| {
+            let _ = fs::remove_file_if_exists(&temp);
+        })?;
+        target.parent().map_or(Ok(()), fs::sync_dir)
+    }
+}
+
+/// Creates one directory with exactly this mode; one that is there already stays as it is.
+pub(super) fn ensure_dir(path: &Path, mode: u32) -> Result<(), fs::Error> {
+    match fs::create_dir(path) {
+        Ok(()) => fs::chmod(path, mode),
+        Err(e) if e.io_kind() == Some(std::io::ErrorKind::AlreadyExists) => Ok(()),
+        // On a read-only filesystem the refusal comes before the look.
+        Err(e) => match fs::lstat_if_exists(path) {
+            Ok(Some(_)) => Ok(()),
+            _ => Err(e),
+        },
+    }
+}

@@ -1,0 +1,73 @@
+//! What killed processes leave: staging directories, unregistered trees, cut downloads, locks.
+//!
+//! Refuses to touch what it does not know: a name in `store` that is no object's, a file in `tmp`
+//! of a live process. Called while nobody adds, so that no lock of an object is held.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Result, Store, fs, lease};
+use crate::base::{Digest, ObjectName};
+
+/// Temporary files that do not say whose they are are kept for this long.
+const ANONYMOUS: Duration = Duration::from_secs(24 * 60 * 60);
+/// A cut download can be resumed for this long.
+const PARTIAL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+impl Store {
+    /// Everything that nobody can need any more; cut downloads at any age with `partials`.
+    pub(super) fn leftovers(
+        &self,
+        registered: &BTreeSet<Digest>,
+        partials: bool,
+    ) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        each(&self.layout.tmp(), |name, path| {
+            let is_left = match fs::StagingDir::owner(name) {
+                Some(pid) => !is_alive(pid),
+                None => is_older(path, ANONYMOUS),
+            };
+            found.extend(is_left.then(|| path.to_owned()));
+        })?;
+        each(&self.layout.objects(), |name, path| {
+            let object = name.parse::<ObjectName>();
+            let is_left = object.is_ok_and(|o| !registered.contains(&o.digest()));
+            found.extend(is_left.then(|| path.to_owned()));
+        })?;
+        each(&self.layout.locks(), |name, path| {
+            let digest = name.parse::<Digest>();
+            let is_left = digest.is_ok_and(|d| !registered.contains(&d));
+            found.extend(is_left.then(|| path.to_owned()));
+        })?;
+        each(&self.layout.partials(), |_, path| {
+            let old = partials || is_older(path, PARTIAL);
+            let lock = path.with_extension("lock");
+            if old && !(matches!(fs::exists(&lock), Ok(true)) && lease::is_held(&lock)) {
+                found.push(path.to_owned());
+            }
+        })?;
+        Ok(found)
+    }
+}
+
+fn each(dir: &Path, mut see: impl FnMut(&str, &Path)) -> Result<(), fs::Error> {
+    for name in fs::read_dir_names_if_exists(dir)? {
+        see(&name.to_string_lossy(), &dir.join(&name));
+    }
+    Ok(())
+}
+
+fn is_older(path: &Path, age: Duration) -> bool {
+    let modified = fs::lstat(path).ok().and_then(|meta| meta.modified().ok());
+    let elapsed = modified.and_then(|at| SystemTime::now().duration_since(at).ok());
+    elapsed.is_some_and(|elapsed| elapsed > age)
+}
+
+/// Whether there is a process of this id; one of another user counts.
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| {
+        rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH)
+    })
+}

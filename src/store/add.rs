@@ -53,15 +53,13 @@ impl Store {
         }
         task.stage("unpacking");
         let dir = self.stage()?;
-        let mut archive = Archive::open(fs::open(artifact.path())?, shown, options)
-            .map_err(Error::Archive)?;
+        let mut archive =
+            Archive::open(fs::open(artifact.path())?, shown, options).map_err(Error::Archive)?;
         archive.set_executable(executables).map_err(Error::Archive)?;
         let (actual, nar_size) = archive.unpack(dir.path()).map_err(Error::Archive)?;
         same_tree(tree, &actual, shown, "the unpacked artifact")?;
-        let origin = Origin::Artifact {
-            integrity: artifact.integrity().clone(),
-            shown: shown.to_owned(),
-        };
+        let origin =
+            Origin::Artifact { integrity: artifact.integrity().clone(), shown: shown.to_owned() };
         let staged = Staged { dir, tree: actual, nar_size };
         self.publish(staged, object.clone(), BTreeSet::new(), origin, shown)
     }

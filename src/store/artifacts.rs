@@ -139,10 +139,7 @@ impl Artifacts {
 }
 
 /// The hash and size of a file.
-pub(super) fn hash_file(
-    path: &Path,
-    algorithm: Algorithm,
-) -> Result<(Integrity, u64), fs::Error> {
+pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(Integrity, u64), fs::Error> {
     let mut file = fs::open_nofollow(path)?;
     let mut hasher = Hasher::new(algorithm);
     let mut buffer = vec![0; 256 * 1024];

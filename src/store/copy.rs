@@ -45,9 +45,8 @@ pub(super) fn set_executable(
     for command in executables {
         let path = command.under(root);
         // No link on the way may be followed out of the tree before links are checked.
-        let is_own = fs::canonicalize(&path).is_ok_and(|real| {
-            fs::canonicalize(root).is_ok_and(|top| real == command.under(&top))
-        });
+        let is_own = fs::canonicalize(&path)
+            .is_ok_and(|real| fs::canonicalize(root).is_ok_and(|top| real == command.under(&top)));
         if !is_own || !fs::lstat(&path)?.is_file() {
             let path = command.as_str().into();
             return Err(Error::NoSuchCommand { shown: shown.to_owned(), path });

@@ -35,12 +35,12 @@ impl Store {
     /// they are. `purpose` is for people: `infra run --env dev`.
     pub fn hold(&self, objects: &BTreeSet<ObjectName>, purpose: &str) -> Result<Lease> {
         let _pause = self.pause_gc(&Quiet)?;
-        let stem = self.layout.roots().join(
-            self.layout.temp_path("lease").file_name().unwrap_or_default(),
-        );
+        let stem = self
+            .layout
+            .roots()
+            .join(self.layout.temp_path("lease").file_name().unwrap_or_default());
         let lock_path = with_suffix(&stem, "lock");
-        let lock =
-            fs::FileLock::exclusive(&lock_path, purpose, self.lock_timeout, |_| {})?;
+        let lock = fs::FileLock::exclusive(&lock_path, purpose, self.lock_timeout, |_| {})?;
         let lease = Lease { stem, lock: Some(lock) };
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let terms = Terms {

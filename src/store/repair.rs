@@ -97,7 +97,11 @@ impl Store {
         }
     }
 
-    fn remove_damaged_artifact(&self, integrity: &Integrity, path: &std::path::Path) -> Result<bool> {
+    fn remove_damaged_artifact(
+        &self,
+        integrity: &Integrity,
+        path: &std::path::Path,
+    ) -> Result<bool> {
         let shown = "the artifact being repaired";
         let _lock = self.artifacts.lock(integrity, shown, &Quiet)?;
         match artifacts::hash_file(path, integrity.algorithm()) {

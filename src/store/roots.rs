@@ -161,7 +161,9 @@ fn link_of(entry: &Path) -> Result<Option<(PathBuf, Option<ObjectName>)>, RootPr
     for _ in 0..MAX_HOPS {
         let target = match fs::read_link(&at) {
             Ok(target) => target,
-            Err(e) if matches!(e.io_kind(), Some(ErrorKind::NotFound | ErrorKind::NotADirectory)) => {
+            Err(e)
+                if matches!(e.io_kind(), Some(ErrorKind::NotFound | ErrorKind::NotADirectory)) =>
+            {
                 // The user's own link is gone, or it points to a link that is.
                 return Ok((at != link).then_some((link, None)));
             }

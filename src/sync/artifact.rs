@@ -89,8 +89,7 @@ async fn from_any(
     for (index, location) in locations.iter().enumerate() {
         match from_one(context, wanted, location, partial, task).await {
             Ok(found) => return Ok(found),
-            // A full disk or a refused file is no fault of the location.
-            Err(e @ (Error::File(_) | Error::Worker { .. })) => return Err(e),
+            Err(e) if !is_of_location(&e) => return Err(e),
             Err(e) => {
                 if index + 1 < locations.len() {
                     context.reporter.warn(&format!("{}: {}", location.shown(), chain(&e)));
@@ -102,18 +101,17 @@ async fn from_any(
     Err(worst(wanted.shown, failures))
 }
 
+/// Whether another location may do better: a full disk is no fault of a server.
+fn is_of_location(error: &Error) -> bool {
+    matches!(error, Error::Fetch { .. }) || error.kind() == Kind::Integrity
+}
+
 /// The error to show for several: a lie only when all lied, else the last that failed otherwise.
 fn worst(shown: &str, mut failures: Vec<(String, Error)>) -> Error {
     let last = failures.iter().rposition(|(_, e)| e.kind() != Kind::Integrity);
     let index = last.unwrap_or(failures.len().saturating_sub(1));
     if failures.is_empty() {
-        // `Source::locate` promises at least one location.
-        return Error::Offline {
-            missing: vec![super::error::Unfetched {
-                shown: shown.to_owned(),
-                from: "a source that names no location".to_owned(),
-            }],
-        };
+        return Error::NoLocation { shown: shown.to_owned() };
     }
     let (_, error) = failures.remove(index);
     match error {

@@ -83,6 +83,12 @@ pub enum Error {
         /// What the last one said.
         source: Box<FetchError>,
     },
+    /// A source names no place where an artifact lies, though it promises to.
+    #[error("the source names no location for {shown}")]
+    NoLocation {
+        /// Dep, version and platform.
+        shown: String,
+    },
     /// Which files are commands cannot be told.
     #[error("cannot tell the commands of {shown}")]
     Commands {
@@ -211,7 +217,7 @@ impl Diagnose for Error {
                 Kind::Integrity
             }
             Self::UnknownDep { .. } => Kind::Usage,
-            Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
+            Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
             _ => self.inner().map_or(Kind::User, Diagnose::kind),
         }
     }

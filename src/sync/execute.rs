@@ -219,3 +219,7 @@ async fn copy_directory(
     })
     .await
 }
+
+#[cfg(test)]
+#[path = "execute_tests.rs"]
+mod tests;

@@ -5,19 +5,42 @@
 //! written. Then the tree is hashed, or written and hashed in the same pass. Invariant: the
 //! tree hash is the same whichever of the two is done.
 
+mod body;
+mod disk;
+pub mod error;
 pub mod format;
+mod index;
+mod limits;
+mod links;
+mod names;
+mod tar;
+mod walk;
+mod window;
+mod zip;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::Seek as _;
 use std::path::Path;
 
+pub use error::{Error, Refusal};
 pub use format::Format;
 
-use crate::base::{Diagnose, RelPath, TreeHash};
+use crate::base::{RelPath, TreeHash};
+use body::Body;
+use index::Raw;
+use limits::Limits;
 
 /// An archive that was indexed and found harmless.
 pub struct Archive {
-    _private: (),
+    shown: String,
+    entries: Vec<Entry>,
+    /// Where the bytes of each entry are, as [`Body`] counts.
+    places: Vec<u64>,
+    body: Body,
 }
 
 /// How to read an archive.
@@ -60,51 +83,117 @@ pub enum EntryKind {
 }
 
 impl Archive {
-    /// Indexes and checks an archive. `shown` names it in errors.
+    /// Indexes and checks an archive. `shown` names it in errors. A compressed tar is inflated into
+    /// an anonymous temporary file, so that its entries can be read in sorted order.
     pub fn open(file: File, shown: &str, options: &Options) -> Result<Self, Error> {
-        let _ = (file, shown, options);
-        todo!()
+        Self::open_within(file, shown, options, &Limits::DEFAULT)
     }
 
-    /// The entries, parents before children, sorted.
+    fn open_within(
+        mut file: File,
+        shown: &str,
+        options: &Options,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let unreadable = |source| Error::Unreadable {
+            archive: shown.to_owned(),
+            format: options.format,
+            source,
+        };
+        file.rewind().map_err(unreadable)?;
+        let packed = file.metadata().map_err(unreadable)?.len();
+        let (raws, body) = match options.format {
+            Format::Zip => zip::index(file, shown, limits)?,
+            Format::Tar => tar::index(file, shown, limits)?,
+            Format::TarGz => {
+                tar::index(tar::inflate(&file, packed, shown, limits)?, shown, limits)?
+            }
+            Format::File => {
+                (vec![Raw::file(options.file_name.as_bytes(), true, packed, 0)], Body::Flat(file))
+            }
+        };
+        // The only file of `Format::File` has no directories to drop.
+        let strip = if options.format == Format::File { 0 } else { options.strip };
+        let (entries, places) = index::build(raws, shown, strip, packed, limits)?;
+        Ok(Self { shown: shown.to_owned(), entries, places, body })
+    }
+
+    /// The entries, parents before children, sorted: a walk through the tree in which the entries
+    /// of each directory come sorted bytewise.
     pub fn entries(&self) -> &[Entry] {
-        todo!()
+        &self.entries
     }
 
     /// Marks these files executable, whatever the archive says.
     pub fn set_executable(&mut self, paths: &BTreeSet<RelPath>) -> Result<(), Error> {
-        let _ = paths;
-        todo!()
+        // All or none: look first, so that an error changes nothing.
+        let found: Vec<_> = paths.iter().map(|p| self.find(p)).collect::<Result<_, _>>()?;
+        for (at, _) in found {
+            if let EntryKind::File { executable, .. } = &mut self.entries[at].kind {
+                *executable = true;
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of one file.
     pub fn read(&mut self, path: &RelPath) -> Result<Vec<u8>, Error> {
-        let _ = path;
-        todo!()
+        let (at, size) = self.find(path)?;
+        self.take(at, size, size)
     }
 
-    /// The first `len` bytes of one file.
+    /// The first `len` bytes of one file, fewer if it is shorter.
     pub fn read_head(&mut self, path: &RelPath, len: usize) -> Result<Vec<u8>, Error> {
-        let _ = (path, len);
-        todo!()
+        let (at, size) = self.find(path)?;
+        self.take(at, size, size.min(len as u64))
     }
 
     /// NAR hash and NAR size of the tree, without writing anything.
     pub fn hash(&mut self) -> Result<(TreeHash, u64), Error> {
-        todo!()
+        walk::walk(self, &mut walk::Nothing)
     }
 
     /// Writes the tree into an empty directory and hashes it in the same pass. Files get mode 0444
-    /// or 0555 and mtime 1, directories mode 0755 (sealing them is the store's business).
+    /// or 0555 and mtime 1, directories mode 0755 (sealing them is the store's business). Nothing
+    /// is flushed to the disk.
+    ///
+    /// # Errors
+    /// A file whose size or checksum is not what the index announced ends the work; what was
+    /// written until then is left for the caller to remove.
     pub fn unpack(&mut self, into: &Path) -> Result<(TreeHash, u64), Error> {
-        let _ = into;
-        todo!()
+        if !crate::fs::read_dir_names(into)?.is_empty() {
+            return Err(Error::NotEmpty { path: into.to_owned() });
+        }
+        walk::walk(self, &mut disk::Disk::new(into))
+    }
+
+    /// Position and size of a file of the tree.
+    fn find(&self, path: &RelPath) -> Result<(usize, u64), Error> {
+        self.entries
+            .binary_search_by(|e| names::tree_order(e.path.as_str(), path.as_str()))
+            .ok()
+            .and_then(|at| match self.entries[at].kind {
+                EntryKind::File { size, .. } => Some((at, size)),
+                _ => None,
+            })
+            .ok_or_else(|| Error::NoFile {
+                archive: self.shown.clone(),
+                entry: path.as_str().to_owned(),
+            })
+    }
+
+    fn take(&mut self, at: usize, size: u64, len: u64) -> Result<Vec<u8>, Error> {
+        // A size is a claim until the bytes came: reserve a little of it, not all.
+        let mut bytes = Vec::with_capacity(len.min(1 << 26) as usize);
+        let mut buffer = body::buffer();
+        let entry = self.entries[at].path.as_str();
+        self.body
+            .stream(self.places[at], size, len, &mut buffer, |part| {
+                bytes.extend_from_slice(part);
+                Ok(())
+            })
+            .map_err(|fault| fault.of(&self.shown, entry))?;
+        bytes.truncate(len as usize);
+        Ok(bytes)
     }
 }
-
-/// Why an archive is refused.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct Error;
-
-impl Diagnose for Error {}

@@ -1,13 +1,22 @@
 //! What an executable says of itself: ELF, Mach-O and PE headers.
 //!
 //! Owns the reading and the comparison with a lock row's platform. Refuses nothing by itself
-//! except a contradiction: an executable whose machine or libc is not its row's.
+//! except a contradiction: an executable whose machine or libc is not its row's. Invariant: no
+//! bytes make it panic; what cannot be read to its end is no executable.
 
+mod elf;
+mod mach_o;
 pub mod needs;
+mod pe;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
 
 pub use needs::Needs;
+pub use verdict::contradiction;
 
-use crate::base::{Arch, Libc, Os, Platform};
+use crate::base::{Arch, Libc, Os};
 
 /// What was read from an executable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,20 +33,35 @@ pub struct Executable {
     pub needs: Needs,
 }
 
-/// Whether bytes begin like an ELF, Mach-O or PE file. Four bytes are enough.
+/// Whether bytes begin like an ELF, Mach-O or PE file. Four bytes are enough; with eight, a Java
+/// class, which begins like a universal Mach-O, is told apart.
 pub fn is_executable_magic(head: &[u8]) -> bool {
-    let _ = head;
-    todo!()
+    match head {
+        [0x7f, b'E', b'L', b'F', ..] | [b'M', b'Z', ..] => true,
+        [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => true,
+        [0xca, 0xfe, 0xba, 0xbe | 0xbf, count @ ..] => mach_o::plausible_count(count),
+        _ => false,
+    }
 }
 
 /// Reads an executable; `None` when the bytes are no executable of a known format.
 pub fn inspect(bytes: &[u8]) -> Option<Executable> {
-    let _ = bytes;
-    todo!()
+    match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => elf::read(bytes),
+        [b'M', b'Z', ..] => pe::read(bytes),
+        _ if is_executable_magic(bytes) => mach_o::read(bytes),
+        _ => None,
+    }
 }
 
-/// Why `executable` cannot run on `platform`; `None` when it can.
-pub fn contradiction(executable: &Executable, platform: Platform) -> Option<String> {
-    let _ = (executable, platform);
-    todo!()
+/// A name from a header as text; libraries have no business with anything but UTF-8.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Sorted, each once.
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names.dedup();
+    names
 }

@@ -15,7 +15,7 @@ pub mod wire;
 pub mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use disk::{dump, hash_path};
 pub use error::{Error, Result};

@@ -1,0 +1,179 @@
+//! Tar, plain or compressed with gzip.
+//!
+//! Reference: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; the GNU tar
+//! manual for long names; RFC 1952 for gzip. Refuses sparse files, devices and pipes, links and
+//! directories with contents, and an archive without its closing zeros, which was cut short.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+
+use flate2::bufread::MultiGzDecoder;
+use tar::EntryType;
+
+use super::body::{self, Body};
+use super::error::shown;
+use super::index::{Raw, RawKind, refused, too_many};
+use super::limits::{Limits, MAX_HEADERS};
+use super::{Error, Format, Refusal};
+
+const BLOCK: u64 = 512;
+
+/// Inflates into an anonymous temporary file, within the bounds.
+pub(super) fn inflate(
+    file: &File,
+    packed: u64,
+    archive: &str,
+    limits: &Limits,
+) -> Result<File, Error> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::UnexpectedEof => Error::Truncated { archive: archive.to_owned() },
+        _ => Error::Unreadable { archive: archive.to_owned(), format: Format::TarGz, source },
+    };
+    let mut source = MultiGzDecoder::new(BufReader::with_capacity(128 * 1024, file));
+    let mut out = tempfile::tempfile().map_err(|source| {
+        Error::Fs(crate::fs::Error::Io {
+            action: "create a temporary file in",
+            path: std::env::temp_dir(),
+            source,
+        })
+    })?;
+    let mut buffer = body::buffer();
+    let mut expanded = 0u64;
+    loop {
+        let n = source.read(&mut buffer).map_err(unreadable)?;
+        if n == 0 {
+            return Ok(out);
+        }
+        expanded += n as u64;
+        if expanded > limits.expanded {
+            return Err(Error::TooLarge { archive: archive.to_owned(), limit: limits.expanded });
+        }
+        if limits.ratio_exceeded(expanded, packed) {
+            return Err(Error::Ratio { archive: archive.to_owned(), limit: limits.ratio });
+        }
+        out.write_all(&buffer[..n]).map_err(|source| {
+            Error::Fs(crate::fs::Error::Io {
+                action: "write a temporary file in",
+                path: std::env::temp_dir(),
+                source,
+            })
+        })?;
+    }
+}
+
+/// The entries of a tar, places being offsets.
+pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<Raw>, Body), Error> {
+    let unreadable = |source: io::Error| Error::Unreadable {
+        archive: archive.to_owned(),
+        format: Format::Tar,
+        source,
+    };
+    let truncated = || Error::Truncated { archive: archive.to_owned() };
+    let len = file.metadata().map_err(unreadable)?.len();
+    let allowance = Cell::new(MAX_HEADERS);
+    let mut raws = Vec::new();
+    let mut end = 0;
+    (&file).rewind().map_err(unreadable)?;
+    let mut reader = tar::Archive::new(Metered { file: &file, allowance: &allowance });
+    for entry in reader.entries_with_seek().map_err(unreadable)? {
+        let mut entry = entry.map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => truncated(),
+            _ => unreadable(e),
+        })?;
+        allowance.set(MAX_HEADERS);
+        let (place, size) = (entry.raw_file_position(), entry.size());
+        end = place.checked_add(size).ok_or_else(truncated)?;
+        if end > len {
+            return Err(truncated());
+        }
+        end = end.next_multiple_of(BLOCK);
+        if raws.len() == limits.entries {
+            return Err(too_many(archive, limits));
+        }
+        let name = entry.path_bytes().into_owned();
+        if has_sparse_records(&mut entry).map_err(unreadable)? {
+            return Err(unsupported(archive, &name, "sparse files"));
+        }
+        let mode = entry.header().mode().map_err(unreadable)?;
+        let target = entry.link_name_bytes().map(|t| t.into_owned()).unwrap_or_default();
+        let refuse = |why| Err(refused(archive, &name, why));
+        let kind = match entry.header().entry_type() {
+            EntryType::XGlobalHeader => continue,
+            // Before ustar, a directory was a file with a slash at the end.
+            EntryType::Regular if name.ends_with(b"/") && size == 0 => RawKind::Directory,
+            EntryType::Regular | EntryType::Continuous => {
+                if mode & 0o6000 != 0 {
+                    return refuse(Refusal::SetId);
+                }
+                if name.ends_with(b"/") {
+                    return refuse(Refusal::Contents);
+                }
+                RawKind::File { executable: mode & 0o100 != 0, size, place }
+            }
+            EntryType::Directory => RawKind::Directory,
+            EntryType::Symlink => RawKind::Symlink(target),
+            EntryType::Link => RawKind::HardLink(target),
+            EntryType::Char => return refuse(Refusal::Special("character device")),
+            EntryType::Block => return refuse(Refusal::Special("block device")),
+            EntryType::Fifo => return refuse(Refusal::Special("named pipe")),
+            EntryType::GNUSparse => return Err(unsupported(archive, &name, "sparse files")),
+            other => {
+                let what = format!("the entry type `{}`", other.as_byte().escape_ascii());
+                return Err(unsupported(archive, &name, &what));
+            }
+        };
+        if size > 0 && !matches!(kind, RawKind::File { .. }) {
+            return refuse(Refusal::Contents);
+        }
+        raws.push(Raw { name, kind });
+    }
+    // Only the closing zeros tell an archive's end from a cut between two entries.
+    let mut block = [1; BLOCK as usize];
+    match file.read_exact_at(&mut block, end) {
+        Ok(()) if block.iter().all(|b| *b == 0) => Ok((raws, Body::Flat(file))),
+        Ok(()) => Err(truncated()),
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(truncated()),
+        Err(e) => Err(unreadable(e)),
+    }
+}
+
+fn unsupported(archive: &str, name: &[u8], what: &str) -> Error {
+    Error::Unsupported { archive: archive.to_owned(), entry: shown(name), what: what.to_owned() }
+}
+
+/// GNU tar's sparse files in pax form look like plain files to who does not know the records.
+fn has_sparse_records<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<bool> {
+    let Some(records) = entry.pax_extensions()? else { return Ok(false) };
+    for record in records {
+        if record?.key_bytes().starts_with(b"GNU.sparse.") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The file, with an allowance of bytes: contents are skipped by seeking, so that only headers are
+/// read, and long names are held in memory.
+struct Metered<'a> {
+    file: &'a File,
+    allowance: &'a Cell<u64>,
+}
+
+impl Read for Metered<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        let left = self.allowance.get().checked_sub(n as u64);
+        self.allowance.set(left.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "more than 1 MiB of headers for one entry")
+        })?);
+        Ok(n)
+    }
+}
+
+impl Seek for Metered<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}

@@ -1,0 +1,127 @@
+//! One pass over a guarded tree: hashed, and on the way handed to a taker.
+//!
+//! Hashing alone and unpacking run this same code with different takers, so that both see the same
+//! bytes in the same order.
+
+use super::body::{self, Body};
+use super::{Archive, Entry, EntryKind, Error};
+use crate::base::{RelPath, TreeHash};
+use crate::nar::{Directory, HashWriter, Node, Writer};
+
+/// Who gets the tree, entry by entry, parents first.
+pub(super) trait Taker {
+    /// A directory.
+    fn directory(&mut self, path: &RelPath) -> Result<(), Error>;
+    /// A link.
+    fn symlink(&mut self, path: &RelPath, target: &str) -> Result<(), Error>;
+    /// A file begins.
+    fn file(&mut self, path: &RelPath) -> Result<(), Error>;
+    /// Its next bytes.
+    fn bytes(&mut self, part: &[u8]) -> Result<(), Error>;
+    /// It is whole.
+    fn done(&mut self, executable: bool) -> Result<(), Error>;
+}
+
+/// Takes nothing: for hashing alone.
+pub(super) struct Nothing;
+
+impl Taker for Nothing {
+    fn directory(&mut self, _: &RelPath) -> Result<(), Error> {
+        Ok(())
+    }
+    fn symlink(&mut self, _: &RelPath, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+    fn file(&mut self, _: &RelPath) -> Result<(), Error> {
+        Ok(())
+    }
+    fn bytes(&mut self, _: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
+    fn done(&mut self, _: bool) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Walks the whole tree; gives its NAR hash and NAR size.
+pub(super) fn walk(
+    archive: &mut Archive,
+    taker: &mut impl Taker,
+) -> Result<(TreeHash, u64), Error> {
+    let Archive { shown, entries, places, body } = archive;
+    let mut writer = Writer::new(HashWriter::new());
+    let mut walk = Walk { shown, entries, places, body, buffer: body::buffer(), taker };
+    let root = writer.root().directory().map_err(|e| serialise(shown, e))?;
+    walk.fill(root, 0, 1)?;
+    Ok(writer.finish().map_err(|e| serialise(shown, e))?.finish())
+}
+
+fn serialise(archive: &str, source: crate::nar::Error) -> Error {
+    Error::Serialise { archive: archive.to_owned(), source }
+}
+
+struct Walk<'a, T> {
+    shown: &'a str,
+    entries: &'a [Entry],
+    places: &'a [u64],
+    body: &'a mut Body,
+    buffer: Box<[u8]>,
+    taker: &'a mut T,
+}
+
+impl<T: Taker> Walk<'_, T> {
+    /// Writes the entries of one directory, from `at` on; gives the first that is not below it.
+    fn fill(
+        &mut self,
+        mut directory: Directory<'_, HashWriter>,
+        mut at: usize,
+        depth: usize,
+    ) -> Result<usize, Error> {
+        let (shown, entries) = (self.shown, self.entries);
+        let fail = |e| serialise(shown, e);
+        while let Some(entry) = entries.get(at) {
+            if entry.path.components().count() != depth {
+                break;
+            }
+            let node = directory.entry(entry.path.file_name().as_bytes()).map_err(fail)?;
+            match &entry.kind {
+                EntryKind::Directory => {
+                    self.taker.directory(&entry.path)?;
+                    at = self.fill(node.directory().map_err(fail)?, at + 1, depth + 1)?;
+                    continue;
+                }
+                EntryKind::Symlink { target } => {
+                    self.taker.symlink(&entry.path, target)?;
+                    node.symlink(target.as_bytes()).map_err(fail)?;
+                }
+                EntryKind::File { executable, size } => {
+                    self.file(node, &entry.path, *executable, *size, self.places[at])?;
+                }
+            }
+            at += 1;
+        }
+        directory.finish().map_err(fail)?;
+        Ok(at)
+    }
+
+    fn file(
+        &mut self,
+        node: Node<'_, HashWriter>,
+        path: &RelPath,
+        executable: bool,
+        size: u64,
+        place: u64,
+    ) -> Result<(), Error> {
+        let Self { shown, body, buffer, taker, .. } = self;
+        let fail = |e| serialise(shown, e);
+        let mut out = node.file(executable, size).map_err(fail)?;
+        taker.file(path)?;
+        body.stream(place, size, size, buffer, |part| {
+            taker.bytes(part)?;
+            out.write(part).map_err(fail)
+        })
+        .map_err(|fault| fault.of(shown, path.as_str()))?;
+        out.finish().map_err(fail)?;
+        taker.done(executable)
+    }
+}

@@ -217,22 +217,14 @@ fn a_single_file_becomes_the_same_object_in_lock_and_store() {
 #[test]
 fn a_directory_is_copied_and_compared() {
     let world = World::new();
-    world
-        .source
-        .packages
-        .lock()
-        .expect("lock")
-        .insert("tools".to_owned(), { [("0".to_owned(), BTreeMap::new())].into() });
-    let top = world.project().join("tools");
-    fs::create_dir_all(&top).expect("mkdir");
+    let top = world.directory("tools");
     fs::write_atomic(&top.join("go"), b"#!/bin/sh\n").expect("write");
     fs::chmod(&top.join("go"), 0o755).expect("chmod");
     let mut requirements = wishes(&[("tools", "path:tools", "*")]);
     requirements.platforms = [LINUX].into();
     let lock = world.resolve(&requirements, None, &Mode::Keep).expect("resolve");
     let fresh = World::new();
-    let there = fresh.project().join("tools");
-    fs::create_dir_all(&there).expect("mkdir");
+    let there = fresh.directory("tools");
     fs::write_atomic(&there.join("go"), b"#!/bin/sh\n").expect("write");
     fs::chmod(&there.join("go"), 0o755).expect("chmod");
     let locked = Locked { world: fresh, requirements, lock };

@@ -78,10 +78,12 @@ pub(super) fn file(name: &str, version: &str, platform: Platform) -> File {
     }
 }
 
+/// Version → platform → file.
+type Releases = BTreeMap<String, BTreeMap<Platform, File>>;
+
 #[derive(Default)]
 pub(super) struct FakeSource {
-    /// Package → version → platform → file.
-    pub(super) packages: Mutex<BTreeMap<String, BTreeMap<String, BTreeMap<Platform, File>>>>,
+    pub(super) packages: Mutex<BTreeMap<String, Releases>>,
     /// Every question.
     pub(super) asked: Mutex<Vec<String>>,
     /// Mirrors that come before the true place.
@@ -258,6 +260,15 @@ impl World {
 
     pub(super) fn serve(&self, url: &str, bytes: &[u8]) {
         self.server.files.lock().expect("lock").insert(url.to_owned(), bytes.to_vec());
+    }
+
+    /// A directory that the fake source knows, at `path:NAME`; gives where it is.
+    pub(super) fn directory(&self, name: &str) -> PathBuf {
+        let mut packages = self.source.packages.lock().expect("lock");
+        packages.insert(name.to_owned(), [("0".to_owned(), BTreeMap::new())].into());
+        let path = self.project().join(name);
+        fs::create_dir_all(&path).expect("mkdir");
+        path
     }
 
     /// What was fetched and asked since the last call.

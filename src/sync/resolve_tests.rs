@@ -227,10 +227,7 @@ fn what_nobody_can_have_is_refused() {
 #[test]
 fn a_directory_of_the_project_is_read_anew_each_time() {
     let world = World::new();
-    world.source.packages.lock().expect("lock").insert("tools".to_owned(), {
-        [("0".to_owned(), std::collections::BTreeMap::new())].into()
-    });
-    let bin = world.project().join("tools/bin");
+    let bin = world.directory("tools").join("bin");
     crate::fs::create_dir_all(&bin).expect("mkdir");
     crate::fs::write_atomic(&bin.join("go"), b"#!/bin/sh\n").expect("write");
     crate::fs::chmod(&bin.join("go"), 0o755).expect("chmod");

@@ -4,6 +4,7 @@
 //! found out only afterwards, its version first. Invariant: a [`Lock`] that was read names objects
 //! that follow from their tree hashes.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
@@ -12,8 +13,9 @@ use serde::Deserialize;
 
 use super::error::{Error, Result};
 use super::model::Lock;
-use super::object_name;
+use super::object_suffix;
 use super::v1::{FileV1, VERSION};
+use crate::base::ObjectName;
 use crate::fs;
 
 /// The largest file that is read, in bytes.
@@ -87,9 +89,10 @@ pub fn is_canonical(text: &str, lock: &Lock) -> bool {
 
 fn check_objects(lock: &Lock, path: &Path) -> Result<()> {
     for (dep, locked) in &lock.deps {
+        let suffix = object_suffix(dep, &locked.version);
         for (platform, row) in &locked.platforms {
             let Some(pin) = row.pin() else { continue };
-            let expected = object_name(&pin.tree, dep, &locked.version);
+            let expected = ObjectName::for_tree(&pin.tree, &BTreeSet::new(), &suffix);
             if expected.as_ref() != Ok(&pin.object) {
                 return Err(Error::Object {
                     path: path.to_owned(),

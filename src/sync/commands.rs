@@ -14,8 +14,8 @@ use crate::source::Commands;
 /// How many links may follow one another.
 const MAX_LINKS: usize = 16;
 
-/// Bytes of a file that are looked at.
-pub const HEAD: usize = 4;
+/// Bytes of a file that are looked at; enough to tell a Java class from a Mach-O.
+pub const HEAD: usize = 8;
 
 /// Why the commands of a tree cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

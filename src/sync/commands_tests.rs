@@ -121,3 +121,26 @@ fn one_command_from_two_files_is_refused() {
     let same = ["a/bin/tool", "b/bin/tool@../../a/bin/tool"];
     assert_eq!(chosen(&same, &Commands::Wheel, false).expect("chosen"), ["tool=a/bin/tool"]);
 }
+
+proptest::proptest! {
+    #[test]
+    fn only_files_of_the_listing_are_chosen(
+        spec in proptest::collection::vec("(([a-c]|bin|x\\.data|scripts)/){0,3}[a-c](\\.exe|@(\\.\\./){0,2}[a-c]|/)?", 0..8),
+        scripts: bool,
+    ) {
+        let mut spec: Vec<&str> = spec.iter().map(String::as_str).collect();
+        spec.sort_by_key(|s| s.split('@').next().map(|s| s.trim_end_matches('/')));
+        spec.dedup_by_key(|s| s.split('@').next().map(|s| s.trim_end_matches('/')));
+        let entries = listing(&spec);
+        for commands in [Commands::Found, Commands::Wheel] {
+            let chosen = choose(&entries, &commands, scripts, &mut |path| {
+                Ok::<_, Refusal>(content(path).to_vec())
+            });
+            for path in chosen.into_iter().flatten().map(|(_, path)| path) {
+                let entry = entries.iter().find(|e| e.path == path).expect("in the listing");
+                let is_file = matches!(entry.kind, EntryKind::File { .. });
+                proptest::prop_assert!(is_file);
+            }
+        }
+    }
+}

@@ -94,8 +94,6 @@ pub enum Error {
     Commands {
         /// Dep, version and platform.
         shown: String,
-        /// The dep.
-        dep: DepName,
         /// Why.
         source: Box<Refusal>,
     },
@@ -130,10 +128,10 @@ pub enum Error {
         dep: DepName,
         /// The file.
         file: String,
-        /// In the lock.
-        locked: Box<Integrity>,
-        /// In the source.
-        served: Box<Integrity>,
+        /// Its hash or size in the lock.
+        locked: String,
+        /// The same in the source.
+        served: String,
     },
     /// A version that no wanted platform can have.
     #[error("`{dep}` {version} is not available for any platform of the profiles")]

@@ -100,11 +100,9 @@ impl Failure {
     fn of(self, about: &About) -> Error {
         match self {
             Self::Other(e) => e,
-            Self::Refused(refusal) => Error::Commands {
-                shown: about.shown(),
-                dep: about.dep.clone(),
-                source: Box::new(refusal),
-            },
+            Self::Refused(refusal) => {
+                Error::Commands { shown: about.shown(), source: Box::new(refusal) }
+            }
         }
     }
 }

@@ -14,13 +14,14 @@ use tokio::sync::Semaphore;
 
 use super::context::Context;
 use super::error::{Error, Result};
+use super::execute::shown;
 use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
 use crate::base::{DepName, Platform, SourceKind, Version, suggest};
 use crate::lock::Requirements;
-use crate::lock::model::{Lock, LockedDep, Row};
+use crate::lock::model::{Lock, LockedDep, Pin, Row};
 use crate::profile::model::Requirement;
-use crate::source::{Offer, Query, Source};
+use crate::source::{ArtifactOffer, Offer, Query, Source};
 
 /// Index documents looked up at once; they are small.
 const LOOKUPS: usize = 16;
@@ -187,36 +188,45 @@ impl<'a, 'c> Resolve<'a, 'c> {
         &self,
         version: &Version,
         platform: Platform,
-        offer: &crate::source::ArtifactOffer,
+        offer: &ArtifactOffer,
     ) -> Result<Option<Row>> {
         let Some(old) = self.old else { return Ok(None) };
         let Some(row) = old.platforms.get(&platform) else { return Ok(None) };
         let Some(pin) = row.pin() else { return Ok(None) };
+        if self.update && offer.integrity.is_none() {
+            // Only fetching it anew tells whether it is still the same.
+            return Ok(None);
+        }
         match reuse::compare(old, pin, version, self.requirement, offer) {
             Match::Same => Ok(Some(row.clone())),
             Match::Other => Ok(None),
-            Match::Changed => {
-                let shown = super::execute::shown(self.dep, version.as_str(), platform);
-                if self.update {
-                    self.context.reporter.warn(&format!(
-                        "`{}` of {shown} changed in its source under the same version",
-                        offer.file
-                    ));
-                    return Ok(None);
-                }
-                let (Some(locked), Some(served)) =
-                    (pin.artifact.as_ref().map(|a| &a.integrity), &offer.integrity)
-                else {
-                    return Ok(None);
-                };
-                Err(Error::Changed {
-                    shown,
-                    dep: self.dep.clone(),
-                    file: offer.file.clone(),
-                    locked: Box::new(locked.clone()),
-                    served: Box::new(served.clone()),
-                })
+            // What an update finds is told when the new rows are there.
+            Match::Changed if self.update => Ok(None),
+            Match::Changed => Err(self.changed(version, platform, pin, offer)),
+        }
+    }
+
+    fn changed(
+        &self,
+        version: &Version,
+        platform: Platform,
+        pin: &Pin,
+        offer: &ArtifactOffer,
+    ) -> Error {
+        let bytes = |size: Option<u64>| size.map_or_else(String::new, |s| format!("{s} bytes"));
+        let locked = pin.artifact.as_ref();
+        let (locked, served) = match (locked.map(|a| &a.integrity), &offer.integrity) {
+            (Some(locked), Some(served)) if locked != served => {
+                (locked.to_string(), served.to_string())
             }
+            _ => (bytes(locked.map(|a| a.size)), bytes(offer.size)),
+        };
+        Error::Changed {
+            shown: shown(self.dep, version.as_str(), platform),
+            dep: self.dep.clone(),
+            file: offer.file.clone(),
+            locked,
+            served,
         }
     }
 
@@ -249,14 +259,21 @@ impl<'a, 'c> Resolve<'a, 'c> {
             ));
         }
         for (platform, pin) in pins() {
-            let before = self.old.and_then(|old| old.platforms.get(&platform)?.pin());
-            let lost = before
-                .is_some_and(|old| old.verified.iter().any(|proof| !pin.verified.contains(proof)));
-            if lost {
+            let Some(old) = self.old else { continue };
+            let Some(before) = old.platforms.get(&platform).and_then(Row::pin) else { continue };
+            let shown = shown(self.dep, version.as_str(), platform);
+            if old.version == *version
+                && let (Some(was), Some(is)) = (&before.artifact, &pin.artifact)
+                && was.file == is.file
+                && was.integrity != is.integrity
+            {
                 self.context.reporter.warn(&format!(
-                    "{} is vouched for by less than before",
-                    super::execute::shown(self.dep, version.as_str(), platform)
+                    "`{}` of {shown} changed in its source under the same version",
+                    is.file
                 ));
+            }
+            if before.verified.iter().any(|proof| !pin.verified.contains(proof)) {
+                self.context.reporter.warn(&format!("{shown} is vouched for by less than before"));
             }
         }
         Ok(())

@@ -165,6 +165,7 @@ fn other_bytes_than_published_are_refused_for_host_and_foreign() {
         wishes.platforms = [platform].into();
         let error = world.resolve(&wishes, None, &Mode::Keep).expect_err("refused");
         assert_eq!(error.kind(), Kind::Integrity, "{error}");
+        assert!(matches!(error, Error::Lied { .. }), "{error}");
         assert!(error.to_string().contains("sha256 mismatch"), "{error}");
     }
 }
@@ -247,4 +248,34 @@ fn a_directory_of_the_project_is_read_anew_each_time() {
     assert_ne!(rows[&LINUX], old.deps[&dep("tools")].platforms[&LINUX]);
     let Row::Unavailable { reason } = &rows[&Platform::Aarch64Darwin] else { panic!("row") };
     assert!(reason.contains("`bin/go2`"), "{reason}");
+}
+
+#[test]
+fn an_update_fetches_anew_what_nobody_vouches_for() {
+    let world = World::new();
+    let publish = |seed: &str, size_of: &str| {
+        let mut file = file("tool", "1.0.0", LINUX);
+        file.bytes = tar(&[("bin/tool", &elf(LINUX, seed)), ("pad", size_of.as_bytes())]);
+        file.published_hash = false;
+        world.publish("tool-bin", "1.0.0", LINUX, file);
+    };
+    publish("one", "");
+    let mut wishes = wishes(&[("tool", "pypi:tool-bin", "^1")]);
+    wishes.platforms = [LINUX].into();
+    let old = world.resolve(&wishes, None, &Mode::Keep).expect("resolve");
+    publish("two", "");
+    let kept = world.resolve(&wishes, Some(&old), &Mode::Keep).expect("resolve");
+    assert_eq!(kept, old, "the first use is trusted");
+    assert!(world.warnings().is_empty());
+    let new = world.resolve(&wishes, Some(&old), &Mode::UpdateAll).expect("resolve");
+    assert_ne!(new, old);
+    assert!(world.warnings()[0].contains("changed in its source"));
+
+    // Another size is seen without fetching, and only an update may take it.
+    publish("three", &"x".repeat(2000));
+    let other = crate::lock::fixture::requirement("pypi:tool-bin", ">=1");
+    wishes.deps.insert(dep("tool"), other);
+    let error = world.resolve(&wishes, Some(&new), &Mode::Keep).expect_err("refused");
+    assert!(matches!(error, Error::Changed { .. }), "{error}");
+    assert!(error.details().iter().all(|d| d.contains(" bytes ")), "{:?}", error.details());
 }

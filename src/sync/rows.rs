@@ -16,6 +16,7 @@ use crate::fs::StagingDir;
 use crate::lock::model::{Artifact, Pin, Proof, Row};
 use crate::lock::object_name;
 use crate::source::{ArtifactOffer, Commands};
+use crate::store;
 
 /// One file, and the platforms it serves.
 pub(super) struct Group {
@@ -137,6 +138,22 @@ fn row(
     Ok(Row::Pinned(Box::new(Pin { artifact, tree, object, bin, needs, verified })))
 }
 
+/// While locking, it is the index that was wrong, and nothing is locked yet.
+fn lied(error: Error) -> Error {
+    match error {
+        Error::Store(inner) => match *inner {
+            store::Error::ArtifactMismatch { shown, expected, received, from } => Error::Lied {
+                shown,
+                published: Box::new(expected),
+                received: Box::new(received),
+                from,
+            },
+            other => Error::Store(Box::new(other)),
+        },
+        other => other,
+    }
+}
+
 async fn fetch(
     one: &Resolve<'_, '_>,
     group: &Group,
@@ -150,7 +167,7 @@ async fn fetch(
         let wanted = Wanted { integrity, size: offer.size, shown };
         let verified = if is_host {
             let locations = async { Ok(vec![offer.location.clone()]) };
-            Some(artifact::fetch(context, &wanted, locations, task).await?)
+            Some(artifact::fetch(context, &wanted, locations, task).await.map_err(lied)?)
         } else {
             artifact::cached(context, integrity, shown).await?
         };

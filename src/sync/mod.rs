@@ -28,3 +28,5 @@ pub use resolve::{Mode, resolve};
 
 #[cfg(test)]
 mod fakes;
+#[cfg(test)]
+mod wire_tests;

@@ -49,9 +49,11 @@ pub async fn execute(
         refuse_offline(context, plan).await?;
     }
     let failed = AtomicBool::new(false);
-    let work = plan.steps.iter().map(|step| {
+    // Collected, since a closure kept across an await would tie the future to one thread.
+    let mut work = Vec::new();
+    for step in &plan.steps {
         let failed = &failed;
-        async move {
+        work.push(async move {
             if failed.load(Ordering::Relaxed) {
                 return Ok(None);
             }
@@ -60,8 +62,8 @@ pub async fn execute(
                 failed.store(true, Ordering::Relaxed);
             }
             done.map(|object| Some((step.dep().clone(), object)))
-        }
-    });
+        });
+    }
     let mut results = stream::iter(work).buffer_unordered(context.jobs());
     let mut out = BTreeMap::new();
     let mut first = None;

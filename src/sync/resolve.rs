@@ -66,7 +66,9 @@ pub async fn resolve(
         return Err(Error::UnknownDep { dep: dep.clone(), nearest });
     }
     let slots = Semaphore::new(context.jobs());
-    let work = requirements.deps.iter().map(|(dep, requirement)| {
+    // Collected, since a closure kept across an await would tie the future to one thread.
+    let mut work = Vec::new();
+    for (dep, requirement) in &requirements.deps {
         let one = Resolve {
             context,
             slots: &slots,
@@ -76,8 +78,8 @@ pub async fn resolve(
             old: old.and_then(|lock| lock.deps.get(dep)),
             update: mode.moves(dep),
         };
-        async move { Ok::<_, Error>((dep.clone(), one.run().await?)) }
-    });
+        work.push(async move { Ok::<_, Error>((dep.clone(), one.run().await?)) });
+    }
     let deps = stream::iter(work).buffer_unordered(LOOKUPS).try_collect().await?;
     Ok(Lock { deps })
 }
@@ -142,16 +144,16 @@ impl<'a, 'c> Resolve<'a, 'c> {
         platforms: &[Platform],
     ) -> Result<BTreeMap<Platform, Row>> {
         let query = self.query();
-        let offers: Vec<(Platform, Offer)> = stream::iter(platforms.iter().map(|platform| {
+        let mut asking = Vec::new();
+        for platform in platforms {
             let query = &query;
-            async move {
+            asking.push(async move {
                 let offer = self.source().offer(query, version, *platform).await?;
                 Ok::<_, Error>((*platform, offer))
-            }
-        }))
-        .buffered(LOOKUPS)
-        .try_collect()
-        .await?;
+            });
+        }
+        let offers: Vec<(Platform, Offer)> =
+            stream::iter(asking).buffered(LOOKUPS).try_collect().await?;
 
         let mut out = BTreeMap::new();
         let mut groups: Vec<Group> = Vec::new();
@@ -175,10 +177,12 @@ impl<'a, 'c> Resolve<'a, 'c> {
         for (path, platforms) in directories {
             out.extend(rows::of_directory(self, version, &path, platforms).await?);
         }
-        let made: Vec<_> = stream::iter(groups.iter().map(|g| rows::of_group(self, version, g)))
-            .buffer_unordered(self.context.jobs())
-            .try_collect()
-            .await?;
+        let mut making = Vec::new();
+        for group in &groups {
+            making.push(rows::of_group(self, version, group));
+        }
+        let made: Vec<_> =
+            stream::iter(making).buffer_unordered(self.context.jobs()).try_collect().await?;
         out.extend(made.into_iter().flatten());
         Ok(out)
     }

@@ -129,3 +129,17 @@ fn locks_and_syncs_over_http() {
     assert_eq!(fs::read(&program).expect("read"), elf(Platform::X86_64Linux, "over the wire"));
     assert!(taken().is_empty());
 }
+
+/// A face may run these on any thread.
+#[test]
+fn the_futures_may_move_between_threads() {
+    fn is_send<T: Send>(_: T) {}
+    let world = World::new();
+    let wishes = wishes(&[]);
+    world.run(async |context: &Context<'_>| {
+        is_send(resolve(context, &wishes, None, &Mode::Keep));
+        let lock = Lock::default();
+        let plan = Plan { platform: Platform::X86_64Linux, steps: Vec::new() };
+        is_send(execute(context, &lock, &wishes, &plan));
+    });
+}

@@ -2,16 +2,29 @@
 //!
 //! A source lists versions, describes the artifact of a version for a platform, and says where a
 //! locked file lies now. Sources know no store and no lock file; they never unpack anything.
+//! [`Sources`] makes all of them and finds where each is served on this machine; what an index
+//! says is read by pure functions over bytes. Invariant: credentials only go to the host that
+//! they are configured for, and no hash weaker than SHA-256 is ever offered.
 
+mod access;
+mod choose;
 pub mod error;
+mod memo;
+mod npm;
+mod path;
+mod pypi;
+mod sources;
+mod url;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ::url::Url;
 use async_trait::async_trait;
-use url::Url;
 
-pub use error::{Error, Result};
+pub use choose::choose_version;
+pub use error::{Error, Result, Subject};
+pub use sources::{Setup, Sources};
 
 use crate::archive::Format;
 use crate::base::{
@@ -60,6 +73,25 @@ impl Query<'_> {
     /// The package's name in the ecosystem.
     pub fn package(&self) -> &str {
         self.requirement.from.package()
+    }
+
+    /// Whom an error is about.
+    fn subject(&self) -> Box<Subject> {
+        Box::new(Subject { dep: self.dep.clone(), from: self.requirement.from.clone() })
+    }
+
+    /// The commands that the profile lists, else what the source's packages usually do.
+    fn commands(&self, habit: Commands) -> Commands {
+        if self.requirement.bin.is_empty() {
+            habit
+        } else {
+            Commands::Named(self.requirement.bin.clone())
+        }
+    }
+
+    /// The components to strip that the profile says, else the source's habit.
+    fn strip(&self, habit: u8) -> u8 {
+        self.requirement.strip.unwrap_or(habit)
     }
 }
 

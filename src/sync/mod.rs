@@ -1,1 +1,32 @@
-//! From lock to store: plan, then execute; and pinning, from profile to lock.
+//! From lock to store, and from profiles to lock.
+//!
+//! [`plan()`] says, as data, what is missing on this machine; [`execute()`] fetches, verifies and
+//! adds it. [`resolve()`] answers requirements with pins for every platform: it chooses versions
+//! ([`resolve`](mod@resolve)), keeps rows that still hold ([`reuse`]), fetches the rest
+//! ([`artifact`]), chooses commands ([`commands`]) and reads executables ([`pin`]). Knows no
+//! registry, no archive format and no terminal. Invariant: nothing enters the store whose bytes
+//! did not match the lock, and nothing enters the lock whose executables contradict their row.
+
+pub mod artifact;
+pub mod commands;
+pub mod context;
+pub mod error;
+pub mod execute;
+pub mod listing;
+pub mod needs;
+pub mod pin;
+pub mod plan;
+pub mod resolve;
+pub mod reuse;
+mod rows;
+
+pub use context::{Context, Fetch, FetchError};
+pub use error::{Error, Result};
+pub use execute::{execute, objects};
+pub use plan::{Plan, Presence, Step, plan};
+pub use resolve::{Mode, resolve};
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod wire_tests;

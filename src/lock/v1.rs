@@ -1,0 +1,240 @@
+//! Version 1 of the file: the JSON form of a [`Lock`], and nothing but the form.
+//!
+//! ```text
+//! version        1
+//! requirements   hash over the wishes that the rows answer, for tools and reviewers
+//! deps.NAME      source, requirement, version
+//!   .platforms.P artifact, size, integrity, format, strip?   (not for `path:`)
+//!                tree, object, bin, needs?, verified
+//!             or unavailable: the reason
+//! ```
+//! Refuses unknown fields and names that are listed twice (a merge can do that, and JSON parsers
+//! commonly keep the last silently). Invariant: fields in this order, maps sorted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::model::{Artifact, Lock, LockedDep, Pin, Proof, Row};
+use crate::archive::Format;
+use crate::base::{
+    CommandName, DepName, Integrity, ObjectName, Platform, RelPath, SourceRef, TreeHash, Version,
+};
+use crate::binary::Needs;
+
+/// The version that is written, and the only one that is read.
+pub const VERSION: u32 = 1;
+
+/// The whole file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileV1 {
+    pub(super) version: u32,
+    requirements: Integrity,
+    pub(super) deps: Unique<DepName, DepV1>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DepV1 {
+    source: SourceRef,
+    requirement: String,
+    version: Version,
+    platforms: Unique<Platform, RowV1>,
+}
+
+/// One row; which fields must be there is decided by [`RowV1::into_row`].
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RowV1 {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    artifact: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    integrity: Option<Integrity>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    format: Option<Format>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    strip: Option<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tree: Option<TreeHash>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<ObjectName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bin: Option<Unique<CommandName, RelPath>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    needs: Option<Needs>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verified: Option<Vec<Proof>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unavailable: Option<String>,
+}
+
+/// A row that breaks the form: dep, version, platform, and how.
+#[derive(Debug)]
+pub(super) struct BadRow {
+    pub(super) shown: String,
+    pub(super) why: String,
+}
+
+impl FileV1 {
+    /// The model of the file.
+    pub(super) fn into_lock(self) -> Result<Lock, BadRow> {
+        let mut deps = BTreeMap::new();
+        for (dep, locked) in self.deps.0 {
+            let DepV1 { source, requirement, version, platforms } = locked;
+            let mut rows = BTreeMap::new();
+            for (platform, row) in platforms.0 {
+                let row = row.into_row().map_err(|why| BadRow {
+                    shown: format!("`{dep}` {version} ({platform})"),
+                    why,
+                })?;
+                rows.insert(platform, row);
+            }
+            deps.insert(dep, LockedDep { source, requirement, version, platforms: rows });
+        }
+        Ok(Lock { deps })
+    }
+
+    /// The file of a model.
+    pub(super) fn of(lock: &Lock) -> Self {
+        let Lock { deps } = lock;
+        let deps = deps.iter().map(|(dep, locked)| {
+            let LockedDep { source, requirement, version, platforms } = locked;
+            let rows = platforms.iter().map(|(p, row)| (*p, RowV1::of(row))).collect();
+            let locked = DepV1 {
+                source: source.clone(),
+                requirement: requirement.clone(),
+                version: version.clone(),
+                platforms: Unique(rows),
+            };
+            (dep.clone(), locked)
+        });
+        Self { version: VERSION, requirements: lock.summary(), deps: Unique(deps.collect()) }
+    }
+}
+
+impl RowV1 {
+    pub(super) fn of(row: &Row) -> Self {
+        let pin = match row {
+            Row::Unavailable { reason } => {
+                return Self { unavailable: Some(reason.clone()), ..Self::default() };
+            }
+            Row::Pinned(pin) => pin,
+        };
+        let Pin { artifact, tree, object, bin, needs, verified } = pin.as_ref();
+        let mut out = Self {
+            tree: Some(*tree),
+            object: Some(object.clone()),
+            bin: Some(Unique(bin.clone())),
+            needs: needs.clone(),
+            verified: Some(verified.clone()),
+            ..Self::default()
+        };
+        if let Some(Artifact { file, size, integrity, format, strip }) = artifact {
+            out.artifact = Some(file.clone());
+            out.size = Some(*size);
+            out.integrity = Some(integrity.clone());
+            out.format = Some(*format);
+            out.strip = (*strip > 0).then_some(*strip);
+        }
+        out
+    }
+
+    fn into_row(self) -> Result<Row, String> {
+        let Self {
+            artifact,
+            size,
+            integrity,
+            format,
+            strip,
+            tree,
+            object,
+            bin,
+            needs,
+            verified,
+            unavailable,
+        } = self;
+        let artifact = match (artifact, size, integrity, format) {
+            (Some(file), Some(size), Some(integrity), Some(format)) => {
+                check_file(&file)?;
+                Some(Artifact { file, size, integrity, format, strip: strip.unwrap_or(0) })
+            }
+            (None, None, None, None) if strip.is_none() => None,
+            _ => {
+                return Err("`artifact`, `size`, `integrity` and `format` go together".to_owned());
+            }
+        };
+        match (tree, object, bin, verified, unavailable) {
+            (Some(tree), Some(object), Some(bin), Some(verified), None) => {
+                Ok(Row::Pinned(Box::new(Pin {
+                    artifact,
+                    tree,
+                    object,
+                    bin: bin.0,
+                    needs,
+                    verified,
+                })))
+            }
+            (None, None, None, None, Some(reason)) if artifact.is_none() && needs.is_none() => {
+                Ok(Row::Unavailable { reason })
+            }
+            (_, _, _, _, Some(_)) => Err("`unavailable` stands alone".to_owned()),
+            _ => Err("a pin has `tree`, `object`, `bin` and `verified`".to_owned()),
+        }
+    }
+}
+
+/// A file's name must not say where it lies: that is looked up in the source.
+fn check_file(file: &str) -> Result<(), String> {
+    let bad = file.is_empty()
+        || file.contains("://")
+        || file.split('/').any(|part| part == "..")
+        || file.chars().any(char::is_control);
+    if bad { Err(format!("`{file}` is no artifact name")) } else { Ok(()) }
+}
+
+/// A sorted map that refuses a key it already has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unique<K, V>(pub(super) BTreeMap<K, V>);
+
+impl<K: Serialize, V: Serialize> Serialize for Unique<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(&self.0)
+    }
+}
+
+impl<'de, K, V> Deserialize<'de> for Unique<K, V>
+where
+    K: Deserialize<'de> + Ord + fmt::Display,
+    V: Deserialize<'de>,
+{
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visit<K, V>(PhantomData<(K, V)>);
+        impl<'de, K, V> Visitor<'de> for Visit<K, V>
+        where
+            K: Deserialize<'de> + Ord + fmt::Display,
+            V: Deserialize<'de>,
+        {
+            type Value = Unique<K, V>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut out = BTreeMap::new();
+                while let Some(key) = map.next_key::<K>()? {
+                    if out.contains_key(&key) {
+                        return Err(A::Error::custom(format_args!("`{key}` is listed twice")));
+                    }
+                    out.insert(key, map.next_value()?);
+                }
+                Ok(Unique(out))
+            }
+        }
+        deserializer.deserialize_map(Visit(PhantomData))
+    }
+}

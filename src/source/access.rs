@@ -1,0 +1,157 @@
+//! How every source reaches its ecosystem: endpoint, document, credentials.
+//!
+//! Owns the endpoints, found at most once for each kind and npm scope. Refuses to send credentials
+//! to another origin (scheme, host, port) than the one they are configured for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::url::Url;
+
+use super::memo::Memo;
+use super::{Error, Location, Query, Result};
+use crate::base::{Secret, SourceKind};
+use crate::config::Environ;
+use crate::config::ecosystem::{self, Endpoint};
+use crate::http;
+use crate::profile::model::SourceOverride;
+
+/// What the sources share.
+pub(super) struct Access {
+    pub(super) client: http::Client,
+    pub(super) environ: Environ,
+    pub(super) project: PathBuf,
+    pub(super) overrides: BTreeMap<SourceKind, SourceOverride>,
+    pub(super) cache: Option<PathBuf>,
+    pub(super) endpoints: Memo<(SourceKind, Option<String>), Endpoint>,
+}
+
+impl Access {
+    /// Where the query's ecosystem is served; `scope` is npm's.
+    pub(super) async fn endpoint(
+        &self,
+        query: &Query<'_>,
+        scope: Option<&str>,
+    ) -> Result<Arc<Endpoint>> {
+        let kind = query.requirement.from.kind();
+        let scope = scope.map(str::to_owned);
+        let find = async {
+            let chosen = self.overrides.get(&kind).and_then(|o| o.url.clone());
+            let (environ, project) = (self.environ.clone(), self.project.clone());
+            let (cache, scope) = (self.cache.clone(), scope.clone());
+            // It may ask an installed client, and that blocks.
+            let task = tokio::task::spawn_blocking(move || {
+                let (chosen, scope) = (chosen.as_deref(), scope.as_deref());
+                ecosystem::endpoint(kind, chosen, scope, &environ, &project, cache.as_deref())
+            });
+            match task.await {
+                Ok(found) => found
+                    .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) }),
+                Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
+                // The runtime is shutting down and will drop this future too.
+                Err(_) => std::future::pending().await,
+            }
+        };
+        self.endpoints.get((kind, scope.clone()), find).await
+    }
+
+    /// A small document; `None` when the server says that there is none.
+    pub(super) async fn get(
+        &self,
+        query: &Query<'_>,
+        location: &Location,
+        accept: Option<&'static str>,
+    ) -> Result<Option<Vec<u8>>> {
+        let request = http::Get {
+            url: location.url.clone(),
+            accept,
+            authorization: location.authorization.clone(),
+        };
+        match self.client.get(&request).await {
+            Ok(body) => Ok(Some(body)),
+            Err(e) if e.is_not_found() => Ok(None),
+            Err(e) => Err(Error::Fetch {
+                subject: query.subject(),
+                url: location.shown(),
+                source: Box::new(e),
+            }),
+        }
+    }
+}
+
+/// A path below a base URL. Exactly one slash joins them, since registries refuse two.
+pub(super) fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_path(&format!(
+        "{}/{}",
+        base.path().trim_end_matches('/'),
+        path.trim_start_matches('/')
+    ));
+    url
+}
+
+/// A location with the endpoint's credentials where they may go. What the URL itself carries of
+/// user and password comes from an index and is dropped.
+pub(super) fn located(endpoint: &Endpoint, url: Url) -> Location {
+    let authorization = authorization(&endpoint.base.value, endpoint.authorization.as_ref(), &url);
+    Location { url: bare(url), authorization }
+}
+
+fn authorization(base: &Url, secret: Option<&Secret>, url: &Url) -> Option<Secret> {
+    (url.origin() == base.origin()).then(|| secret.cloned()).flatten()
+}
+
+/// Without user, password and fragment.
+pub(super) fn bare(mut url: Url) -> Url {
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    url
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::{Origin, Setting};
+
+    pub(in crate::source) fn endpoint_at(base: &str) -> Endpoint {
+        Endpoint {
+            base: Setting { value: base.parse().expect("url"), origin: Origin::Default },
+            authorization: Some(Secret::new("Bearer t")),
+            ca: None,
+        }
+    }
+
+    #[test]
+    fn joins_with_one_slash() {
+        for (base, path, want) in [
+            ("http://mirror.invalid", "a", "http://mirror.invalid/a"),
+            ("http://mirror.invalid/", "/a", "http://mirror.invalid/a"),
+            ("http://mirror.invalid/x//", "a/", "http://mirror.invalid/x/a/"),
+            ("http://mirror.invalid/x?q#f", "@s/n", "http://mirror.invalid/x/@s/n"),
+            ("http://mirror.invalid/x", "a?b", "http://mirror.invalid/x/a%3Fb"),
+        ] {
+            assert_eq!(below(&base.parse().expect("url"), path).as_str(), want);
+        }
+    }
+
+    #[test]
+    fn credentials_stay_with_their_origin() {
+        let endpoint = endpoint_at("https://mirror.invalid/simple/");
+        let at = |url: &str| located(&endpoint, url.parse().expect("url"));
+        assert!(at("https://mirror.invalid/files/x").authorization.is_some());
+        for other in [
+            "http://mirror.invalid/files/x",
+            "https://files.mirror.invalid/x",
+            "https://mirror.invalid:8443/x",
+            "https://mirror.invalid.example.com/x",
+        ] {
+            assert!(at(other).authorization.is_none(), "{other}");
+        }
+        let given = at("https://u:p@files.mirror.invalid/x#sha256=00");
+        assert_eq!(given.url.as_str(), "https://files.mirror.invalid/x");
+    }
+}

@@ -1,0 +1,198 @@
+//! Python wheels from a simple index (PEP 503 in HTML, PEP 691 in JSON).
+//!
+//! Owns which wheel a platform gets. Refuses source distributions: what is not built yet cannot be
+//! pinned. Invariant: `locate` and `offer` read the same index document, so a file is found under
+//! the name it was locked with wherever the index moves it.
+
+mod html;
+mod index;
+mod json;
+mod names;
+mod select;
+mod tags;
+mod wheel;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::index::{File, Index};
+use super::access::{self, Access};
+use super::memo::Memo;
+use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use crate::archive::Format;
+use crate::base::{Platform, SourceKind, Version};
+use crate::config::ecosystem::Endpoint;
+use crate::lock::model::Proof;
+
+/// JSON if the index speaks it, HTML else (PEP 691, "Version + format selection").
+const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
+                      application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+
+/// The source.
+pub(super) struct Pypi {
+    access: Arc<Access>,
+    indexes: Memo<String, Index>,
+}
+
+impl Pypi {
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access, indexes: Memo::new() }
+    }
+
+    async fn index(&self, query: &Query<'_>) -> Result<(Arc<Endpoint>, Arc<Index>)> {
+        if !names::is_name(query.package()) {
+            return Err(Error::PackageName { subject: query.subject() });
+        }
+        let endpoint = self.access.endpoint(query, None).await?;
+        let project = names::normalise(query.package());
+        // The slash at the end is part of the address (PEP 503).
+        let url = access::below(&endpoint.base.value, &format!("{project}/"));
+        let at = access::located(&endpoint, url);
+        let fetch = async {
+            let body = self.access.get(query, &at, Some(ACCEPT)).await?.ok_or_else(|| {
+                Error::UnknownPackage { subject: query.subject(), url: at.shown() }
+            })?;
+            Index::parse(&body, &at.url).map_err(|why| Error::Malformed {
+                subject: query.subject(),
+                url: at.shown(),
+                why,
+            })
+        };
+        let index = self.indexes.get(project.clone(), fetch).await?;
+        Ok((endpoint, index))
+    }
+}
+
+#[async_trait]
+impl Source for Pypi {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Pypi
+    }
+
+    async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
+        let (_, index) = self.index(query).await?;
+        Ok(candidates(&index, &names::normalise(query.package())))
+    }
+
+    async fn offer(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+    ) -> Result<Offer> {
+        let (endpoint, index) = self.index(query).await?;
+        let project = names::normalise(query.package());
+        let files = files_of(&index, &project, version);
+        if files.is_empty() {
+            let (subject, version) = (query.subject(), version.clone());
+            return Err(Error::VersionGone { subject, version });
+        }
+        let file = match select::select(&files, platform) {
+            Ok(file) => file,
+            Err(reason) => return Ok(Offer::Unavailable { reason }),
+        };
+        Ok(Offer::Artifact(Box::new(ArtifactOffer {
+            file: file.name.clone(),
+            location: access::located(&endpoint, file.url.clone()),
+            proofs: file.integrity.iter().map(|_| Proof::RegistryHash).collect(),
+            integrity: file.integrity.clone(),
+            size: file.size,
+            format: Format::Zip,
+            strip: query.strip(0),
+            commands: query.commands(Commands::Wheel),
+        })))
+    }
+
+    async fn locate(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let (endpoint, index) = self.index(query).await?;
+        // An index may list one file at several places.
+        let found: Vec<_> = index
+            .files
+            .iter()
+            .filter(|f| f.name == file)
+            .map(|f| access::located(&endpoint, f.url.clone()))
+            .collect();
+        if found.is_empty() {
+            let (version, file) = (version.clone(), file.to_owned());
+            return Err(Error::FileGone { subject: query.subject(), version, file });
+        }
+        Ok(found)
+    }
+}
+
+/// Every version in the index; withdrawn when all its files are (PEP 592).
+fn candidates(index: &Index, project: &str) -> Vec<Candidate> {
+    let mut found: BTreeMap<names::VersionKey, Candidate> = BTreeMap::new();
+    // The index's own list first: its spelling is the publisher's (PEP 700).
+    for text in &index.versions {
+        if let Ok(version) = text.parse() {
+            found.entry(names::version_key(text)).or_insert(Candidate { version, yanked: false });
+        }
+    }
+    let mut usable = std::collections::BTreeSet::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for file in &index.files {
+        let Some(text) = names::version_of_file(&file.name, project) else { continue };
+        let Ok(version) = text.parse() else { continue };
+        let key = names::version_key(&text);
+        found.entry(key.clone()).or_insert(Candidate { version, yanked: false });
+        if !file.yanked {
+            usable.insert(key.clone());
+        }
+        seen.insert(key);
+    }
+    for (key, candidate) in &mut found {
+        candidate.yanked = seen.contains(key) && !usable.contains(key);
+    }
+    found.into_values().collect()
+}
+
+fn files_of<'a>(index: &'a Index, project: &str, version: &Version) -> Vec<&'a File> {
+    let wanted = names::version_key(version.as_str());
+    index
+        .files
+        .iter()
+        .filter(|file| {
+            names::version_of_file(&file.name, project)
+                .is_some_and(|text| names::version_key(&text) == wanted)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(json: &str) -> Index {
+        let base = "http://mirror.invalid/simple/tool/".parse().expect("url");
+        Index::parse(json.as_bytes(), &base).expect("index")
+    }
+
+    #[test]
+    fn versions_come_from_list_and_file_names() {
+        let index = index(
+            r#"{"meta":{"api-version":"1.1"},"name":"tool-bin","versions":["1.0","2.0","odd version"],"files":[
+            {"filename":"tool_bin-1.0.0-py3-none-any.whl","url":"a","hashes":{}},
+            {"filename":"tool_bin-1.5-py3-none-any.whl","url":"b","hashes":{},"yanked":"broken"},
+            {"filename":"tool-bin-1.5.tar.gz","url":"c","hashes":{},"yanked":true},
+            {"filename":"tool-bin-1.6.tar.gz","url":"d","hashes":{},"yanked":false},
+            {"filename":"other-9.0.tar.gz","url":"e","hashes":{}}]}"#,
+        );
+        let found: Vec<_> = candidates(&index, "tool-bin")
+            .into_iter()
+            .map(|c| (c.version.to_string(), c.yanked))
+            .collect();
+        let want = [("1.0", false), ("1.5", true), ("1.6", false), ("2.0", false)];
+        assert_eq!(found, want.map(|(v, y)| (v.to_owned(), y)));
+        let files = files_of(&index, "tool-bin", &"1.0".parse().expect("version"));
+        assert_eq!(files.len(), 1, "1.0 and 1.0.0 are one version");
+    }
+}

@@ -1,0 +1,82 @@
+//! Every source, made once for a command.
+//!
+//! Invariant: making them reads nothing and connects to nothing; an ecosystem that no dep uses is
+//! never looked for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::access::Access;
+use super::memo::Memo;
+use super::{Source, npm, path, pypi, url};
+use crate::base::SourceKind;
+use crate::config::Environ;
+use crate::http;
+use crate::profile::model::SourceOverride;
+
+/// What the sources need to know of this machine and project.
+pub struct Setup {
+    /// The client that every request goes through.
+    pub client: http::Client,
+    /// The process environment, for the ecosystems' own variables.
+    pub environ: Environ,
+    /// The project's directory, absolute.
+    pub project: PathBuf,
+    /// `[source.*]` of the profiles.
+    pub overrides: BTreeMap<SourceKind, SourceOverride>,
+    /// Directory in which the answers of installed clients are remembered.
+    pub cache: Option<PathBuf>,
+}
+
+/// All sources. Each index document is fetched at most once in their life.
+pub struct Sources {
+    pypi: pypi::Pypi,
+    npm: npm::Npm,
+    url: url::UrlSource,
+    path: path::PathSource,
+}
+
+impl Sources {
+    /// Makes them; endpoints are found when they are first needed.
+    pub fn new(setup: Setup) -> Self {
+        let Setup { client, environ, project, overrides, cache } = setup;
+        let path = path::PathSource::new(project.clone());
+        let endpoints = Memo::new();
+        let access = Arc::new(Access { client, environ, project, overrides, cache, endpoints });
+        Self {
+            pypi: pypi::Pypi::new(Arc::clone(&access)),
+            npm: npm::Npm::new(Arc::clone(&access)),
+            url: url::UrlSource::new(access),
+            path,
+        }
+    }
+
+    /// The source of a kind.
+    pub fn get(&self, kind: SourceKind) -> &dyn Source {
+        match kind {
+            SourceKind::Pypi => &self.pypi,
+            SourceKind::Npm => &self.npm,
+            SourceKind::Url => &self.url,
+            SourceKind::Path => &self.path,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use crate::profile::model::Requirement;
+
+    /// A requirement of nothing but source and version.
+    pub(in crate::source) fn requirement(from: &str, version: &str) -> Requirement {
+        Requirement {
+            from: from.parse().expect("source"),
+            version: version.parse().expect("requirement"),
+            bin: Default::default(),
+            strip: None,
+            checksum: None,
+            words: Default::default(),
+            platforms: None,
+        }
+    }
+}

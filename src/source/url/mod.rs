@@ -1,0 +1,216 @@
+//! A file at an address that a template gives.
+//!
+//! Owns the template's words and checksum files. There is no index, so the profile says the exact
+//! version. Refuses schemes other than http(s) and credentials in a template, which would end up
+//! in git. Invariant: the lock's file name is the last part of the address, never the address.
+
+mod checksum;
+mod template;
+
+use std::sync::Arc;
+
+use ::url::Url;
+use async_trait::async_trait;
+
+use self::template::Words;
+use super::access::{self, Access};
+use super::memo::Memo;
+use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use crate::archive::Format;
+use crate::base::{Integrity, Platform, SourceKind, Version, VersionReq};
+use crate::lock::model::Proof;
+
+/// The source.
+pub(super) struct UrlSource {
+    access: Arc<Access>,
+    /// By URL; `None` when there is no such document. One checksum file often serves all platforms.
+    checksums: Memo<String, Option<String>>,
+}
+
+/// The version that a requirement pins: `=1.2.3`, or a bare version of three parts.
+pub(super) fn exact(wanted: &VersionReq) -> Option<Version> {
+    let text = wanted.as_str().trim();
+    let (text, pinned) = match text.strip_prefix('=') {
+        Some(rest) => (rest.trim(), true),
+        None => (text, false),
+    };
+    let release = text.split(['-', '+']).next()?;
+    if !pinned && release.split('.').count() != 3 {
+        return None;
+    }
+    // A bare `1.2.3` means `^1.2.3` to other sources; here it can only mean itself.
+    let version: Version = text.parse().ok()?;
+    wanted.matches(&version).then_some(version)
+}
+
+/// Everything that a platform's templates expand to.
+struct Target {
+    file: String,
+    location: Location,
+    checksum: Option<Location>,
+}
+
+impl UrlSource {
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access, checksums: Memo::new() }
+    }
+
+    async fn target(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+    ) -> Result<Target> {
+        let mut words = Words::new(version, platform, &query.requirement.words);
+        let location = self.expand(query, query.package(), &words).await?;
+        let file = template::file_name(&location.url)
+            .map_err(|why| refused(query, query.package(), why))?;
+        words.set("file", &file);
+        words.set("url", location.url.as_str());
+        let checksum = match &query.requirement.checksum {
+            Some(template) => Some(self.expand(query, template, &words).await?),
+            None => None,
+        };
+        Ok(Target { file, location, checksum })
+    }
+
+    async fn expand(&self, query: &Query<'_>, template: &str, words: &Words) -> Result<Location> {
+        let text = words.expand(template).map_err(|why| refused(query, template, why))?;
+        let check = |url: Url| template::check(url).map_err(|why| refused(query, template, why));
+        if !text.starts_with('/') {
+            let url: Url = text
+                .parse()
+                .map_err(|e: ::url::ParseError| refused(query, template, e.to_string()))?;
+            return Ok(Location { url: access::bare(check(url)?), authorization: None });
+        }
+        let endpoint = self.access.endpoint(query, None).await?;
+        let base = &endpoint.base.value;
+        // Through a relative reference, so that a query in the template stays one.
+        let mut folder = base.clone();
+        folder.set_query(None);
+        folder.set_path(&format!("{}/", base.path().trim_end_matches('/')));
+        let url = folder
+            .join(&format!("./{}", text.trim_start_matches('/')))
+            .map_err(|e| refused(query, template, e.to_string()))?;
+        Ok(access::located(&endpoint, check(url)?))
+    }
+
+    /// What the checksum file says of the artifact; the reason when the platform has none.
+    async fn checksum(
+        &self,
+        query: &Query<'_>,
+        at: &Location,
+        file: &str,
+    ) -> Result<std::result::Result<Integrity, String>> {
+        let fetch = async {
+            let body = self.access.get(query, at, None).await?;
+            Ok::<_, Error>(body.map(|body| String::from_utf8_lossy(&body).into_owned()))
+        };
+        let text = self.checksums.get(at.url.to_string(), fetch).await?;
+        let Some(text) = text.as_ref() else {
+            return Ok(Err(format!("the server has no `{}`", at.shown())));
+        };
+        checksum::find(text, file).map(Ok).map_err(|why| Error::Checksum {
+            subject: query.subject(),
+            url: at.shown(),
+            file: file.to_owned(),
+            why,
+        })
+    }
+}
+
+fn refused(query: &Query<'_>, template: &str, why: impl Into<String>) -> Error {
+    let template = template::shown(template);
+    Error::Template { subject: query.subject(), template, why: why.into() }
+}
+
+#[async_trait]
+impl Source for UrlSource {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Url
+    }
+
+    async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
+        let wanted = &query.requirement.version;
+        let version = exact(wanted)
+            .ok_or_else(|| Error::NotExact { subject: query.subject(), wanted: wanted.clone() })?;
+        Ok(vec![Candidate { version, yanked: false }])
+    }
+
+    /// Without a checksum the server is not asked here: whether the file exists is seen when it is
+    /// downloaded.
+    async fn offer(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+    ) -> Result<Offer> {
+        let Target { file, location, checksum } = self.target(query, version, platform).await?;
+        let Some(format) = Format::of_name(&file) else {
+            return Err(Error::Format { subject: query.subject(), file });
+        };
+        let integrity = match &checksum {
+            None => None,
+            Some(at) => match self.checksum(query, at, &file).await? {
+                Ok(integrity) => Some(integrity),
+                Err(reason) => return Ok(Offer::Unavailable { reason }),
+            },
+        };
+        Ok(Offer::Artifact(Box::new(ArtifactOffer {
+            file,
+            location,
+            proofs: integrity.iter().map(|_| Proof::ChecksumFile).collect(),
+            integrity,
+            size: None,
+            format,
+            strip: query.strip(0),
+            commands: query.commands(Commands::Found),
+        })))
+    }
+
+    async fn locate(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let target = self.target(query, version, platform).await?;
+        if target.file != file {
+            return Err(Error::FileGone {
+                subject: query.subject(),
+                version: version.clone(),
+                file: file.to_owned(),
+            });
+        }
+        Ok(vec![target.location])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pins() {
+        for (wanted, want) in [
+            ("=1.2.3", Some("1.2.3")),
+            ("= 1.2.3-rc.1", Some("1.2.3-rc.1")),
+            ("1.2.3", Some("1.2.3")),
+            ("1.2.3+b5", Some("1.2.3+b5")),
+            ("=1.2", Some("1.2")),
+            ("=24", Some("24")),
+            ("1.2", None),
+            ("^1.2.3", None),
+            ("~1.2.3", None),
+            ("*", None),
+            ("=1.*", None),
+            (">=1.2.3, <2", None),
+            ("=1.2.3, =1.2.3", None),
+        ] {
+            let wanted: VersionReq = wanted.parse().expect("requirement");
+            let got = exact(&wanted);
+            assert_eq!(got.as_ref().map(Version::as_str), want, "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What goes wrong between lock, sources and store.
+
+use super::commands::Refusal;
+use super::context::FetchError;
+use crate::base::object_name::InvalidObjectName;
+use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Version};
+use crate::{archive, fs, source, store};
+
+/// A dep that a platform cannot have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name.
+    pub dep: DepName,
+    /// The locked version.
+    pub version: Version,
+    /// Why, from the lock.
+    pub reason: String,
+}
+
+/// An artifact that would have to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfetched {
+    /// Dep, version and platform.
+    pub shown: String,
+    /// Its file, and the source that has it.
+    pub from: String,
+}
+
+/// Syncing or locking that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An environment wants deps that the lock does not have.
+    #[error("not in the lock: {}", names(deps))]
+    NotLocked {
+        /// Which.
+        deps: Vec<DepName>,
+    },
+    /// The lock says nothing about a platform.
+    #[error("not locked for {platform}: {}", names(deps))]
+    NoRow {
+        /// The platform.
+        platform: Platform,
+        /// The deps without a row.
+        deps: Vec<DepName>,
+    },
+    /// A source had nothing for this platform when it was locked.
+    #[error("not available for {platform}: {}", names(missing.iter().map(|m| &m.dep)))]
+    Unavailable {
+        /// The platform.
+        platform: Platform,
+        /// Which, and why.
+        missing: Vec<Missing>,
+    },
+    /// The network may not be used, and something is neither in the store nor in the cache.
+    #[error(
+        "{} artifact{} must be fetched, but the network is not to be used",
+        missing.len(),
+        if missing.len() == 1 { "" } else { "s" }
+    )]
+    Offline {
+        /// Which, and from where.
+        missing: Vec<Unfetched>,
+    },
+    /// A source failed.
+    #[error(transparent)]
+    Source(Box<source::Error>),
+    /// The store refused.
+    #[error(transparent)]
+    Store(Box<store::Error>),
+    /// An artifact is no archive that can be read.
+    #[error(transparent)]
+    Archive(Box<archive::Error>),
+    /// The filesystem refused.
+    #[error(transparent)]
+    File(#[from] fs::Error),
+    /// No location served an artifact.
+    #[error("cannot fetch {shown}")]
+    Fetch {
+        /// Dep, version and platform.
+        shown: String,
+        /// Each place that was tried, and what it said, but for the last.
+        attempts: Vec<String>,
+        /// What the last one said.
+        source: Box<FetchError>,
+    },
+    /// A source names no place where an artifact lies, though it promises to.
+    #[error("the source names no location for {shown}")]
+    NoLocation {
+        /// Dep, version and platform.
+        shown: String,
+    },
+    /// Which files are commands cannot be told.
+    #[error("cannot tell the commands of {shown}")]
+    Commands {
+        /// Dep, version and platform.
+        shown: String,
+        /// Why.
+        source: Box<Refusal>,
+    },
+    /// An artifact's executable is for another platform than its source says.
+    #[error("{shown} cannot run there: `{file}` {what}")]
+    Contradiction {
+        /// Dep, version and platform.
+        shown: String,
+        /// The executable, in the tree.
+        file: String,
+        /// What it says of itself.
+        what: String,
+    },
+    /// A source served other bytes than its index promises.
+    #[error("{} mismatch for {shown}", published.algorithm().name())]
+    Lied {
+        /// Dep, version and platforms.
+        shown: String,
+        /// In the source's index.
+        published: Box<Integrity>,
+        /// Of the bytes received.
+        received: Box<Integrity>,
+        /// Where they came from.
+        from: String,
+    },
+    /// A locked file has another hash in its source now.
+    #[error("`{file}` of {shown} changed in its source after it was locked")]
+    Changed {
+        /// Dep, version and platform.
+        shown: String,
+        /// The dep.
+        dep: DepName,
+        /// The file.
+        file: String,
+        /// Its hash or size in the lock.
+        locked: String,
+        /// The same in the source.
+        served: String,
+    },
+    /// A version that no wanted platform can have.
+    #[error("`{dep}` {version} is not available for any platform of the profiles")]
+    Nowhere {
+        /// Its name.
+        dep: DepName,
+        /// The version chosen.
+        version: Version,
+        /// Each platform, and why.
+        reasons: Vec<(Platform, String)>,
+    },
+    /// `dep update` names a dep that no profile asks for.
+    #[error("no profile asks for a dep `{dep}`")]
+    UnknownDep {
+        /// What was named.
+        dep: DepName,
+        /// The nearest that there is.
+        nearest: Option<String>,
+    },
+    /// A tree cannot be named.
+    #[error("cannot name the store object of {shown}")]
+    Name {
+        /// Dep, version and platform.
+        shown: String,
+        /// Why.
+        source: InvalidObjectName,
+    },
+    /// A worker thread died.
+    #[error("a worker thread failed while {doing}")]
+    Worker {
+        /// What it did.
+        doing: String,
+        /// How it ended.
+        source: tokio::task::JoinError,
+    },
+}
+
+/// Result of syncing or locking.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl From<source::Error> for Error {
+    fn from(error: source::Error) -> Self {
+        Self::Source(Box::new(error))
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Store(Box::new(error))
+    }
+}
+
+impl From<archive::Error> for Error {
+    fn from(error: archive::Error) -> Self {
+        Self::Archive(Box::new(error))
+    }
+}
+
+fn names<'a>(deps: impl IntoIterator<Item = &'a DepName>) -> String {
+    deps.into_iter().map(|dep| format!("`{dep}`")).collect::<Vec<_>>().join(", ")
+}
+
+impl Error {
+    /// The room below that made the error, if it came through unchanged.
+    fn inner(&self) -> Option<&dyn Diagnose> {
+        match self {
+            Self::Source(e) => Some(e.as_ref()),
+            Self::Store(e) => Some(e.as_ref()),
+            Self::Archive(e) => Some(e.as_ref()),
+            Self::File(e) => Some(e),
+            Self::Fetch { source, .. } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Contradiction { .. } | Self::Lied { .. } | Self::Changed { .. } => {
+                Kind::Integrity
+            }
+            Self::UnknownDep { .. } => Kind::Usage,
+            Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
+            _ => self.inner().map_or(Kind::User, Diagnose::kind),
+        }
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        let texts = match self {
+            Self::NotLocked { .. } | Self::NoRow { .. } => {
+                vec!["run `infra dep lock`, which adds what is missing".to_owned()]
+            }
+            Self::Unavailable { missing, .. } => vec![
+                "leave it out of this environment, or choose a source that serves the platform"
+                    .to_owned(),
+                format!(
+                    "if it is published by now, run `infra dep update {}`",
+                    missing.iter().map(|m| m.dep.as_str()).collect::<Vec<_>>().join(" ")
+                ),
+            ],
+            Self::Offline { .. } => {
+                vec!["run the same command once with the network, then offline".to_owned()]
+            }
+            Self::Commands { source, .. } => source.hints(),
+            Self::Contradiction { .. } => vec![
+                "the source offers a file for a platform that it does not run on; nothing was \
+                 locked"
+                    .to_owned(),
+                "choose another version or source, or leave the platform out with `platforms`"
+                    .to_owned(),
+            ],
+            Self::Lied { .. } => vec![
+                "the file is not the one that the index describes; nothing was locked".to_owned(),
+                "try again, or use another mirror".to_owned(),
+            ],
+            Self::Changed { dep, .. } => vec![
+                "the upstream file changed after it was locked; nothing was locked".to_owned(),
+                format!(
+                    "if you expect the change, run `infra dep update {dep}` and review the diff"
+                ),
+            ],
+            Self::Nowhere { .. } => {
+                vec!["choose another version, or another source".to_owned()]
+            }
+            Self::UnknownDep { nearest: Some(nearest), .. } => {
+                vec![format!("did you mean `{nearest}`?")]
+            }
+            Self::UnknownDep { nearest: None, .. } => {
+                vec!["`[dep]` of the profiles says which there are".to_owned()]
+            }
+            Self::Name { .. } | Self::Worker { .. } => Vec::new(),
+            _ => return self.inner().map(Diagnose::hints).unwrap_or_default(),
+        };
+        texts.into_iter().map(Hint::new).collect()
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Unavailable { missing, .. } => {
+                missing.iter().map(|m| format!("{} {}: {}", m.dep, m.version, m.reason)).collect()
+            }
+            Self::Offline { missing } => {
+                missing.iter().map(|m| format!("{} needs {}", m.shown, m.from)).collect()
+            }
+            Self::Lied { published, received, from, .. } => vec![
+                format!("expected  {published}  from the source's index"),
+                format!("received  {received}  from {from}"),
+            ],
+            Self::Changed { locked, served, .. } => vec![
+                format!("expected  {locked}  from dep.lock.json"),
+                format!("received  {served}  from the source's index"),
+            ],
+            Self::Nowhere { reasons, .. } => {
+                reasons.iter().map(|(platform, why)| format!("{platform}: {why}")).collect()
+            }
+            Self::Fetch { attempts, source, .. } => {
+                attempts.iter().cloned().chain(source.details()).collect()
+            }
+            _ => self.inner().map(Diagnose::details).unwrap_or_default(),
+        }
+    }
+
+    fn excerpt(&self) -> Option<Excerpt> {
+        self.inner().and_then(Diagnose::excerpt)
+    }
+}

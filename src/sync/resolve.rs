@@ -1,0 +1,289 @@
+//! From requirements to a lock, moving no more than was asked.
+//!
+//! An entry whose requirement did not change is kept without asking anyone; one whose version
+//! still fits keeps its version; only what is named by an update, or fits no longer, moves. Rows
+//! of a project's own directory are read anew each time, since they cost no network and the
+//! directory is as much the project's as its profiles. Invariant: every dep of the result has a
+//! row for every platform it is wanted on, and each row was made from bytes that were read here or
+//! is the old one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::Semaphore;
+
+use super::context::Context;
+use super::error::{Error, Result};
+use super::execute::shown;
+use super::reuse::{self, Fit, Match};
+use super::rows::{self, Group};
+use crate::base::{DepName, Platform, SourceKind, Version, suggest};
+use crate::lock::Requirements;
+use crate::lock::model::{Lock, LockedDep, Pin, Row};
+use crate::profile::model::Requirement;
+use crate::source::{ArtifactOffer, Offer, Query, Source};
+
+/// Index documents looked up at once; they are small.
+const LOOKUPS: usize = 16;
+
+/// What may move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing that still fits.
+    Keep,
+    /// These deps, to the newest version in their range.
+    Update(BTreeSet<DepName>),
+    /// Every dep.
+    UpdateAll,
+}
+
+impl Mode {
+    fn moves(&self, dep: &DepName) -> bool {
+        match self {
+            Self::Keep => false,
+            Self::Update(names) => names.contains(dep),
+            Self::UpdateAll => true,
+        }
+    }
+}
+
+/// Answers requirements with pins for every platform, on the runtime it is called in.
+///
+/// # Errors
+/// The first dep that cannot be locked; nothing is written anywhere but the artifact cache (and,
+/// for directories of the project, the store).
+pub async fn resolve(
+    context: &Context<'_>,
+    requirements: &Requirements,
+    old: Option<&Lock>,
+    mode: &Mode,
+) -> Result<Lock> {
+    if let Mode::Update(names) = mode
+        && let Some(dep) = names.iter().find(|dep| !requirements.deps.contains_key(*dep))
+    {
+        let known = requirements.deps.keys().map(DepName::as_str);
+        let nearest = suggest::nearest(dep.as_str(), known).map(str::to_owned);
+        return Err(Error::UnknownDep { dep: dep.clone(), nearest });
+    }
+    let slots = Semaphore::new(context.jobs());
+    // Collected, since a closure kept across an await would tie the future to one thread.
+    let mut work = Vec::new();
+    for (dep, requirement) in &requirements.deps {
+        let one = Resolve {
+            context,
+            slots: &slots,
+            dep,
+            requirement,
+            wanted: requirements.platforms_of(requirement),
+            old: old.and_then(|lock| lock.deps.get(dep)),
+            update: mode.moves(dep),
+        };
+        work.push(async move { Ok::<_, Error>((dep.clone(), one.run().await?)) });
+    }
+    let deps = stream::iter(work).buffer_unordered(LOOKUPS).try_collect().await?;
+    Ok(Lock { deps })
+}
+
+/// One dep.
+pub(super) struct Resolve<'a, 'c> {
+    pub(super) context: &'a Context<'c>,
+    /// Bounds downloads and readings over all deps.
+    pub(super) slots: &'a Semaphore,
+    pub(super) dep: &'a DepName,
+    pub(super) requirement: &'a Requirement,
+    wanted: BTreeSet<Platform>,
+    pub(super) old: Option<&'a LockedDep>,
+    pub(super) update: bool,
+}
+
+impl<'a, 'c> Resolve<'a, 'c> {
+    async fn run(self) -> Result<LockedDep> {
+        let fit = if self.update { Fit::None } else { reuse::fit(self.old, self.requirement) };
+        let is_local = self.requirement.from.kind() == SourceKind::Path;
+        let mut done = BTreeMap::new();
+        if let (Fit::Exact, Some(old), false) = (fit, self.old, is_local) {
+            let kept = old.platforms.iter().filter(|(p, _)| self.wanted.contains(p));
+            done.extend(kept.map(|(platform, row)| (*platform, row.clone())));
+        }
+        let version = match (fit, self.old) {
+            (Fit::Exact | Fit::Version, Some(old)) => old.version.clone(),
+            _ => self.choose_version().await?,
+        };
+        let missing: Vec<_> =
+            self.wanted.iter().copied().filter(|p| !done.contains_key(p)).collect();
+        if !missing.is_empty() {
+            done.extend(self.rows(&version, &missing).await?);
+            self.warn(&version, &done, &missing)?;
+        }
+        Ok(LockedDep {
+            source: self.requirement.from.clone(),
+            requirement: self.requirement.canonical(),
+            version,
+            platforms: done,
+        })
+    }
+
+    fn source(&self) -> &'c dyn Source {
+        (self.context.sources)(self.requirement.from.kind())
+    }
+
+    pub(super) fn query(&self) -> Query<'a> {
+        Query { dep: self.dep, requirement: self.requirement }
+    }
+
+    async fn choose_version(&self) -> Result<Version> {
+        let query = self.query();
+        let candidates = self.source().versions(&query).await?;
+        Ok(crate::source::choose_version(&query, &candidates)?)
+    }
+
+    /// The rows of some platforms at a version.
+    async fn rows(
+        &self,
+        version: &Version,
+        platforms: &[Platform],
+    ) -> Result<BTreeMap<Platform, Row>> {
+        let query = self.query();
+        let mut asking = Vec::new();
+        for platform in platforms {
+            let query = &query;
+            asking.push(async move {
+                let offer = self.source().offer(query, version, *platform).await?;
+                Ok::<_, Error>((*platform, offer))
+            });
+        }
+        let offers: Vec<(Platform, Offer)> =
+            stream::iter(asking).buffered(LOOKUPS).try_collect().await?;
+
+        let mut out = BTreeMap::new();
+        let mut groups: Vec<Group> = Vec::new();
+        let mut directories = BTreeMap::new();
+        for (platform, offer) in offers {
+            match offer {
+                Offer::Unavailable { reason } => {
+                    out.insert(platform, Row::Unavailable { reason });
+                }
+                Offer::Directory { path, commands } => {
+                    directories.entry(path).or_insert_with(Vec::new).push((platform, commands));
+                }
+                Offer::Artifact(offer) => match self.kept(version, platform, &offer)? {
+                    Some(row) => {
+                        out.insert(platform, row);
+                    }
+                    None => Group::add(&mut groups, platform, *offer),
+                },
+            }
+        }
+        for (path, platforms) in directories {
+            out.extend(rows::of_directory(self, version, &path, platforms).await?);
+        }
+        let mut making = Vec::new();
+        for group in &groups {
+            making.push(rows::of_group(self, version, group));
+        }
+        let made: Vec<_> =
+            stream::iter(making).buffer_unordered(self.context.jobs()).try_collect().await?;
+        out.extend(made.into_iter().flatten());
+        Ok(out)
+    }
+
+    /// The old row of a platform, when the offer is the same file.
+    fn kept(
+        &self,
+        version: &Version,
+        platform: Platform,
+        offer: &ArtifactOffer,
+    ) -> Result<Option<Row>> {
+        let Some(old) = self.old else { return Ok(None) };
+        let Some(row) = old.platforms.get(&platform) else { return Ok(None) };
+        let Some(pin) = row.pin() else { return Ok(None) };
+        if self.update && offer.integrity.is_none() {
+            // Only fetching it anew tells whether it is still the same.
+            return Ok(None);
+        }
+        match reuse::compare(old, pin, version, self.requirement, offer) {
+            Match::Same => Ok(Some(row.clone())),
+            Match::Other => Ok(None),
+            // What an update finds is told when the new rows are there.
+            Match::Changed if self.update => Ok(None),
+            Match::Changed => Err(self.changed(version, platform, pin, offer)),
+        }
+    }
+
+    fn changed(
+        &self,
+        version: &Version,
+        platform: Platform,
+        pin: &Pin,
+        offer: &ArtifactOffer,
+    ) -> Error {
+        let bytes = |size: Option<u64>| size.map_or_else(String::new, |s| format!("{s} bytes"));
+        let locked = pin.artifact.as_ref();
+        let (locked, served) = match (locked.map(|a| &a.integrity), &offer.integrity) {
+            (Some(locked), Some(served)) if locked != served => {
+                (locked.to_string(), served.to_string())
+            }
+            _ => (bytes(locked.map(|a| a.size)), bytes(offer.size)),
+        };
+        Error::Changed {
+            shown: shown(self.dep, version.as_str(), platform),
+            dep: self.dep.clone(),
+            file: offer.file.clone(),
+            locked,
+            served,
+        }
+    }
+
+    /// Says what a user should look at in new rows; refuses a version that nobody can have.
+    fn warn(
+        &self,
+        version: &Version,
+        rows: &BTreeMap<Platform, Row>,
+        new: &[Platform],
+    ) -> Result<()> {
+        let reasons: Vec<_> = rows
+            .iter()
+            .filter_map(|(platform, row)| match row {
+                Row::Unavailable { reason } => Some((*platform, reason.clone())),
+                Row::Pinned(_) => None,
+            })
+            .collect();
+        if reasons.len() == rows.len() {
+            let (dep, version) = (self.dep.clone(), version.clone());
+            return Err(Error::Nowhere { dep, version, reasons });
+        }
+        let pins = || new.iter().filter_map(|p| Some((*p, rows.get(p)?.pin()?)));
+        let bare: Vec<_> =
+            pins().filter(|(_, pin)| pin.bin.is_empty()).map(|(p, _)| p.name()).collect();
+        if !bare.is_empty() {
+            self.context.reporter.warn(&format!(
+                "`{}` {version} offers no command ({}); if it should, name its files under `bin`",
+                self.dep,
+                bare.join(", ")
+            ));
+        }
+        for (platform, pin) in pins() {
+            let Some(old) = self.old else { continue };
+            let Some(before) = old.platforms.get(&platform).and_then(Row::pin) else { continue };
+            let shown = shown(self.dep, version.as_str(), platform);
+            if old.version == *version
+                && let (Some(was), Some(is)) = (&before.artifact, &pin.artifact)
+                && was.file == is.file
+                && was.integrity != is.integrity
+            {
+                self.context.reporter.warn(&format!(
+                    "`{}` of {shown} changed in its source under the same version",
+                    is.file
+                ));
+            }
+            if before.verified.iter().any(|proof| !pin.verified.contains(proof)) {
+                self.context.reporter.warn(&format!("{shown} is vouched for by less than before"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -62,7 +62,7 @@ impl Context {
 
     /// The lock file's path.
     pub fn lock_path(&self) -> PathBuf {
-        self.project().join(lock::FILE)
+        self.project().join(lock::FILE_NAME)
     }
 
     /// The store.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::context::requirements;
 use super::{Context, Result};
 use crate::base::{DepName, Platform};
 use crate::lock::Lock;
@@ -18,14 +19,14 @@ pub struct Report {
     pub present: usize,
     /// Deps that were added (or would be).
     pub fetched: usize,
-    /// The steps in words.
-    pub steps: Vec<String>,
+    /// What each dep needs.
+    pub steps: Vec<Step>,
 }
 
 /// Fetches what the lock pins for this host and the store lacks.
 pub fn sync(context: &Context, dry_run: bool) -> Result<Report> {
     let (lock, union) = super::lock::fresh(context)?;
-    // Unavailable rows are no error here: an environment that wants one says so itself.
+    // What a platform cannot have is no error here: an environment that wants it says so itself.
     let platform = Platform::host();
     let wanted: BTreeSet<DepName> = lock
         .deps
@@ -33,12 +34,12 @@ pub fn sync(context: &Context, dry_run: bool) -> Result<Report> {
         .filter(|(_, dep)| dep.platforms.get(&platform).is_some_and(|row| row.pin().is_some()))
         .map(|(name, _)| name.clone())
         .collect();
-    let plan = plan(context, &lock, &union, &wanted)?;
+    let plan = sync::plan(&lock, &wanted, platform, &context.store())?;
     let present = plan.steps.iter().filter(|s| matches!(s, Step::Present { .. })).count();
     let fetched = plan.steps.len() - present;
-    let steps = plan.steps.iter().map(ToString::to_string).collect();
+    let steps = plan.steps.clone();
     if !dry_run && fetched > 0 {
-        run(context, &lock, &union, &plan)?;
+        execute(context, &lock, &union, &plan)?;
     }
     Ok(Report { present, fetched, steps })
 }
@@ -51,25 +52,22 @@ pub(super) fn fetch<'a>(
     deps: impl Iterator<Item = &'a DepName>,
 ) -> Result<BTreeMap<DepName, ObjectPath>> {
     let wanted: BTreeSet<DepName> = deps.cloned().collect();
-    let plan = plan(context, lock, union, &wanted)?;
-    if plan.steps.iter().any(|s| !matches!(s, Step::Present { .. })) {
-        run(context, lock, union, &plan)?;
+    let store = context.store();
+    let plan = sync::plan(lock, &wanted, Platform::host(), &store)?;
+    if plan.is_done()
+        && let Some(objects) = sync::objects(&store, &plan)?
+    {
+        return Ok(objects);
     }
-    Ok(sync::objects(&context.store(), lock, Platform::host(), &wanted)?)
+    execute(context, lock, union, &plan)
 }
 
-fn plan(
+fn execute(
     context: &Context,
     lock: &Lock,
     union: &Union,
-    wanted: &BTreeSet<DepName>,
-) -> Result<Plan> {
-    let store = context.store();
-    Ok(sync::plan(lock, &super::context::requirements(union), wanted, Platform::host(), &store)?)
-}
-
-fn run(context: &Context, lock: &Lock, union: &Union, plan: &Plan) -> Result<()> {
-    let _ = lock;
-    context.with_sources(union, async |sync| sync::execute(sync, plan).await)?;
-    Ok(())
+    plan: &Plan,
+) -> Result<BTreeMap<DepName, ObjectPath>> {
+    let requirements = requirements(union);
+    context.with_sources(union, async |sync| sync::execute(sync, lock, &requirements, plan).await)
 }

@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         session.printer.json(&report);
     } else if args.dry_run {
         for step in &report.steps {
-            session.printer.line(step);
+            session.printer.line(&step.to_string());
         }
     } else if report.fetched > 0 {
         session.printer.note(&format!("{} fetched, {} were there", report.fetched, report.present));

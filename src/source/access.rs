@@ -71,11 +71,7 @@ impl Access {
         match self.client.get(&request).await {
             Ok(body) => Ok(Some(body)),
             Err(e) if e.is_not_found() => Ok(None),
-            Err(e) => Err(Error::Fetch {
-                subject: query.subject(),
-                url: location.shown(),
-                source: Box::new(e),
-            }),
+            Err(e) => Err(Error::Fetch { subject: query.subject(), source: Box::new(e) }),
         }
     }
 }

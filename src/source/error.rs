@@ -19,7 +19,14 @@ pub struct Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({})", self.dep, self.from)
+        let kind = self.from.kind();
+        match kind {
+            // A template that wrongly holds credentials is refused in a message without them.
+            SourceKind::Url => {
+                write!(f, "`{}` ({kind}:{})", self.dep, super::url::shown(self.from.package()))
+            }
+            _ => write!(f, "`{}` ({})", self.dep, self.from),
+        }
     }
 }
 
@@ -35,12 +42,10 @@ pub enum Error {
         source: Box<config::Error>,
     },
     /// A document could not be fetched.
-    #[error("cannot fetch `{url}` for {subject}")]
+    #[error("cannot look up {subject}")]
     Fetch {
         /// Whom for.
         subject: Box<Subject>,
-        /// Where, without credentials.
-        url: String,
         /// Why.
         source: Box<http::Error>,
     },

@@ -165,12 +165,8 @@ pub struct Location {
 }
 
 impl Location {
-    /// The URL without user, password and query.
+    /// The URL without user, password, query and fragment.
     pub fn shown(&self) -> String {
-        let mut url = self.url.clone();
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.set_query(None);
-        url.to_string()
+        crate::http::shown(&self.url)
     }
 }

@@ -7,6 +7,8 @@
 mod checksum;
 mod template;
 
+pub(super) use self::template::shown;
+
 use std::sync::Arc;
 
 use ::url::Url;
@@ -120,7 +122,7 @@ impl UrlSource {
 }
 
 fn refused(query: &Query<'_>, template: &str, why: impl Into<String>) -> Error {
-    let template = template::shown(template);
+    let template = shown(template);
     Error::Template { subject: query.subject(), template, why: why.into() }
 }
 

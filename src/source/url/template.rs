@@ -93,7 +93,7 @@ pub(super) fn file_name(url: &Url) -> Result<String, String> {
 }
 
 /// A template without what stands before an `@` in its host part.
-pub(super) fn shown(template: &str) -> String {
+pub(in crate::source) fn shown(template: &str) -> String {
     let Some((scheme, rest)) = template.split_once("://") else { return template.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());
     match rest[..end].rfind('@') {

@@ -71,6 +71,22 @@ fn every_platform_gets_its_package() {
 }
 
 #[test]
+fn a_mirror_that_lags_behind_is_not_taken_for_a_publisher_without_platforms() {
+    let upstream = FakeUpstream::start();
+    member(&upstream, "@t/linux-x64", Platform::X86_64Linux, ("linux", "x64", ""));
+    let tarball = tgz("tool", "1.1.0", &Tree::new().file("cli.js", "//"));
+    let parent = NpmPackage::new("tool", "1.1.0", tarball)
+        .set("bin", json!({"tool": "cli.js"}))
+        .optional(&[("@t/linux-x64", "1.1.0")]);
+    upstream.npm(parent);
+    let tool = asked(&upstream, "npm:tool");
+    assert_eq!(
+        tool.reason(Platform::X86_64Linux),
+        "it names `@t/linux-x64` 1.1.0 for this platform, which the registry does not have"
+    );
+}
+
+#[test]
 fn a_package_without_family_is_itself() {
     let upstream = FakeUpstream::start();
     let tarball = || tgz("@s/plain", "1.0.0", &Tree::new().file("cli.js", "//"));

@@ -2,47 +2,19 @@
 //!
 //! The only reader of environment variables. Owns where things lie ([`Settings`]) and how each
 //! ecosystem is configured on this machine ([`ecosystem`]). Invariant: nothing here needs the
-//! network.
+//! network, and everything but [`Environ::capture`] reads the [`Environ`] it is given.
 
 pub mod ecosystem;
+mod environ;
+mod error;
+mod settings;
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::base::{Diagnose, EnvName};
-
-/// A snapshot of the process environment; the only place that reads it.
-#[derive(Clone, Debug, Default)]
-pub struct Environ {
-    vars: BTreeMap<OsString, OsString>,
-}
-
-impl Environ {
-    /// The variables of this process.
-    pub fn capture() -> Self {
-        Self { vars: std::env::vars_os().collect() }
-    }
-
-    /// Exactly these variables, for tests.
-    pub fn from_vars<K: Into<OsString>, V: Into<OsString>>(
-        vars: impl IntoIterator<Item = (K, V)>,
-    ) -> Self {
-        Self { vars: vars.into_iter().map(|(k, v)| (k.into(), v.into())).collect() }
-    }
-
-    /// A variable that is set, not empty, and UTF-8.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.vars.get(OsString::from(name).as_os_str())?.to_str().filter(|v| !v.is_empty())
-    }
-
-    /// Every variable.
-    pub fn all(&self) -> &BTreeMap<OsString, OsString> {
-        &self.vars
-    }
-}
+pub use environ::{Environ, find_on_path};
+pub use error::Error;
+pub use settings::{Flags, Settings};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,60 +52,24 @@ pub struct Setting<T> {
     pub origin: Origin,
 }
 
-/// What the command line said.
-#[derive(Clone, Debug, Default)]
-pub struct Flags {
-    /// `--store`
-    pub store: Option<PathBuf>,
-    /// `--project`
-    pub project: Option<PathBuf>,
-    /// `--env`
-    pub env: Option<EnvName>,
-    /// `--offline`
-    pub offline: bool,
-    /// `--jobs`
-    pub jobs: Option<usize>,
-}
-
-/// Every setting.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The store's directory, absolute.
-    pub store: Setting<PathBuf>,
-    /// The artifact cache's directory, absolute.
-    pub artifacts: Setting<PathBuf>,
-    /// The project's directory, absolute.
-    pub project: Setting<PathBuf>,
-    /// The environment when a command names none; `dev` unless set.
-    pub env: Setting<EnvName>,
-    /// No network.
-    pub offline: Setting<bool>,
-    /// Downloads and unpackings at once.
-    pub jobs: Setting<usize>,
-    /// Wait for a lock that another process holds.
-    pub lock_timeout: Setting<Duration>,
-    /// Connect time-out.
-    pub connect_timeout: Setting<Duration>,
-    /// Tries after the first failed one.
-    pub retries: Setting<u32>,
-}
-
-impl Settings {
-    /// Resolves flags over variables over defaults. `cwd` is where the command was typed.
-    pub fn resolve(flags: &Flags, environ: &Environ, cwd: &std::path::Path) -> Result<Self, Error> {
-        let _ = (flags, environ, cwd);
-        todo!()
+impl<T> Setting<T> {
+    /// A built-in value.
+    pub fn default(value: T) -> Self {
+        Self { value, origin: Origin::Default }
     }
 
-    /// Name, value and origin of every setting, for `config print`.
-    pub fn rows(&self) -> Vec<(&'static str, String, Origin)> {
-        todo!()
+    /// A value of an environment variable.
+    pub fn variable(name: impl Into<String>, value: T) -> Self {
+        Self { value, origin: Origin::Variable(name.into()) }
+    }
+
+    /// A value of a command-line flag.
+    pub fn flag(flag: impl Into<String>, value: T) -> Self {
+        Self { value, origin: Origin::Flag(flag.into()) }
+    }
+
+    /// A value from a file.
+    pub fn file(path: impl Into<PathBuf>, value: T) -> Self {
+        Self { value, origin: Origin::File(path.into()) }
     }
 }
-
-/// A setting that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("placeholder")]
-pub struct Error;
-
-impl Diagnose for Error {}

@@ -65,7 +65,10 @@ async fn attempt(
 ) -> Result<(), Failure> {
     let url = &request.url;
     let Some(mut response) = open(transport, request, part).await? else { return Ok(()) };
-    let end = announced(&response).map(|rest| part.len + rest);
+    let end = match announced(&response) {
+        Some(rest) => Some(part.len + rest),
+        None => range(&response).total,
+    };
     if let (Some(expected), Some(received)) = (size, end)
         && expected != received
     {

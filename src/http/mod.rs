@@ -134,7 +134,7 @@ mod tests {
             offline: false,
             connect_timeout: Duration::from_secs(1),
             retries: 0,
-            extra_roots: vec![PathBuf::from("/nonexistent/roots.pem")],
+            extra_roots: vec![PathBuf::from("/dev/null/roots.pem")],
             cache: None,
         };
         assert!(Client::new(options).is_ok());

@@ -67,6 +67,11 @@ impl Reply {
         self
     }
 
+    /// Bytes of its body.
+    pub(super) fn length(&self) -> usize {
+        self.body.len()
+    }
+
     /// A file, as a server with ranges gives it.
     pub(super) fn file(content: &[u8], seen: &Seen) -> Self {
         let from = seen.header("range").and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-'));
@@ -171,10 +176,15 @@ pub(super) fn options() -> Options {
     }
 }
 
-/// A client that is not patient.
+/// A client that waits little between its tries.
 pub(super) fn client(options: Options) -> Client {
+    client_with_stall(options, Duration::from_secs(20))
+}
+
+/// A client that also gives up soon on a silent server.
+pub(super) fn client_with_stall(options: Options, stall: Duration) -> Client {
     let pace = Pace {
-        stall: Duration::from_millis(300),
+        stall,
         first_delay: Duration::from_millis(1),
         longest_delay: Duration::from_millis(50),
         direct: true,

@@ -142,9 +142,13 @@ fn plain_text_on_a_tls_port_is_told_as_tls() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
     std::thread::spawn(move || {
-        use std::io::Write as _;
+        use std::io::{Read as _, Write as _};
         for stream in listener.incoming() {
-            let _ = stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            let mut stream = stream.unwrap();
+            // Closing with bytes unread would reset the connection before the answer is seen.
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            let _ = stream.read(&mut [0; 4096]);
         }
     });
     let error = run(client(options()).get(&Get { url, accept: None, authorization: None }));

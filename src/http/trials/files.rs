@@ -1,8 +1,9 @@
 //! Downloads: resume, start over, sizes, and ends that come early.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::super::testing::{Reply, Seen, Server, client, options};
+use super::super::testing::{Reply, Seen, Server, client, client_with_stall, options};
 use super::super::{Client, Downloaded, Error, Get, Options};
 use super::run;
 use crate::base::{Algorithm, Diagnose as _, Integrity, Kind, Quiet, Task};
@@ -91,7 +92,8 @@ fn resumes_after_truncation_and_stall() {
         });
         let room = Room::new(b"");
         let progress = Progress::default();
-        let done = room.fetch_with(&client(options()), &server.get("/f"), None, &progress);
+        let client = client_with_stall(options(), Duration::from_secs(1));
+        let done = room.fetch_with(&client, &server.get("/f"), None, &progress);
         room.holds(&done.unwrap());
         assert_eq!(ranges(&server), [None, Some("bytes=100000-".to_owned())]);
         assert_eq!(progress.0.load(Ordering::Relaxed), 300_000);
@@ -165,8 +167,34 @@ fn another_size_than_expected_is_an_error_with_both_numbers() {
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
     let server = Server::new(|seen, _| Reply::file(&content(), seen));
-    let file = std::path::Path::new("/nonexistent/part");
-    let error = run(client(options()).download(&server.get("/f"), file, &[], None, &Quiet));
-    assert!(error.unwrap_err().to_string().contains("/nonexistent/part"));
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("missing/part");
+    let error = run(client(options()).download(&server.get("/f"), &file, &[], None, &Quiet));
+    assert!(error.unwrap_err().to_string().contains("missing/part"));
     assert!(server.seen().is_empty());
+}
+
+#[test]
+fn a_server_that_stays_silent_is_told_as_such() {
+    let server = Server::new(|_, _| Reply::new(200, &content()).stall(0));
+    let room = Room::new(b"");
+    let once = Options { retries: 0, ..options() };
+    let client = client_with_stall(once, Duration::from_millis(100));
+    let error = room.fetch_with(&client, &server.get("/f"), None, &Quiet).unwrap_err();
+    assert!(matches!(error, Error::Stalled { .. }), "{error}");
+}
+
+#[test]
+fn progress_earns_new_tries() {
+    // More failures than retries, but each try brings another mebibyte.
+    let large = vec![7u8; 6 << 20];
+    let served = large.clone();
+    let server = Server::new(move |seen, _| match Reply::file(&served, seen) {
+        reply if reply.length() > 1 << 20 => reply.truncate(1 << 20),
+        reply => reply,
+    });
+    let room = Room::new(b"");
+    let done = room.fetch(&server.get("/f"), Some(6 << 20)).unwrap();
+    assert_eq!(done.hashes[0], Integrity::sha256_of(&large));
+    assert_eq!(server.seen().len(), 6);
 }

@@ -1,0 +1,238 @@
+//! How an ecosystem is configured on this machine: its base URL and who may be trusted.
+//!
+//! Order: `[source.NAME] url` of a profile, the ecosystem's variables, its files, what its
+//! installed client reports as default; else an error that names the variable to set. No host name
+//! of a registry is written here. Invariant: a base URL holds no credentials and ends in `/`.
+
+mod ask;
+mod ini;
+mod netrc;
+mod npm;
+mod npmrc;
+mod pypi;
+#[cfg(test)]
+mod testing;
+
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use url::Url;
+
+use super::{Environ, Error, Setting};
+use crate::base::{Secret, SourceKind};
+use crate::fs;
+
+/// One ecosystem's configuration.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Base URL, without credentials, ending in `/`.
+    pub base: Setting<Url>,
+    /// `Authorization` header for requests below the base.
+    pub authorization: Option<Secret>,
+    /// Additional root certificates (PEM).
+    pub ca: Option<PathBuf>,
+}
+
+/// Finds an ecosystem's endpoint. `override_url` is the profile's `[source.NAME] url`; `cache`
+/// is the file that remembers what clients reported; `scope` is npm's (`@types`), whose registry
+/// may differ. `None` where a source works without a base: `url` unless overridden, and `path`.
+pub fn endpoint(
+    kind: SourceKind,
+    override_url: Option<&str>,
+    scope: Option<&str>,
+    environ: &Environ,
+    project: &Path,
+    cache: Option<&Path>,
+) -> Result<Option<Endpoint>, Error> {
+    let machine = Machine { environ, project, cache, root: Path::new("/") };
+    machine.endpoint(kind, override_url, scope)
+}
+
+/// Root certificates (PEM) that every client on this machine is told to trust: `SSL_CERT_FILE`.
+pub fn extra_roots(environ: &Environ) -> Result<Option<PathBuf>, Error> {
+    ca(environ, ca_variables(environ, &["SSL_CERT_FILE"]))
+}
+
+/// What `.netrc` says for a URL's host, as an `Authorization` header: for `url:` sources, which
+/// have no base of their own.
+pub fn netrc_authorization(environ: &Environ, url: &Url) -> Result<Option<Secret>, Error> {
+    netrc::authorization(environ, url)
+}
+
+/// Everything that is looked at.
+#[derive(Clone, Copy)]
+struct Machine<'a> {
+    environ: &'a Environ,
+    project: &'a Path,
+    /// The file that remembers what clients reported.
+    cache: Option<&'a Path>,
+    /// `/`, so that tests do not see the configuration of the machine they run on.
+    root: &'a Path,
+}
+
+impl Machine<'_> {
+    fn endpoint(
+        &self,
+        kind: SourceKind,
+        override_url: Option<&str>,
+        scope: Option<&str>,
+    ) -> Result<Option<Endpoint>, Error> {
+        let profile =
+            override_url.map(|url| Setting::file(self.project.join("profiles"), url.to_owned()));
+        match (kind, profile) {
+            (SourceKind::Pypi, profile) => pypi::endpoint(self, profile).map(Some),
+            (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope).map(Some),
+            (SourceKind::Url, Some(profile)) => {
+                let (base, authorization) = base(profile)?;
+                let authorization = match authorization {
+                    None => netrc::authorization(self.environ, &base.value)?,
+                    some => some,
+                };
+                Ok(Some(Endpoint { base, authorization, ca: extra_roots(self.environ)? }))
+            }
+            (SourceKind::Url, None) | (SourceKind::Path, _) => Ok(None),
+        }
+    }
+}
+
+/// A file's text; `None` when it or a directory above it is not there.
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string_if_exists(path) {
+        Err(e) if e.io_kind() == Some(std::io::ErrorKind::NotADirectory) => Ok(None),
+        other => Ok(other?),
+    }
+}
+
+/// Checks a base URL, and moves the credentials in it to a header.
+fn base(setting: Setting<String>) -> Result<(Setting<Url>, Option<Secret>), Error> {
+    let Setting { value: text, origin } = setting;
+    let mut url = match Url::parse(text.trim()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+        _ => {
+            let accepted = "an http:// or https:// URL";
+            return Err(Error::Value { origin, value: redacted(&text), accepted });
+        }
+    };
+    let authorization = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => {
+            Some(basic(&percent_decoded(user), &percent_decoded(password.unwrap_or_default())))
+        }
+    };
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    Ok((Setting { value: url, origin }, authorization))
+}
+
+/// The text without anything that stands where credentials would.
+fn redacted(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{rest}"),
+        None => text.to_owned(),
+    }
+}
+
+/// HTTP Basic (RFC 7617).
+fn basic(user: &str, password: &str) -> Secret {
+    Secret::new(format!("Basic {}", BASE64.encode(format!("{user}:{password}").as_bytes())))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let decoded = match (first, tail) {
+            (b'%', [high, low, ..]) => {
+                let hex = |b: &u8| (*b as char).to_digit(16).map(|d| d as u8);
+                hex(high).zip(hex(low)).map(|(high, low)| high << 4 | low)
+            }
+            _ => None,
+        };
+        out.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What the first of these variables that is set says.
+fn ca_variables(environ: &Environ, names: &[&str]) -> Option<Setting<PathBuf>> {
+    names.iter().find_map(|name| Some(Setting::variable(*name, environ.get_os(name)?.into())))
+}
+
+/// Checks that a file of root certificates is there. A directory is passed over: it is a format
+/// of OpenSSL, and the system's own trust covers it.
+fn ca(environ: &Environ, setting: Option<Setting<PathBuf>>) -> Result<Option<PathBuf>, Error> {
+    let Some(Setting { value, origin }) = setting else { return Ok(None) };
+    let path = match (value.strip_prefix("~"), environ.home()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => value,
+    };
+    if path.is_dir() {
+        Ok(None)
+    } else if path.is_file() {
+        Ok(Some(path))
+    } else {
+        Err(Error::Missing { origin, path, what: "a file" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Fake;
+    use super::*;
+
+    #[test]
+    fn bases_lose_their_credentials() {
+        let text = "https://us%40er:p%3Aw@mirror.invalid:8443/simple#x".to_owned();
+        let (base, authorization) = base(Setting::default(text)).unwrap();
+        assert_eq!(base.value.as_str(), "https://mirror.invalid:8443/simple/");
+        assert_eq!(authorization, Some(basic("us@er", "p:w")));
+        assert_eq!(basic("a", "b").expose(), "Basic YTpi");
+    }
+
+    #[test]
+    fn bases_are_http() {
+        for bad in ["ftp://mirror.invalid", "mirror.invalid/x", "", "http://me:secret@:x/"] {
+            let error = base(Setting::variable("PIP_INDEX_URL", bad.to_owned())).unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("PIP_INDEX_URL is `"), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn percents() {
+        for (text, plain) in [("a%20b", "a b"), ("%", "%"), ("%4", "%4"), ("%zz%41", "%zzA")] {
+            assert_eq!(percent_decoded(text), plain);
+        }
+    }
+
+    #[test]
+    fn url_and_path_need_no_base() {
+        let fake = Fake::new(&[]);
+        assert!(fake.endpoint(SourceKind::Path, None, None).unwrap().is_none());
+        assert!(fake.endpoint(SourceKind::Url, None, None).unwrap().is_none());
+        fake.write("home/.netrc", "machine mirror.invalid login a password b");
+        let url = Some("http://mirror.invalid/files");
+        let endpoint = fake.endpoint(SourceKind::Url, url, None).unwrap().unwrap();
+        assert_eq!(endpoint.base.value.as_str(), "http://mirror.invalid/files/");
+        assert_eq!(endpoint.authorization, Some(basic("a", "b")));
+    }
+
+    #[test]
+    fn roots_are_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("ca.pem");
+        let environ = |path: &Path| Environ::from_vars([("SSL_CERT_FILE", path)]);
+        let error = extra_roots(&environ(&file)).unwrap_err();
+        assert!(error.to_string().starts_with("SSL_CERT_FILE names `"), "{error}");
+        fs::write_atomic(&file, b"").unwrap();
+        assert_eq!(extra_roots(&environ(&file)).unwrap(), Some(file));
+        assert_eq!(extra_roots(&environ(dir.path())).unwrap(), None);
+        assert_eq!(extra_roots(&Environ::default()).unwrap(), None);
+    }
+}

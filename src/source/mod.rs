@@ -8,6 +8,7 @@
 
 mod access;
 mod choose;
+mod diagnose;
 pub mod error;
 mod memo;
 mod npm;
@@ -23,7 +24,7 @@ use ::url::Url;
 use async_trait::async_trait;
 
 pub use choose::choose_version;
-pub use error::{Error, Result, Subject};
+pub use error::{Error, NoVersion, Result, Subject};
 pub use sources::{Setup, Sources};
 
 use crate::archive::Format;

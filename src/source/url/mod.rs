@@ -83,7 +83,7 @@ impl UrlSource {
             let url: Url = text
                 .parse()
                 .map_err(|e: ::url::ParseError| refused(query, template, e.to_string()))?;
-            return Ok(Location { url: access::bare(check(url)?), authorization: None });
+            return self.access.direct(query, check(url)?);
         }
         let endpoint = self.access.endpoint(query, None).await?;
         let base = &endpoint.base.value;

@@ -72,6 +72,22 @@ fn withdrawn_versions_need_their_name() {
 }
 
 #[test]
+fn credentials_of_the_base_reach_the_index_and_its_own_files_only() {
+    let upstream = published();
+    upstream.require_authorization("Basic bWU6c2VjcmV0");
+    let other = "{\"files\": [{\"filename\": \"far-1.0.0-py3-none-any.whl\", \"hashes\": {}, \
+                 \"url\": \"http://mirror.invalid/far-1.0.0-py3-none-any.whl\"}]}";
+    upstream.file(&FakeUpstream::pypi_page("far"), other);
+    let base = upstream.pypi_url().replace("http://", "http://me:secret@");
+    let near = Asked::new("pypi:tool-bin", "~1.1", &base).artifact(Platform::X86_64Linux).location;
+    assert!(near.authorization.is_some() && !near.shown().contains("secret"));
+    let far = Asked::new("pypi:far", "1", &base).artifact(Platform::X86_64Linux).location;
+    assert_eq!(far.authorization, None);
+    let error = asked(&upstream, "pypi:tool-bin", "1").version().expect_err("no credentials");
+    assert_eq!(error.to_string(), "cannot look up `tool` (pypi:tool-bin)");
+}
+
+#[test]
 fn failures_name_dep_and_package() {
     let upstream = published();
     let error = asked(&upstream, "pypi:tool-bin", "^9").version().expect_err("no version");

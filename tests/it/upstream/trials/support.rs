@@ -63,6 +63,12 @@ pub(super) struct Asked {
 impl Asked {
     /// A dep `tool` from `from`, with `[source.KIND] url = base`.
     pub(super) fn new(from: &str, version: &str, base: &str) -> Self {
+        let kind = from.split(':').next().expect("a kind").parse().expect("kind");
+        let base = SourceOverride { url: Some(base.to_owned()) };
+        Self::made(from, version, BTreeMap::from([(kind, base)]))
+    }
+
+    fn made(from: &str, version: &str, overrides: BTreeMap<SourceKind, SourceOverride>) -> Self {
         let requirement = Requirement {
             from: from.parse().expect("source"),
             version: version.parse().expect("version"),
@@ -72,7 +78,6 @@ impl Asked {
             words: BTreeMap::new(),
             platforms: None,
         };
-        let kind: SourceKind = requirement.from.kind();
         let client = http::Client::new(http::Options {
             offline: false,
             connect_timeout: Duration::from_secs(10),
@@ -84,10 +89,15 @@ impl Asked {
             client: client.expect("client"),
             environ: Environ::default(),
             project: std::env::temp_dir(),
-            overrides: [(kind, SourceOverride { url: Some(base.to_owned()) })].into(),
+            overrides,
             cache: None,
         });
         Self { sources, dep: DepName::new("tool").expect("name"), requirement }
+    }
+
+    /// A dep of a `url:` source without a base.
+    pub(super) fn without_base(from: &str, version: &str) -> Self {
+        Self::made(from, version, BTreeMap::new())
     }
 
     /// With a `checksum` template.

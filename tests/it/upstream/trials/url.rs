@@ -78,6 +78,8 @@ fn refuses_what_cannot_be_kept() {
         assert!(error.to_string().contains(why), "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
+    let error = Asked::without_base("url:/t", "=1.2.3").offer(Platform::X86_64Linux);
+    assert!(matches!(error, Err(Error::NoBase { .. })));
     let range = Asked::new("url:https://mirror.invalid/t", "^1.2", "http://mirror.invalid/");
     let error = range.version().expect_err("a range");
     let want = "`tool` (url:https://mirror.invalid/t) needs an exact version; `^1.2` is a range";

@@ -1,9 +1,9 @@
 //! The words of a URL template.
 //!
-//! `${version}`, `${os}`, `${arch}`, `${libc}` (`gnu` or `musl` on Linux, else empty), `${ext}` (`zip` on Windows, else
-//! `tar.gz`) and `${exe}` (`.exe` on Windows, else empty); in a checksum's template also `${file}`
-//! and `${url}`. The profile may map each of our words to the publisher's. Invariant: an unknown
-//! word is an error, never left in a URL.
+//! `${version}`, `${os}`, `${arch}`, `${libc}` (`gnu` or `musl` on Linux, else empty), `${ext}`
+//! (`zip` on Windows, else `tar.gz`) and `${exe}` (`.exe` on Windows, else empty); in a checksum's
+//! template also `${file}` and `${url}`. The profile may map each of our words to the publisher's.
+//! Invariant: an unknown word is an error, never left in a URL.
 
 use std::collections::BTreeMap;
 

@@ -46,14 +46,25 @@ impl Access {
                 ecosystem::endpoint(kind, chosen, scope, &environ, &project, cache.as_deref())
             });
             match task.await {
-                Ok(found) => found
-                    .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) }),
+                Ok(Ok(Some(endpoint))) => Ok(endpoint),
+                Ok(Ok(None)) => Err(Error::NoBase { subject: query.subject() }),
+                Ok(Err(e)) => {
+                    Err(Error::Endpoint { subject: query.subject(), source: Box::new(e) })
+                }
                 Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
                 // The runtime is shutting down and will drop this future too.
                 Err(_) => std::future::pending().await,
             }
         };
         self.endpoints.get((kind, scope.clone()), find).await
+    }
+
+    /// An address that a profile gives in full, with what `.netrc` says for its host.
+    pub(super) fn direct(&self, query: &Query<'_>, url: Url) -> Result<Location> {
+        let url = bare(url);
+        let authorization = ecosystem::netrc_authorization(&self.environ, &url)
+            .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) })?;
+        Ok(Location { url, authorization })
     }
 
     /// A small document; `None` when the server says that there is none.
@@ -71,11 +82,7 @@ impl Access {
         match self.client.get(&request).await {
             Ok(body) => Ok(Some(body)),
             Err(e) if e.is_not_found() => Ok(None),
-            Err(e) => Err(Error::Fetch {
-                subject: query.subject(),
-                url: location.shown(),
-                source: Box::new(e),
-            }),
+            Err(e) => Err(Error::Fetch { subject: query.subject(), source: Box::new(e) }),
         }
     }
 }

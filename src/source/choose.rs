@@ -2,7 +2,7 @@
 //!
 //! Invariant: the answer depends on the set of candidates, never on their order.
 
-use super::{Candidate, Error, Query, Result};
+use super::{Candidate, Error, NoVersion, Query, Result};
 use crate::base::{Version, VersionReq};
 
 /// The newest version that the query's requirement accepts.
@@ -27,13 +27,13 @@ pub fn choose_version(query: &Query<'_>, candidates: &[Candidate]) -> Result<Ver
     all.sort_unstable_by(|a, b| b.cmp(a));
     all.dedup();
     let prerelease = all.iter().find(|v| v.is_prerelease() && *wanted == VersionReq::any());
-    Err(Error::NoVersion {
+    Err(Error::NoVersion(Box::new(NoVersion {
         subject: query.subject(),
         wanted: wanted.clone(),
         yanked: withdrawn.cloned(),
         prerelease: prerelease.map(|v| (*v).clone()),
         newest: all.into_iter().take(5).cloned().collect(),
-    })
+    })))
 }
 
 fn is_exact(wanted: &VersionReq) -> bool {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::base::{DepName, Diagnose, Hint, Kind, SourceKind, SourceRef, Version, VersionReq};
+use crate::base::{DepName, SourceKind, SourceRef, Version, VersionReq};
 use crate::{config, fs, http};
 
 /// Whom an error is about: a dep and the package it comes from.
@@ -19,8 +19,30 @@ pub struct Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({})", self.dep, self.from)
+        let kind = self.from.kind();
+        match kind {
+            // A template that wrongly holds credentials is refused in a message without them.
+            SourceKind::Url => {
+                write!(f, "`{}` ({kind}:{})", self.dep, super::url::shown(self.from.package()))
+            }
+            _ => write!(f, "`{}` ({})", self.dep, self.from),
+        }
     }
+}
+
+/// What was asked of a source that has nothing acceptable, and what it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoVersion {
+    /// Whom for.
+    pub subject: Box<Subject>,
+    /// What was asked.
+    pub wanted: VersionReq,
+    /// The newest ones there are, newest first, at most five.
+    pub newest: Vec<Version>,
+    /// One that would match, had its publisher not withdrawn it.
+    pub yanked: Option<Version>,
+    /// One that would match, were it no pre-release.
+    pub prerelease: Option<Version>,
 }
 
 /// A source that failed or has nothing.
@@ -34,13 +56,17 @@ pub enum Error {
         /// Why.
         source: Box<config::Error>,
     },
+    /// A path was given where no base URL is set.
+    #[error("the address of {subject} is a path, and there is no base URL to put it below")]
+    NoBase {
+        /// Whom for.
+        subject: Box<Subject>,
+    },
     /// A document could not be fetched.
-    #[error("cannot fetch `{url}` for {subject}")]
+    #[error("cannot look up {subject}")]
     Fetch {
         /// Whom for.
         subject: Box<Subject>,
-        /// Where, without credentials.
-        url: String,
         /// Why.
         source: Box<http::Error>,
     },
@@ -59,19 +85,8 @@ pub enum Error {
         url: String,
     },
     /// No published version is acceptable.
-    #[error("no version of {subject} matches `{wanted}`")]
-    NoVersion {
-        /// Whom for.
-        subject: Box<Subject>,
-        /// What was asked.
-        wanted: VersionReq,
-        /// The newest ones there are, newest first, at most five.
-        newest: Vec<Version>,
-        /// One that would match, had its publisher not withdrawn it.
-        yanked: Option<Version>,
-        /// One that would match, were it no pre-release.
-        prerelease: Option<Version>,
-    },
+    #[error("no version of {} matches `{}`", .0.subject, .0.wanted)]
+    NoVersion(Box<NoVersion>),
     /// A version that was listed or locked is not in the index.
     #[error("the index of {subject} has no version {version}")]
     VersionGone {
@@ -180,9 +195,9 @@ impl Error {
         match self {
             Self::Endpoint { subject, .. }
             | Self::Fetch { subject, .. }
+            | Self::NoBase { subject }
             | Self::PackageName { subject }
             | Self::UnknownPackage { subject, .. }
-            | Self::NoVersion { subject, .. }
             | Self::VersionGone { subject, .. }
             | Self::FileGone { subject, .. }
             | Self::Malformed { subject, .. }
@@ -194,103 +209,7 @@ impl Error {
             | Self::Path { subject, .. }
             | Self::PathIo { subject, .. }
             | Self::NoFiles { subject, .. } => subject,
-        }
-    }
-}
-
-impl Diagnose for Error {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Endpoint { source, .. } => source.kind(),
-            Self::Fetch { source, .. } => source.kind(),
-            Self::PathIo { source, .. } => source.kind(),
-            Self::PackageName { .. }
-            | Self::NotExact { .. }
-            | Self::Template { .. }
-            | Self::Path { .. } => Kind::Usage,
-            Self::NoFiles { .. } => Kind::Bug,
-            _ => Kind::User,
-        }
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        let hint = match self {
-            Self::Endpoint { source, .. } => return source.hints(),
-            Self::Fetch { source, .. } => return source.hints(),
-            Self::PathIo { source, .. } => return source.hints(),
-            Self::PackageName { subject } => match subject.from.kind() {
-                SourceKind::Npm => "write `npm:NAME` or `npm:@SCOPE/NAME`".to_owned(),
-                kind => format!("write `{kind}:NAME`"),
-            },
-            Self::UnknownPackage { subject, .. } => {
-                return vec![
-                    Hint::new(format!("check how {} spells the package", subject.from.kind())),
-                    Hint::new(format!(
-                        "if another index has it, set `url` in `[source.{}]` of the profile",
-                        subject.from.kind()
-                    )),
-                ];
-            }
-            Self::NoVersion { subject, yanked, prerelease, .. } => match (prerelease, yanked) {
-                (Some(version), _) => {
-                    format!("{version} is a pre-release; ask for it with `version = \"={version}\"`")
-                }
-                (None, Some(version)) => format!(
-                    "{version} was withdrawn by its publisher; only `version = \"={version}\"` \
-                     takes it"
-                ),
-                (None, None) => format!("change `version` of `{}` in the profile", subject.dep),
-            },
-            Self::VersionGone { subject, .. } | Self::FileGone { subject, .. } => format!(
-                "if it was deleted upstream, run `infra dep update {}`; if a mirror lacks it, use \
-                 another one",
-                subject.dep
-            ),
-            Self::Malformed { subject, .. } => format!(
-                "check that the base URL of {} is that of an index, not of a web page",
-                subject.from.kind()
-            ),
-            Self::WeakHash { subject, .. } => {
-                format!("choose a version of `{}` that was published with one", subject.dep)
-            }
-            Self::Checksum { .. } => {
-                "correct `checksum` in the profile, or leave it out to trust the first download"
-                    .to_owned()
-            }
-            Self::Format { .. } => {
-                "supported are .zip, .whl, .tar, .tar.gz, .tgz and plain executables".to_owned()
-            }
-            Self::NotExact { subject, .. } => match subject.from.kind() {
-                SourceKind::Path => "write `version = \"=1.2.3\"`, or leave it out".to_owned(),
-                _ => "write `version = \"=1.2.3\"`".to_owned(),
-            },
-            Self::Template { .. } => {
-                "known words are `${version}`, `${os}`, `${arch}`, `${libc}`, `${ext}` and `${exe}`; \
-                 `${file}` and `${url}` also in `checksum`"
-                    .to_owned()
-            }
-            Self::Path { .. } => {
-                "write the path of a directory relative to the project, e.g. `path:tools/bin`"
-                    .to_owned()
-            }
-            Self::NoFiles { .. } => return Vec::new(),
-        };
-        vec![Hint::new(hint)]
-    }
-
-    fn details(&self) -> Vec<String> {
-        match self {
-            Self::NoVersion { newest, .. } if newest.is_empty() => {
-                vec!["published  none".to_owned()]
-            }
-            Self::NoVersion { newest, .. } => {
-                let list: Vec<_> = newest.iter().map(Version::as_str).collect();
-                vec![format!("newest  {}", list.join(", "))]
-            }
-            Self::Endpoint { source, .. } => source.details(),
-            Self::Fetch { source, .. } => source.details(),
-            Self::PathIo { source, .. } => source.details(),
-            _ => Vec::new(),
+            Self::NoVersion(none) => &none.subject,
         }
     }
 }

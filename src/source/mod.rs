@@ -8,6 +8,7 @@
 
 mod access;
 mod choose;
+mod diagnose;
 pub mod error;
 mod memo;
 mod npm;
@@ -23,7 +24,7 @@ use ::url::Url;
 use async_trait::async_trait;
 
 pub use choose::choose_version;
-pub use error::{Error, Result, Subject};
+pub use error::{Error, NoVersion, Result, Subject};
 pub use sources::{Setup, Sources};
 
 use crate::archive::Format;
@@ -165,12 +166,8 @@ pub struct Location {
 }
 
 impl Location {
-    /// The URL without user, password and query.
+    /// The URL without user, password, query and fragment.
     pub fn shown(&self) -> String {
-        let mut url = self.url.clone();
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        url.set_query(None);
-        url.to_string()
+        crate::http::shown(&self.url)
     }
 }

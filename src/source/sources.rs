@@ -25,7 +25,7 @@ pub struct Setup {
     pub project: PathBuf,
     /// `[source.*]` of the profiles.
     pub overrides: BTreeMap<SourceKind, SourceOverride>,
-    /// Directory in which the answers of installed clients are remembered.
+    /// The file that remembers what installed clients answered.
     pub cache: Option<PathBuf>,
 }
 

@@ -116,15 +116,18 @@ impl Npm {
         }
     }
 
-    /// The manifests of a group of optional dependencies, as far as the registry has them.
+    /// The manifests of a group of optional dependencies as far as the registry has them, and the
+    /// first that it lacks.
     async fn manifests(
         &self,
         query: &Query<'_>,
         group: &[(String, String)],
         full: bool,
-    ) -> Result<Vec<Manifest>> {
+    ) -> Result<(Vec<Manifest>, Option<(String, String)>)> {
         let each = group.iter().map(|(name, version)| self.manifest(query, name, version, full));
-        Ok(try_join_all(each).await?.into_iter().flatten().collect())
+        let found = try_join_all(each).await?;
+        let lacking = found.iter().position(Option::is_none).map(|at| group[at].clone());
+        Ok((found.into_iter().flatten().collect(), lacking))
     }
 
     /// What a parent's optional dependencies have for a platform.
@@ -135,16 +138,18 @@ impl Npm {
         platform: Platform,
     ) -> Result<Family> {
         let mut any = false;
+        let mut lacking = None;
         let Group { likely, other } = platform::split(parent, platform);
-        for group in [likely, other] {
-            let members = self.manifests(query, &group, false).await?;
+        for (group, is_likely) in [(likely, true), (other, false)] {
+            let (members, lacks) = self.manifests(query, &group, false).await?;
+            lacking = lacking.or(lacks.filter(|_| is_likely));
             any |= members.iter().any(Manifest::is_for_a_platform);
             let fitting: Vec<_> = members.iter().filter(|m| platform::fits(m, platform)).collect();
             // Abbreviated documents often leave `libc` out.
             let found = if platform.libc().is_some() && fitting.iter().any(|m| m.libc.is_empty()) {
                 let exact: Vec<_> =
                     fitting.iter().map(|m| (m.name.clone(), m.version.clone())).collect();
-                let full = self.manifests(query, &exact, true).await?;
+                let (full, _) = self.manifests(query, &exact, true).await?;
                 platform::best(&full, platform).cloned()
             } else {
                 platform::best(&members, platform).cloned()
@@ -153,7 +158,14 @@ impl Npm {
                 return Ok(Family::Member(Box::new(found)));
             }
         }
-        Ok(if any { Family::NotHere } else { Family::None })
+        Ok(match lacking {
+            // A mirror that lags behind must not look like a publisher that has nothing.
+            Some((name, version)) => Family::NotHere(format!(
+                "it names `{name}` {version} for this platform, which the registry does not have"
+            )),
+            None if any => Family::NotHere(platform::packages(parent)),
+            None => Family::None,
+        })
     }
 
     async fn artifact(&self, query: &Query<'_>, manifest: &Manifest) -> Result<ArtifactOffer> {
@@ -189,8 +201,8 @@ impl Npm {
 enum Family {
     /// This one.
     Member(Box<Manifest>),
-    /// There are some, none for the platform.
-    NotHere,
+    /// There are some, none for the platform; why.
+    NotHere(String),
     /// The parent has no platform packages.
     None,
 }
@@ -226,9 +238,7 @@ impl Source for Npm {
             .ok_or_else(gone)?;
         let chosen = match self.family(query, &parent, platform).await? {
             Family::Member(member) => *member,
-            Family::NotHere => {
-                return Ok(Offer::Unavailable { reason: platform::packages(&parent) });
-            }
+            Family::NotHere(reason) => return Ok(Offer::Unavailable { reason }),
             Family::None if platform::allows(&parent, platform) => parent,
             Family::None => return Ok(Offer::Unavailable { reason: platform::limits(&parent) }),
         };

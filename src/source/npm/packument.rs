@@ -49,10 +49,13 @@ impl Packument {
 
     /// The tarball that is locked under a file name, whatever its version.
     pub(super) fn tarball_of(&self, file: &str) -> Option<Tarball> {
-        self.versions().find_map(|version| {
+        let matching = |version: &str| {
             let tarball = Tarball::of(&self.manifest(version).ok()??).ok()?;
             (tarball.file == file).then_some(tarball)
-        })
+        };
+        // Documents hold thousands of versions; the name nearly always has the right one in it.
+        let (named, other): (Vec<_>, Vec<_>) = self.versions().partition(|v| file.contains(v));
+        named.into_iter().chain(other).find_map(matching)
     }
 }
 

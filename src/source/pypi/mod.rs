@@ -128,29 +128,21 @@ impl Source for Pypi {
     }
 }
 
-/// Every version in the index; withdrawn when all its files are (PEP 592).
+/// Every version that has files; withdrawn when all of them are (PEP 592). The index's own list may
+/// hold versions without any (PEP 700), so it only lends its spelling.
 fn candidates(index: &Index, project: &str) -> Vec<Candidate> {
+    let spelled: BTreeMap<_, _> =
+        index.versions.iter().map(|text| (names::version_key(text), text)).collect();
     let mut found: BTreeMap<names::VersionKey, Candidate> = BTreeMap::new();
-    // The index's own list first: its spelling is the publisher's (PEP 700).
-    for text in &index.versions {
-        if let Ok(version) = text.parse() {
-            found.entry(names::version_key(text)).or_insert(Candidate { version, yanked: false });
-        }
-    }
-    let mut usable = std::collections::BTreeSet::new();
-    let mut seen = std::collections::BTreeSet::new();
     for file in &index.files {
         let Some(text) = names::version_of_file(&file.name, project) else { continue };
-        let Ok(version) = text.parse() else { continue };
         let key = names::version_key(&text);
-        found.entry(key.clone()).or_insert(Candidate { version, yanked: false });
-        if !file.yanked {
-            usable.insert(key.clone());
-        }
-        seen.insert(key);
-    }
-    for (key, candidate) in &mut found {
-        candidate.yanked = seen.contains(key) && !usable.contains(key);
+        let listed = spelled.get(&key).and_then(|text| text.parse().ok());
+        let Some(version) = listed.or_else(|| text.parse().ok()) else { continue };
+        found
+            .entry(key)
+            .and_modify(|candidate| candidate.yanked &= file.yanked)
+            .or_insert(Candidate { version, yanked: file.yanked });
     }
     found.into_values().collect()
 }
@@ -190,7 +182,7 @@ mod tests {
             .into_iter()
             .map(|c| (c.version.to_string(), c.yanked))
             .collect();
-        let want = [("1.0", false), ("1.5", true), ("1.6", false), ("2.0", false)];
+        let want = [("1.0", false), ("1.5", true), ("1.6", false)];
         assert_eq!(found, want.map(|(v, y)| (v.to_owned(), y)));
         let files = files_of(&index, "tool-bin", &"1.0".parse().expect("version"));
         assert_eq!(files.len(), 1, "1.0 and 1.0.0 are one version");

@@ -7,6 +7,8 @@
 mod checksum;
 mod template;
 
+pub(super) use self::template::shown;
+
 use std::sync::Arc;
 
 use ::url::Url;
@@ -81,7 +83,7 @@ impl UrlSource {
             let url: Url = text
                 .parse()
                 .map_err(|e: ::url::ParseError| refused(query, template, e.to_string()))?;
-            return Ok(Location { url: access::bare(check(url)?), authorization: None });
+            return self.access.direct(query, check(url)?);
         }
         let endpoint = self.access.endpoint(query, None).await?;
         let base = &endpoint.base.value;
@@ -120,7 +122,7 @@ impl UrlSource {
 }
 
 fn refused(query: &Query<'_>, template: &str, why: impl Into<String>) -> Error {
-    let template = template::shown(template);
+    let template = shown(template);
     Error::Template { subject: query.subject(), template, why: why.into() }
 }
 

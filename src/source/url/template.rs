@@ -1,9 +1,9 @@
 //! The words of a URL template.
 //!
-//! `${version}`, `${os}`, `${arch}`, `${libc}` (empty but on Linux), `${ext}` (`zip` on Windows, else
-//! `tar.gz`) and `${exe}` (`.exe` on Windows, else empty); in a checksum's template also `${file}`
-//! and `${url}`. The profile may map each of our words to the publisher's. Invariant: an unknown
-//! word is an error, never left in a URL.
+//! `${version}`, `${os}`, `${arch}`, `${libc}` (`gnu` or `musl` on Linux, else empty), `${ext}`
+//! (`zip` on Windows, else `tar.gz`) and `${exe}` (`.exe` on Windows, else empty); in a checksum's
+//! template also `${file}` and `${url}`. The profile may map each of our words to the publisher's.
+//! Invariant: an unknown word is an error, never left in a URL.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Words {
             Arch::Aarch64 => "aarch64",
         };
         let libc = match platform.libc() {
-            Some(Libc::Glibc) => theirs("glibc"),
+            Some(Libc::Glibc) => theirs("gnu"),
             Some(Libc::Musl) => theirs("musl"),
             None => String::new(),
         };
@@ -93,7 +93,7 @@ pub(super) fn file_name(url: &Url) -> Result<String, String> {
 }
 
 /// A template without what stands before an `@` in its host part.
-pub(super) fn shown(template: &str) -> String {
+pub(in crate::source) fn shown(template: &str) -> String {
     let Some((scheme, rest)) = template.split_once("://") else { return template.to_owned() };
     let end = rest.find('/').unwrap_or(rest.len());
     match rest[..end].rfind('@') {
@@ -115,12 +115,12 @@ mod tests {
     #[test]
     fn expands_for_each_platform() {
         let template = "t-${version}-${os}-${arch}-${libc}${exe}.${ext}";
-        let mapped = [("x86_64", "amd64"), ("darwin", "macOS"), ("glibc", "gnu"), ("zip", "7z")];
+        let mapped = [("x86_64", "amd64"), ("darwin", "macOS"), ("gnu", "glibc"), ("zip", "7z")];
         for (platform, plain, with) in [
             (
                 Platform::X86_64Linux,
-                "t-1.2.3-linux-x86_64-glibc.tar.gz",
-                "t-1.2.3-linux-amd64-gnu.tar.gz",
+                "t-1.2.3-linux-x86_64-gnu.tar.gz",
+                "t-1.2.3-linux-amd64-glibc.tar.gz",
             ),
             (
                 Platform::Aarch64LinuxMusl,

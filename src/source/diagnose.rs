@@ -1,0 +1,109 @@
+//! What kind of failure each error of a source is, and what to do about it.
+//!
+//! Invariant: every error that the user can mend has a hint; a wrapped error's hints are its own.
+
+use super::Error;
+use crate::base::{Diagnose, Hint, Kind, SourceKind, Version};
+
+impl Diagnose for Error {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Endpoint { source, .. } => source.kind(),
+            Self::Fetch { source, .. } => source.kind(),
+            Self::PathIo { source, .. } => source.kind(),
+            Self::NoBase { .. }
+            | Self::PackageName { .. }
+            | Self::NotExact { .. }
+            | Self::Template { .. }
+            | Self::Path { .. } => Kind::Usage,
+            Self::NoFiles { .. } => Kind::Bug,
+            _ => Kind::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        let hint = match self {
+            Self::Endpoint { source, .. } => return source.hints(),
+            Self::Fetch { source, .. } => return source.hints(),
+            Self::PathIo { source, .. } => return source.hints(),
+            Self::NoBase { subject } => {
+                format!("set `url` in `[source.{}]` of the profile", subject.from.kind())
+            }
+            Self::PackageName { subject } => match subject.from.kind() {
+                SourceKind::Npm => "write `npm:NAME` or `npm:@SCOPE/NAME`".to_owned(),
+                kind => format!("write `{kind}:NAME`"),
+            },
+            Self::UnknownPackage { subject, .. } => {
+                return vec![
+                    Hint::new(format!("check how {} spells the package", subject.from.kind())),
+                    Hint::new(format!(
+                        "if another index has it, set `url` in `[source.{}]` of the profile",
+                        subject.from.kind()
+                    )),
+                ];
+            }
+            Self::NoVersion(none) => match (&none.prerelease, &none.yanked) {
+                (Some(version), _) => format!(
+                    "{version} is a pre-release; ask for it with `version = \"={version}\"`"
+                ),
+                (None, Some(version)) => format!(
+                    "{version} was withdrawn by its publisher; only `version = \"={version}\"` \
+                     takes it"
+                ),
+                (None, None) => {
+                    format!("change `version` of `{}` in the profile", none.subject.dep)
+                }
+            },
+            Self::VersionGone { subject, .. } | Self::FileGone { subject, .. } => format!(
+                "if it was deleted upstream, run `infra dep update {}`; if a mirror lacks it, use \
+                 another one",
+                subject.dep
+            ),
+            Self::Malformed { subject, .. } => format!(
+                "check that the base URL of {} is that of an index, not of a web page",
+                subject.from.kind()
+            ),
+            Self::WeakHash { subject, .. } => {
+                format!("choose a version of `{}` that was published with one", subject.dep)
+            }
+            Self::Checksum { .. } => {
+                "correct `checksum` in the profile, or leave it out to trust the first download"
+                    .to_owned()
+            }
+            Self::Format { .. } => {
+                "supported are .zip, .whl, .tar, .tar.gz, .tgz and plain executables".to_owned()
+            }
+            Self::NotExact { subject, .. } => match subject.from.kind() {
+                SourceKind::Path => "write `version = \"=1.2.3\"`, or leave it out".to_owned(),
+                _ => "write `version = \"=1.2.3\"`".to_owned(),
+            },
+            Self::Template { .. } => {
+                "known words are `${version}`, `${os}`, `${arch}`, `${libc}`, `${ext}` and `${exe}`; \
+                 `${file}` and `${url}` also in `checksum`"
+                    .to_owned()
+            }
+            Self::Path { .. } => {
+                "write the path of a directory relative to the project, e.g. `path:tools/bin`"
+                    .to_owned()
+            }
+            Self::NoFiles { .. } => return Vec::new(),
+        };
+        vec![Hint::new(hint)]
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::NoVersion(none) if none.newest.is_empty() => {
+                vec!["published  none".to_owned()]
+            }
+            Self::NoVersion(none) => {
+                let list: Vec<_> = none.newest.iter().map(Version::as_str).collect();
+                vec![format!("newest  {}", list.join(", "))]
+            }
+            Self::Endpoint { source, .. } => source.details(),
+            Self::Fetch { source, .. } => source.details(),
+            Self::PathIo { source, .. } => source.details(),
+            _ => Vec::new(),
+        }
+    }
+}

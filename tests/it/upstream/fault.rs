@@ -1,0 +1,35 @@
+//! What can be made to go wrong with an answer.
+
+/// A fault in the answer to one path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Answers with this status and an empty body.
+    Status(u16),
+    /// Announces the whole body, sends this many bytes of it, closes.
+    Truncate(usize),
+    /// Inverts the byte at this offset (modulo the length).
+    Tamper(usize),
+    /// Announces the whole body, sends this many bytes of it, then nothing until the client leaves.
+    Stall(usize),
+    /// Redirects (302) to this URL or path.
+    Redirect(String),
+    /// Reads the request and closes without a word.
+    Drop,
+}
+
+impl Fault {
+    /// The body as this fault leaves it, and how many bytes of it are sent.
+    pub(super) fn spoil(&self, body: &mut [u8]) -> usize {
+        match self {
+            Self::Truncate(sent) | Self::Stall(sent) => (*sent).min(body.len()),
+            Self::Tamper(at) => {
+                if !body.is_empty() {
+                    let at = at % body.len();
+                    body[at] = !body[at];
+                }
+                body.len()
+            }
+            Self::Status(_) | Self::Redirect(_) | Self::Drop => body.len(),
+        }
+    }
+}

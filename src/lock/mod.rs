@@ -28,7 +28,7 @@ pub use requirements::Requirements;
 pub use write::{to_bytes, write};
 
 /// The file's name, at the project's root.
-pub const FILE_NAME: &str = "dep.lock.json";
+pub const FILE: &str = "dep.lock.json";
 
 #[cfg(test)]
 pub(crate) mod fixture;

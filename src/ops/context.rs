@@ -62,7 +62,7 @@ impl Context {
 
     /// The lock file's path.
     pub fn lock_path(&self) -> PathBuf {
-        self.project().join(lock::FILE_NAME)
+        self.project().join(lock::FILE)
     }
 
     /// The store.
@@ -122,7 +122,6 @@ impl Context {
             host: Platform::host(),
             jobs: settings.jobs.value,
             offline: settings.offline.value,
-            lock_timeout: settings.lock_timeout.value,
             reporter: self.reporter(),
         };
         Ok(runtime.block_on(work(&context))?)

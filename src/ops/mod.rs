@@ -18,6 +18,7 @@ mod host;
 pub mod init;
 pub mod list;
 pub mod lock;
+mod logs;
 pub mod print;
 pub mod remove;
 pub mod rollback;

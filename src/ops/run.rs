@@ -1,0 +1,303 @@
+//! Running a stack: in the foreground, in the background, and asking one that runs.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use super::environment::{self, Environment};
+use super::{Context, Error, Result, logs, stack};
+use crate::base::{EnvName, ServiceName, suggest};
+use crate::env::ports::InUse;
+use crate::env::values;
+use crate::env::{Generations, Manifest};
+use crate::supervise::control::Client;
+use crate::supervise::detach::{self, Detached, Notifier};
+use crate::supervise::spec::Stack;
+use crate::supervise::status::{Event, StackStatus};
+use crate::supervise::{self, Options, Outcome};
+
+/// The hidden subcommand of `infra runtime` that a detached supervisor runs.
+pub const SUPERVISE: &str = "__supervise";
+
+/// A stack that may start: everything checked, nothing started.
+pub struct Prepared {
+    /// The environment it is made from.
+    pub environment: Environment,
+    stack: Stack,
+    // Keeps the generation from garbage collection while the supervisor lives.
+    _lease: crate::store::Lease,
+}
+
+/// Builds the environment where needed, resolves the stack and checks every object it starts from.
+pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Prepared> {
+    let environment = environment::ensure(context, name)?;
+    let data = values::data_dir(&environment.manifest, context.project());
+    // Remembered ports that a stranger has are replaced, unless it is our own stack that has them.
+    let in_use = if stack::running(&data) { InUse::Keep } else { InUse::Replace };
+    let stack = stack::assemble(context, &environment, only, in_use)?;
+    for service in stack.services.keys() {
+        stack.gate.check(service)?;
+    }
+    let lease = context.store().hold(&environment.objects(), &format!("running {name}"))?;
+    Ok(Prepared { environment, stack, _lease: lease })
+}
+
+/// Supervises in this process until it is told to end. `show` gets every event, in order.
+pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Result<Outcome> {
+    let (face, mut events) = mpsc::channel(4096);
+    let options =
+        Options { signals: true, face: Some(face), face_logs: true, ..Options::default() };
+    let stack = prepared.stack.clone();
+    Ok(std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Some(event) = events.blocking_recv() {
+                show(event);
+            }
+        });
+        supervise::run_blocking(stack, options)
+    })?)
+}
+
+/// Supervises as the background half of [`up`]: tells the other half what becomes of the stack.
+pub fn background(
+    context: &Context,
+    name: &EnvName,
+    only: &[String],
+    mut show: impl FnMut(&Event) + Send,
+) -> Result<Outcome> {
+    let mut notifier = Notifier::from_stdin()?;
+    let prepared = match prepare(context, name, only) {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            notifier.failed(&problem.to_string());
+            return Err(problem);
+        }
+    };
+    let (face, mut events) = mpsc::channel(1024);
+    let options = Options { signals: true, face: Some(face), ..Options::default() };
+    let stack = prepared.stack.clone();
+    let outcome = std::thread::scope(|scope| {
+        let teller = scope.spawn(move || {
+            while let Some(event) = events.blocking_recv() {
+                notifier.see(&event);
+                show(&event);
+            }
+            notifier
+        });
+        let outcome = supervise::run_blocking(stack, options);
+        if let (Err(error), Ok(mut notifier)) = (&outcome, teller.join()) {
+            notifier.failed(&error.to_string());
+        }
+        outcome
+    });
+    drop(prepared);
+    Ok(outcome?)
+}
+
+/// What [`up`] found or did.
+pub enum Up {
+    /// A stack of this environment runs already.
+    Running(Box<StackStatus>),
+    /// It was started and is ready.
+    Started(Box<StackStatus>),
+}
+
+/// Starts the stack in the background and waits until it is ready.
+pub fn up(context: &Context, name: &EnvName, only: &[String]) -> Result<Up> {
+    let prepared = prepare(context, name, only)?;
+    let data = prepared.stack.data.clone();
+    if let Some(mut client) = Client::connect(&data)? {
+        return Ok(Up::Running(Box::new(client.status()?)));
+    }
+    let mut args: Vec<OsString> = ["runtime", SUPERVISE, "--env", name.as_str()].map(Into::into).into();
+    for (flag, value) in [
+        ("--project", &context.settings().project.value),
+        ("--store", &context.settings().store.value),
+    ] {
+        args.extend([flag.into(), value.clone().into_os_string()]);
+    }
+    args.extend(only.iter().map(OsString::from));
+    let env = context.environ().all().clone();
+    let detached: Detached = detach::spawn(args, env, context.project(), &data)?;
+    let bar = context.reporter().begin(name.as_str(), None);
+    bar.stage("waiting for the stack to be ready");
+    detached.wait()?;
+    match Client::connect(&data)? {
+        Some(mut client) => Ok(Up::Started(Box::new(client.status()?))),
+        None => Err(Error::NotRunning(name.clone()).into()),
+    }
+}
+
+/// A connection to the running stack of an environment; `None` when nothing runs.
+pub fn connect(context: &Context, name: &EnvName) -> Result<Option<Client>> {
+    Ok(Client::connect(&data_dir(context, name)?)?)
+}
+
+/// Like [`connect`], but an error that says how to start it.
+pub fn require(context: &Context, name: &EnvName) -> Result<Client> {
+    connect(context, name)?.ok_or_else(|| Error::NotRunning(name.clone()).into())
+}
+
+/// Where an environment keeps its data, from its current generation or else from its profile.
+fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
+    let profile = crate::profile::Profiles::load_one(context.project(), name);
+    match profile {
+        Ok(profile) => Ok(context.project().join(profile.data)),
+        // A profile that is broken now must not keep its running stack from being stopped.
+        Err(error) => match built(context, name)? {
+            Some(manifest) => Ok(values::data_dir(&manifest, context.project())),
+            None => Err(error.into()),
+        },
+    }
+}
+
+fn built(context: &Context, name: &EnvName) -> Result<Option<Manifest>> {
+    let current = Generations::new(context.project(), name).current()?;
+    Ok(current.and_then(|generation| generation.manifest().ok()))
+}
+
+/// Stops the stack in order and waits for its end; `false` when nothing ran.
+pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
+    match connect(context, name)? {
+        Some(client) => {
+            let bar = context.reporter().begin(name.as_str(), None);
+            bar.stage("stopping");
+            client.stop(true)?;
+            Ok(true)
+        }
+        None => Ok(false),
+    }
+}
+
+/// The status of the running stack, and the generation that is current now.
+pub fn status(context: &Context, name: &EnvName) -> Result<Option<(StackStatus, Option<u64>)>> {
+    let Some(mut client) = connect(context, name)? else { return Ok(None) };
+    let status = client.status()?;
+    let current = Generations::new(context.project(), name).current()?;
+    Ok(Some((status, current.map(|g| g.number))))
+}
+
+/// Restarts services, all when none is named, and waits until they are up again.
+pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let before = client.status()?;
+    let names = services
+        .iter()
+        .map(|service| {
+            let known = || before.services.iter().map(|s| s.name.as_str());
+            match before.services.iter().find(|s| s.name.as_str() == service) {
+                Some(found) => Ok(found.name.clone()),
+                None => Err(Error::UnknownService {
+                    name: service.clone(),
+                    nearest: suggest::nearest(service, known()).map(str::to_owned),
+                }),
+            }
+        })
+        .collect::<std::result::Result<Vec<ServiceName>, Error>>()?;
+    client.restart(&names)?;
+    let pids: BTreeMap<_, _> = before.services.iter().map(|s| (s.name.clone(), s.pid)).collect();
+    let asked = |name: &ServiceName| names.is_empty() || names.contains(name);
+    // Bounded by the supervisor itself: every service ends up ready, failed or blocked.
+    for _ in 0..12_000 {
+        let now = client.status()?;
+        let done = |s: &crate::supervise::status::ServiceStatus| {
+            !asked(&s.name) || s.is_settled() && s.pid != pids.get(&s.name).copied().flatten()
+        };
+        if now.services.iter().all(done) {
+            return Ok(now);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(client.status()?)
+}
+
+/// A service as its profile declares it, with its state when it runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Declared {
+    /// Its name.
+    pub name: ServiceName,
+    /// What is started, as declared.
+    pub command: String,
+    /// Services that must be ready first.
+    pub after: Vec<String>,
+    /// Whether the stack is down without it.
+    pub required: bool,
+    /// Its state; `-` when no stack runs.
+    pub state: String,
+    /// Its ports: name and number (`auto` until one is chosen).
+    pub ports: Vec<String>,
+}
+
+/// The services of an environment.
+pub fn list(context: &Context, name: &EnvName) -> Result<Vec<Declared>> {
+    let profile = crate::profile::Profiles::load_one(context.project(), name)?;
+    let status = match Client::connect(&context.project().join(&profile.data))? {
+        Some(mut client) => Some(client.status()?),
+        None => None,
+    };
+    let mut rows = Vec::new();
+    for (service, declared) in &profile.services {
+        let running = status.iter().flat_map(|s| &s.services).find(|s| s.name == *service);
+        let ports = match running {
+            Some(running) => running.ports.iter().map(|(n, p)| format!("{n}={p}")).collect(),
+            None => declared
+                .listen
+                .iter()
+                .map(|n| match profile.ports.get(n) {
+                    Some(crate::profile::model::Port::Fixed(p)) => format!("{n}={p}"),
+                    _ => format!("{n}=auto"),
+                })
+                .collect(),
+        };
+        let words: Vec<&str> = declared.command.iter().map(|w| w.as_str()).collect();
+        rows.push(Declared {
+            name: service.clone(),
+            command: words.join(" "),
+            after: declared.after.iter().map(ToString::to_string).collect(),
+            required: declared.required,
+            state: running.map_or_else(|| "-".to_owned(), |s| s.state.to_string()),
+            ports,
+        });
+    }
+    Ok(rows)
+}
+
+/// Lines of logs, oldest first, then new ones with `follow`. Reads the files when nothing runs.
+pub fn show_logs(
+    context: &Context,
+    name: &EnvName,
+    services: &[String],
+    lines: usize,
+    follow: bool,
+    mut show: impl FnMut(Event),
+) -> Result<()> {
+    let data = data_dir(context, name)?;
+    let known: Vec<ServiceName> = list(context, name)?.into_iter().map(|s| s.name).collect();
+    let mut wanted = Vec::new();
+    for service in services {
+        match known.iter().find(|k| k.as_str() == service) {
+            Some(found) => wanted.push(found.clone()),
+            None => {
+                let nearest = suggest::nearest(service, known.iter().map(ServiceName::as_str));
+                let nearest = nearest.map(str::to_owned);
+                return Err(Error::UnknownService { name: service.clone(), nearest }.into());
+            }
+        }
+    }
+    match Client::connect(&data)? {
+        Some(client) => client.logs(&wanted, lines, follow)?.for_each(show),
+        None => {
+            let wanted = if wanted.is_empty() { known } else { wanted };
+            for service in wanted {
+                if let Some(text) = logs::tail(&data, &service, lines)? {
+                    show(Event::Log { service, text });
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! One request, one answer or one failure.
+//!
+//! Owns the connection pool and what is trusted. Invariant: nothing of TLS is set up before the
+//! first request, and an answer handed out is 200, 203, 206, 304 or 416.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::io;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Response, StatusCode};
+use url::Url;
+
+use super::retry::{Again, Failure, Pace, Tries, retry_after};
+use super::{Error, Get, Options, shown};
+use crate::fs;
+
+const REDIRECTS: usize = 10;
+
+/// The pool and its options.
+pub(super) struct Transport {
+    pub(super) options: Options,
+    pace: Pace,
+    client: OnceLock<reqwest::Client>,
+    building: Mutex<()>,
+}
+
+impl Transport {
+    pub(super) fn new(options: Options, pace: Pace) -> Self {
+        Self { options, pace, client: OnceLock::new(), building: Mutex::new(()) }
+    }
+
+    pub(super) fn tries(&self) -> Tries {
+        Tries::new(self.pace, self.options.retries)
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(&self, request: &Get, more: HeaderMap) -> Result<Response, Failure> {
+        let url = &request.url;
+        if self.options.offline {
+            return Err(Failure::last(Error::Offline { url: shown(url) }));
+        }
+        let mut headers = more;
+        if let Some(accept) = request.accept {
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        }
+        if let Some(secret) = &request.authorization {
+            let value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+                let reason = "its credentials hold a character that no header can".to_owned();
+                Failure::last(Error::Request { url: shown(url), reason })
+            })?;
+            headers.insert(AUTHORIZATION, sensitive(value));
+        }
+        let sent = self.client().map_err(Failure::last)?.get(url.clone()).headers(headers).send();
+        let patience = self.pace.stall + self.options.connect_timeout;
+        let response = match tokio::time::timeout(patience, sent).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(e)) => return Err(explain(url, e)),
+            Err(_) => return Err(stalled(url, self.pace.stall)),
+        };
+        match response.status() {
+            StatusCode::OK
+            | StatusCode::NON_AUTHORITATIVE_INFORMATION
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::NOT_MODIFIED
+            | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
+            status => Err(refused(url, status, response.headers())),
+        }
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub(super) async fn chunk<B>(
+        &self,
+        url: &Url,
+        next: impl Future<Output = reqwest::Result<Option<B>>>,
+    ) -> Result<Option<B>, Failure> {
+        match tokio::time::timeout(self.pace.stall, next).await {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(e)) => Err(explain(url, e)),
+            Err(_) => Err(stalled(url, self.pace.stall)),
+        }
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, Error> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        // Reading the system's roots takes milliseconds: once is enough, even when many start.
+        let _building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.client.get().is_none() {
+            let _ = self.client.set(build(&self.options, self.pace.direct)?);
+        }
+        self.client.get().ok_or_else(|| Error::Setup { reason: "it was not kept".to_owned() })
+    }
+}
+
+/// Bytes of body that the server announces, if it does.
+pub(super) fn announced(response: &Response) -> Option<u64> {
+    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+#[allow(clippy::disallowed_methods, reason = "this room owns HTTP")]
+fn build(options: &Options, direct: bool) -> Result<reqwest::Client, Error> {
+    // An error only says that another client came first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("infra/", env!("CARGO_PKG_VERSION")))
+        // Bodies come as they were sent: hashes and sizes are about those bytes.
+        .no_gzip()
+        .referer(false)
+        .connect_timeout(options.connect_timeout)
+        .pool_idle_timeout(Duration::from_secs(60))
+        .http2_adaptive_window(true)
+        .redirect(Policy::custom(follow));
+    if direct {
+        builder = builder.no_proxy();
+    }
+    for path in &options.extra_roots {
+        let unusable = |reason: String| Error::Roots { path: path.display().to_string(), reason };
+        let roots = reqwest::Certificate::from_pem_bundle(&fs::read(path)?)
+            .map_err(|e| unusable(root_cause(&e)))?;
+        if roots.is_empty() {
+            return Err(unusable("there is no certificate in it".to_owned()));
+        }
+        builder = builder.tls_certs_merge(roots);
+    }
+    builder.build().map_err(|e| Error::Setup { reason: root_cause(&e) })
+}
+
+/// Why a redirect was not followed.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error("more than {REDIRECTS} times")]
+    TooOften,
+    #[error("from https to http")]
+    Downgrade,
+}
+
+fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let from_tls = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+    if attempt.previous().len() > REDIRECTS {
+        attempt.error(Refused::TooOften)
+    } else if from_tls && attempt.url().scheme() != "https" {
+        attempt.error(Refused::Downgrade)
+    } else {
+        attempt.follow()
+    }
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+fn refused(url: &Url, status: StatusCode, headers: &HeaderMap) -> Failure {
+    let error = Error::Status { url: shown(url), status: status.as_u16() };
+    let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
+    let asked = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| retry_after(value.to_str().ok()?, jiff::Timestamp::now()));
+    match asked {
+        _ if !passing => Failure::last(error),
+        Some(delay) => Failure { error, again: Again::After(delay) },
+        None => Failure::passing(error),
+    }
+}
+
+fn stalled(url: &Url, stall: Duration) -> Failure {
+    Failure::passing(Error::Stalled { url: shown(url), seconds: stall.as_secs() })
+}
+
+fn explain(url: &Url, error: reqwest::Error) -> Failure {
+    let url = shown(url);
+    // Its own text would hold the URL with whatever is in its query.
+    let error = error.without_url();
+    let reason = root_cause(&error);
+    if error.is_redirect() {
+        Failure::last(Error::Redirect { url, reason })
+    } else if error.is_builder() {
+        Failure::last(Error::Request { url, reason })
+    } else if let Some(tls) = tls_cause(&error) {
+        Failure::last(Error::Tls { url, reason: tls })
+    } else if error.is_dns() {
+        Failure::passing(Error::Dns { url, reason })
+    } else if error.is_connect() {
+        Failure::passing(Error::Connect { url, reason })
+    } else {
+        Failure::passing(Error::Broken { url, reason })
+    }
+}
+
+type Cause<'a> = &'a (dyn StdError + 'static);
+
+fn chain(error: Cause<'_>) -> impl Iterator<Item = Cause<'_>> {
+    std::iter::successors(Some(error), |e| inner(*e))
+}
+
+fn inner(error: Cause<'_>) -> Option<Cause<'_>> {
+    // An `io::Error` hides the error that it wraps from `source`.
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// The innermost reason, which is what a person can use.
+fn root_cause(error: Cause<'_>) -> String {
+    let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// What TLS says, when it was TLS that failed.
+fn tls_cause(error: Cause<'_>) -> Option<String> {
+    chain(error).find_map(|e| e.downcast_ref::<rustls::Error>()).map(ToString::to_string)
+}

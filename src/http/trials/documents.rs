@@ -1,0 +1,166 @@
+//! Small documents: cache, retries, redirects, credentials, and what is told when there is none.
+
+use super::super::testing::{Reply, Server, client, options};
+use super::super::{Client, Error, Get, Options};
+use super::run;
+use crate::base::{Diagnose as _, Secret};
+use crate::fs;
+
+fn with_cache(directory: &std::path::Path, offline: bool) -> Client {
+    client(Options { cache: Some(directory.to_owned()), offline, ..options() })
+}
+
+#[test]
+fn gets_on_one_connection() {
+    let server = Server::new(|seen, _| Reply::new(200, seen.path.as_bytes()));
+    let client = client(options());
+    run(async {
+        for path in ["/a", "/b?c=d"] {
+            let request = Get { accept: Some("text/x"), ..server.get(path) };
+            assert_eq!(client.get(&request).await.unwrap(), path.as_bytes());
+        }
+    });
+    let seen = server.seen();
+    assert_eq!(seen[0].header("accept"), Some("text/x"));
+    assert_eq!(seen[1].connection, 0);
+}
+
+#[test]
+fn gets_gzip() {
+    use std::io::Write as _;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"plain").unwrap();
+    let gzip = gzip.finish().unwrap();
+    let server = Server::new(move |seen, n| {
+        assert_eq!(seen.header("accept-encoding"), Some("gzip"));
+        let sent = if n == 0 { &gzip[..10] } else { &gzip[..] };
+        Reply::new(200, sent).header("content-encoding", "gzip")
+    });
+    assert_eq!(run(client(options()).get(&server.get("/"))).unwrap(), b"plain");
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[test]
+fn asks_conditionally_and_serves_offline() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::new(|seen, _| match seen.header("if-none-match") {
+        Some("\"v1\"") => Reply::new(304, b""),
+        _ => Reply::new(200, b"index").header("etag", "\"v1\""),
+    });
+    for _ in 0..2 {
+        assert_eq!(run(with_cache(dir.path(), false).get(&server.get("/"))).unwrap(), b"index");
+    }
+    assert_eq!(server.seen()[1].header("if-none-match"), Some("\"v1\""));
+
+    let offline = with_cache(dir.path(), true);
+    assert_eq!(run(offline.get(&server.get("/"))).unwrap(), b"index");
+    let mut other = server.get("/other?token=secret");
+    other.url.set_password(Some("secret")).unwrap();
+    let error = run(offline.get(&other)).unwrap_err();
+    assert!(error.is_offline());
+    assert!(error.to_string().contains("/other`") && !error.to_string().contains("secret"));
+    assert!(error.hints()[0].0.contains("run without --offline"));
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[test]
+fn a_304_to_an_unconditional_request_is_an_error() {
+    let server = Server::new(|_, _| Reply::new(304, b""));
+    let error = run(client(options()).get(&server.get("/"))).unwrap_err();
+    assert!(matches!(error, Error::Status { status: 304, .. }), "{error}");
+}
+
+#[test]
+fn tries_again_what_may_pass() {
+    for status in [408, 429, 500, 503] {
+        let server = Server::new(move |_, n| match n {
+            0 => Reply::new(status, b"").header("retry-after", "0"),
+            1 => Reply::new(status, b""),
+            _ => Reply::new(200, b"ok"),
+        });
+        assert_eq!(run(client(options()).get(&server.get("/"))).unwrap(), b"ok");
+        assert_eq!(server.seen().len(), 3);
+    }
+}
+
+#[test]
+fn gives_up_after_its_retries_and_at_once_where_none_helps() {
+    for (status, requests) in [(503, 3), (404, 1), (401, 1), (400, 1), (204, 1)] {
+        let server = Server::new(move |_, _| Reply::new(status, b""));
+        let error = run(client(options()).get(&server.get("/x"))).unwrap_err();
+        assert!(matches!(error, Error::Status { status: s, .. } if s == status), "{error}");
+        assert_eq!(error.is_not_found(), status == 404);
+        assert_eq!(server.seen().len(), requests, "{status}");
+    }
+}
+
+#[test]
+fn a_document_beyond_the_limit_is_refused() {
+    let server = Server::new(|_, _| Reply::new(200, b"x").announce(65 << 20).truncate(1));
+    let error = run(client(options()).get(&server.get("/"))).unwrap_err();
+    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+}
+
+#[test]
+fn redirects_end() {
+    let server = Server::new(|_, _| Reply::new(302, b"").header("location", "/again?secret"));
+    let error = run(client(options()).get(&server.get("/"))).unwrap_err();
+    assert_eq!(error.to_string(), format!("`{}` redirects more than 10 times", server.url("/")),);
+    assert_eq!(server.seen().len(), 11);
+}
+
+#[test]
+fn authorization_stays_with_its_host() {
+    let other = Server::new(|_, _| Reply::new(200, b"there"));
+    let away = other.url("/away").to_string();
+    let server = Server::new(move |seen, _| match seen.path.as_str() {
+        "/same" => Reply::new(302, b"").header("location", "/away"),
+        _ => Reply::new(302, b"").header("location", &away),
+    });
+    let secret = Some(Secret::new("Bearer t"));
+    let request = Get { authorization: secret, ..server.get("/same") };
+    assert_eq!(run(client(options()).get(&request)).unwrap(), b"there");
+    let sent: Vec<_> = server.seen().iter().map(|s| s.header("authorization").is_some()).collect();
+    assert_eq!(sent, [true, true]);
+    assert_eq!(other.seen()[0].header("authorization"), None);
+    assert_eq!(other.seen()[0].header("referer"), None);
+}
+
+#[test]
+fn nobody_listens() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/").parse().unwrap();
+    let error = run(client(options()).get(&Get { url, accept: None, authorization: None }));
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Connect { .. }), "{error}");
+    assert!(error.to_string().ends_with(": connection refused"), "{error}");
+    assert!(error.hints().iter().any(|h| h.0.contains("HTTPS_PROXY")));
+}
+
+#[test]
+fn plain_text_on_a_tls_port_is_told_as_tls() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        use std::io::Write as _;
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let error = run(client(options()).get(&Get { url, accept: None, authorization: None }));
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Tls { .. }), "{error:?}");
+    assert!(error.hints()[0].0.contains("SSL_CERT_FILE"));
+}
+
+#[test]
+fn roots_that_are_none_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("roots.pem");
+    fs::write_atomic(&path, b"not a certificate").unwrap();
+    let client = client(Options { extra_roots: vec![path.clone()], ..options() });
+    let server = Server::new(|_, _| Reply::new(200, b""));
+    let error = run(client.get(&server.get("/"))).unwrap_err();
+    assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+    assert!(server.seen().is_empty());
+}

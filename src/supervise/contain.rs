@@ -4,6 +4,7 @@
 //! variable that every process of a run inherits. Blocking; called off the event loop. Invariant:
 //! signals go only to processes that were found to belong, by pid and start time.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -15,13 +16,17 @@ use crate::base::vars::exported;
 /// How long SIGKILL may take before the rest is reported instead of waited for.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Marks the processes of one run: pid and start time of its supervisor.
+/// Marks the processes of one run: pid and start time of its supervisor, and a count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunMark(String);
 
 impl RunMark {
-    pub(super) fn new(pid: u32, start: u64) -> Self {
-        Self(format!("{pid}.{start}"))
+    /// A mark that no other run has.
+    pub(super) fn fresh() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let pid = std::process::id();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{pid}.{}.{count}", procfs::start_time(pid)))
     }
 
     pub(super) fn from_text(text: &str) -> Self {
@@ -52,14 +57,13 @@ fn rest(child: &Child, mark: &str) -> Vec<Process> {
         .filter(|p| procfs::variable(p.pid, exported::RUN).as_deref() == Some(mark.as_bytes()))
         .map(|p| p.pid)
         .collect();
-    let mut found = procfs::members(&all, child.pid(), &roots);
+    let mut found = procfs::members(&all, Some(child.pid()), &roots);
     found.retain(|p| p.pid != child.pid());
     found
 }
 
-/// Sends a signal to everything of a service, whatever group it put itself into.
-pub(super) fn signal_all(child: &Child, mark: &str, number: i32) {
-    child.signal(number);
+/// Sends a signal to everything of a service that left its leader's process group.
+pub(super) fn signal_others(child: &Child, mark: &str, number: i32) {
     let Some(signal) = Signal::from_named_raw(number) else { return };
     for process in rest(child, mark).iter().filter(|p| p.group != child.pid()) {
         reap::signal_exact(process, signal);
@@ -96,7 +100,7 @@ pub(super) fn end_run(
             }
             // A dead leader tells nothing of who has its number now: then the mark decides.
             let sure = fresh || all.iter().any(|p| p.pid == session);
-            let members = procfs::members(&all, session, &[]);
+            let members = procfs::members(&all, Some(session), &[]);
             found.extend(members.iter().filter(|p| p.start >= start && (sure || mark.is_on(p))));
         }
         for process in &all {
@@ -109,6 +113,23 @@ pub(super) fn end_run(
         found
     };
     end(find, grace, Some(Signal::TERM))
+}
+
+/// Ends orphans of a run that no service's sweep took: they left their session and dropped their
+/// mark, but became our children.
+pub(super) fn end_strays(mark: &RunMark) -> (usize, usize) {
+    let find = || {
+        reap::collect_strays();
+        let all = procfs::all();
+        let mut strays = reap::strays(&all);
+        // Marked with another run: another supervisor of this process answers for it.
+        strays.retain(|p| {
+            !p.zombie && (mark.is_on(p) || procfs::variable(p.pid, exported::RUN).is_none())
+        });
+        let roots: Vec<u32> = strays.iter().map(|p| p.pid).collect();
+        procfs::members(&all, None, &roots)
+    };
+    end(find, Duration::ZERO, None)
 }
 
 fn end(

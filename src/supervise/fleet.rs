@@ -174,8 +174,10 @@ impl Fleet {
         })
     }
 
-    fn is_held_for_good(&self, name: &ServiceName) -> bool {
-        self.waits_for(name).any(|dep| {
+    /// Whether it waits for something that will not become ready without help.
+    pub fn is_held_for_good(&self, name: &ServiceName) -> bool {
+        self.machines.get(name).is_some_and(|m| m.state() == State::Waiting)
+            && self.waits_for(name).any(|dep| {
             self.machines.get(dep).is_some_and(|m| {
                 m.is_at_rest() || (m.state() == State::Waiting && self.is_held_for_good(dep))
             })

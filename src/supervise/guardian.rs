@@ -132,7 +132,7 @@ mod tests {
         for line in ["! 7.99", "+ 10 5", "+ 11 6", "- 10", "+ x y", "", "? 1", "- 99", "+ 12"] {
             note(line, &mut mark, &mut sessions);
         }
-        assert_eq!(mark, Some(RunMark::new(7, 99)));
+        assert_eq!(mark, Some(RunMark::from_text("7.99")));
         assert_eq!(sessions, [(11, 6)]);
     }
 }

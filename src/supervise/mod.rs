@@ -2,13 +2,17 @@
 
 pub mod backoff;
 mod contain;
+pub mod control;
+pub mod detach;
 mod error;
 pub mod fleet;
 pub mod guardian;
 mod lease;
 pub mod logs;
+mod manager;
 pub mod order;
 mod ports;
+mod probe;
 mod process;
 mod procfs;
 mod reap;
@@ -17,3 +21,6 @@ pub mod state;
 pub mod status;
 
 pub use error::Error;
+pub use manager::{Options, Outcome, run, run_blocking};
+pub use ports::Holder;
+pub use process::StartError;

@@ -101,7 +101,7 @@ pub(super) fn stranger(port: u16, session: u32) -> Option<Holder> {
         return None;
     }
     let all = procfs::all();
-    let members = procfs::members(&all, session, &[session]);
+    let members = procfs::members(&all, Some(session), &[session]);
     if members.iter().any(|p| holds(p.pid, &inodes) != Some(false)) {
         return None;
     }

@@ -34,11 +34,13 @@ pub(super) async fn until_ready(
 ) {
     if let ProbeSpec::Log(text) = &probe {
         failed(format!("no line of its output contained `{text}`"));
-        match line {
-            Some(line) if line.await.is_ok() => return,
-            // The output is closed: the line will not come.
-            _ => std::future::pending().await,
+        if let Some(line) = line
+            && line.await.is_ok()
+        {
+            return;
         }
+        // The output is closed: the line will not come.
+        std::future::pending::<()>().await;
     }
     let start = Instant::now();
     let mut last = String::new();

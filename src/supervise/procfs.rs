@@ -94,14 +94,14 @@ pub(super) fn variable(pid: u32, name: &str) -> Option<Vec<u8>> {
 }
 
 /// Processes of a session, and all that descend from them or from `roots`, without zombies.
-pub(super) fn members(all: &[Process], session: u32, roots: &[u32]) -> Vec<Process> {
+pub(super) fn members(all: &[Process], session: Option<u32>, roots: &[u32]) -> Vec<Process> {
     let mut found: Vec<Process> = Vec::new();
     let mut known: std::collections::BTreeSet<u32> = roots.iter().copied().collect();
     let mut grew = true;
     while grew {
         grew = false;
         for p in all {
-            let ours = p.session == session || known.contains(&p.parent) || roots.contains(&p.pid);
+            let ours = session == Some(p.session) || known.contains(&p.parent) || roots.contains(&p.pid);
             if ours && !found.iter().any(|f| f.pid == p.pid) {
                 known.insert(p.pid);
                 found.push(*p);
@@ -132,7 +132,7 @@ mod tests {
     fn finds_ourselves() {
         let me = process(std::process::id()).unwrap();
         assert!(all().contains(&me));
-        assert!(members(&all(), me.session, &[]).contains(&me));
+        assert!(members(&all(), Some(me.session), &[]).contains(&me));
         assert!(!boot_id().is_empty());
     }
 }

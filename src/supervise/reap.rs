@@ -124,8 +124,12 @@ impl Child {
         known.remove(&self.pid);
     }
 
-    /// Sends a signal to its whole process group. Only before [`Self::reap`].
+    /// Sends a signal to its whole process group; nothing once it was reaped.
     pub(super) fn signal(&self, number: i32) {
+        let known = known();
+        if !known.contains(&self.pid) {
+            return;
+        }
         if let (Some(pid), Some(signal)) = (raw(self.pid), Signal::from_named_raw(number)) {
             let _ = rustix::process::kill_process_group(pid, signal);
         }

@@ -13,14 +13,15 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::socket::Address;
 use super::{Answer, Request};
 use crate::base::ServiceName;
 use crate::fs;
 use crate::supervise::Error;
-use crate::supervise::logs::Follower;
-use crate::supervise::manager::Logs;
+use crate::supervise::logs::{Follower, Logs, ServiceLog};
 use crate::supervise::status::{Event, StackStatus};
 
 /// The longest request.
@@ -42,6 +43,8 @@ pub(in crate::supervise) struct Access {
     pub(in crate::supervise) ask: mpsc::UnboundedSender<Ask>,
     pub(in crate::supervise) events: broadcast::Sender<Event>,
     pub(in crate::supervise) logs: Arc<Logs>,
+    /// The run has ended: streams give what they have and close.
+    pub(in crate::supervise) ended: CancellationToken,
 }
 
 /// The bound socket; its file goes with it.
@@ -64,15 +67,22 @@ impl Server {
         Ok(Self { path, listener })
     }
 
-    /// Serves until dropped.
+    /// Serves until the run has ended.
     pub(in crate::supervise) async fn serve(self, access: Access) {
+        let mut connections = JoinSet::new();
         loop {
-            match self.listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                Some(_) = connections.join_next() => continue,
+                () = access.ended.cancelled() => break,
+            };
+            match accepted {
                 Ok((stream, _)) if is_ours(&stream) => {
                     let access = access.clone();
-                    tokio::spawn(async move {
+                    connections.spawn(async move {
+                        let talk = connection(stream, &access);
                         // A client that goes away is no error of ours.
-                        let _ = connection(stream, access).await;
+                        let _ = talk.await;
                     });
                 }
                 Ok(_) => {}
@@ -80,6 +90,9 @@ impl Server {
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
+        drop(self);
+        let last_words = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_millis(500), last_words).await;
     }
 }
 
@@ -94,14 +107,18 @@ fn is_ours(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == us || peer.uid() == 0)
 }
 
-async fn connection(stream: UnixStream, access: Access) -> io::Result<()> {
+async fn connection(stream: UnixStream, access: &Access) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST));
     let mut line = String::new();
     loop {
         line.clear();
         reader.get_mut().set_limit(LONGEST);
-        if reader.read_line(&mut line).await? == 0 {
+        let read = tokio::select! {
+            read = reader.read_line(&mut line) => read?,
+            () = access.ended.cancelled() => 0,
+        };
+        if read == 0 {
             return Ok(());
         }
         let request = match serde_json::from_str::<Request>(&line) {
@@ -112,15 +129,15 @@ async fn connection(stream: UnixStream, access: Access) -> io::Result<()> {
             }
         };
         match request {
-            Request::Events => return events(&mut reader, writer, &access).await,
+            Request::Events => return events(&mut reader, writer, access).await,
             Request::Logs { services, lines, follow } => {
                 match access.logs.pick(&services) {
-                    Ok(logs) => return stream_logs(&mut reader, writer, logs, lines, follow, &access).await,
+                    Ok(logs) => return stream_logs(&mut reader, writer, logs, lines, follow, access).await,
                     Err(message) => send(&mut writer, &Answer::Error { message }).await?,
                 }
             }
             other => {
-                let answer = answer(other, &access).await;
+                let answer = answer(other, access).await;
                 send(&mut writer, &answer).await?;
             }
         }
@@ -166,8 +183,10 @@ async fn events(reader: &mut Reader, mut writer: OwnedWriteHalf, access: &Access
     send(&mut writer, &Answer::Ok).await?;
     loop {
         let event = tokio::select! {
+            biased;
             event = events.recv() => event,
             () = hung_up(reader) => return Ok(()),
+            () = access.ended.cancelled() => return Ok(()),
         };
         match event {
             Ok(event) => send(&mut writer, &event).await?,
@@ -182,30 +201,27 @@ async fn events(reader: &mut Reader, mut writer: OwnedWriteHalf, access: &Access
 async fn stream_logs(
     reader: &mut Reader,
     mut writer: OwnedWriteHalf,
-    logs: Vec<Arc<crate::supervise::logs::ServiceLog>>,
+    logs: Vec<Arc<ServiceLog>>,
     lines: usize,
     follow: bool,
     access: &Access,
 ) -> io::Result<()> {
     send(&mut writer, &Answer::Ok).await?;
-    // Follow first: a line that comes between the two is told twice rather than never.
-    let mut follower = Follower::new(logs.iter().cloned(), access.logs.news());
-    for log in &logs {
-        let text = log.tail(lines);
-        if !text.is_empty() {
-            send(&mut writer, &Event::Log { service: log.service().clone(), text }).await?;
-        }
-    }
-    while follow {
-        let events = tokio::select! {
-            events = follower.next() => events,
-            () = hung_up(reader) => return Ok(()),
-        };
+    let (mut follower, mut events) = Follower::with_tail(logs, lines, access.logs.news());
+    loop {
         for event in &events {
             send(&mut writer, event).await?;
         }
+        if !follow {
+            return Ok(());
+        }
+        events = tokio::select! {
+            biased;
+            events = follower.next() => events,
+            () = hung_up(reader) => return Ok(()),
+            () = access.ended.cancelled() => return Ok(()),
+        };
     }
-    Ok(())
 }
 
 async fn send(writer: &mut OwnedWriteHalf, value: &impl Serialize) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod frame;
 mod pump;
 mod ring;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,7 @@ use self::file::LogFile;
 use self::frame::Stamp;
 pub(super) use self::pump::{LineWatch, Pump};
 use self::ring::{Place, Ring};
+use super::Error;
 use super::status::{Event, LogCounters};
 use crate::base::ServiceName;
 use crate::fs;
@@ -95,11 +97,6 @@ impl ServiceLog {
         held(&self.file).counters()
     }
 
-    /// The newest lines, as text.
-    pub(super) fn tail(&self, lines: usize) -> String {
-        String::from_utf8_lossy(&held(&self.ring).tail(lines)).into_owned()
-    }
-
     /// The last lines that the service itself wrote, without prefix.
     pub(super) fn last_words(&self, lines: usize) -> Vec<String> {
         let tail = held(&self.ring).tail(lines * 4);
@@ -112,6 +109,46 @@ impl ServiceLog {
             .map(|line| String::from_utf8_lossy(frame::text_of(line)).into_owned())
             .collect();
         words[words.len().saturating_sub(lines)..].to_vec()
+    }
+}
+
+/// The logs of all services of a stack.
+pub(super) struct Logs {
+    by_name: BTreeMap<ServiceName, Arc<ServiceLog>>,
+    news: Arc<Notify>,
+}
+
+impl Logs {
+    pub(super) fn open<'a>(
+        data: &Path,
+        services: impl IntoIterator<Item = &'a ServiceName>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let news = Arc::new(Notify::new());
+        let mut by_name = BTreeMap::new();
+        for service in services {
+            let log = ServiceLog::open(data, service, limits, news.clone())
+                .map_err(|source| Error::Log { service: service.clone(), source })?;
+            by_name.insert(service.clone(), Arc::new(log));
+        }
+        Ok(Self { by_name, news })
+    }
+
+    pub(super) fn get(&self, service: &ServiceName) -> Option<&Arc<ServiceLog>> {
+        self.by_name.get(service)
+    }
+
+    /// The named logs, all when none are named; the error is for the person who asked.
+    pub(super) fn pick(&self, names: &[ServiceName]) -> Result<Vec<Arc<ServiceLog>>, String> {
+        if names.is_empty() {
+            return Ok(self.by_name.values().cloned().collect());
+        }
+        let find = |n| self.get(n).cloned().ok_or_else(|| format!("there is no service `{n}`"));
+        names.iter().map(find).collect()
+    }
+
+    pub(super) fn news(&self) -> Arc<Notify> {
+        self.news.clone()
     }
 }
 
@@ -132,6 +169,27 @@ impl Follower {
             (log, end)
         };
         Self { logs: logs.into_iter().map(at_end).collect(), news }
+    }
+
+    /// Starts with the newest `lines` of each log, without gap or repetition after them.
+    pub(super) fn with_tail(
+        logs: Vec<Arc<ServiceLog>>,
+        lines: usize,
+        news: Arc<Notify>,
+    ) -> (Self, Vec<Event>) {
+        let mut events = Vec::new();
+        let mut places = Vec::new();
+        for log in logs {
+            let ring = held(&log.ring);
+            let (text, end) = (ring.tail(lines), ring.end());
+            drop(ring);
+            if !text.is_empty() {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                events.push(Event::Log { service: log.service.clone(), text });
+            }
+            places.push((log, end));
+        }
+        (Self { logs: places, news }, events)
     }
 
     /// The next lines of whichever service has some. Cancelling loses nothing.

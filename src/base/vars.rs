@@ -68,6 +68,8 @@ pub mod exported {
     pub const ENV_DIGEST: &str = "INFRA_ENV_DIGEST";
     /// Generation of that environment.
     pub const ENV_GENERATION: &str = "INFRA_ENV_GENERATION";
+    /// Marks a service and the run it belongs to, so that what escapes it is still found.
+    pub const RUN: &str = "INFRA_RUN";
 }
 
 #[cfg(test)]

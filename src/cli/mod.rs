@@ -3,7 +3,7 @@
 //! Owns clap, the exit code and the choice of streams (through `ui`). Refuses nothing itself beyond
 //! bad usage. Invariant: the hidden guardian is dispatched before anything else is set up.
 
-pub mod args;
+mod args;
 mod completion;
 mod config;
 mod dep;
@@ -24,7 +24,7 @@ use crate::base::interrupt;
 use crate::base::vars;
 use crate::config::{Environ, Flags, Settings};
 use crate::ops::Context;
-use crate::supervise;
+use crate::supervise::guardian;
 use crate::ui::Printer;
 use args::{Cli, Command};
 
@@ -42,8 +42,8 @@ pub(crate) type Outcome = Result<ExitCode, crate::base::Problem>;
 /// Runs the program with its arguments, the first being its own name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if arguments.get(1).is_some_and(|a| a == supervise::GUARDIAN_COMMAND) {
-        return supervise::guardian_main(&arguments[2..]);
+    if arguments.get(1).is_some_and(|a| a == guardian::SUBCOMMAND) {
+        return ExitCode::from(guardian::main(std::io::stdin().lock()));
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,

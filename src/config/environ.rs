@@ -84,10 +84,15 @@ impl Environ {
 /// The first executable file of that name on `PATH`. Relative and empty entries are passed over:
 /// what they find would depend on the working directory.
 pub fn find_on_path(environ: &Environ, name: &str) -> Option<PathBuf> {
-    if name.is_empty() || name.contains('/') {
+    find_in(environ.path()?, name.as_ref())
+}
+
+/// The first executable file of that name in the absolute directories of a `PATH`.
+pub fn find_in(path: &OsStr, name: &OsStr) -> Option<PathBuf> {
+    if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
         return None;
     }
-    std::env::split_paths(environ.path()?)
+    std::env::split_paths(path)
         .filter(|dir| dir.is_absolute())
         .map(|dir| dir.join(name))
         .find(|file| is_executable(file))

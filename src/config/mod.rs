@@ -12,7 +12,7 @@ mod settings;
 use std::fmt;
 use std::path::PathBuf;
 
-pub use environ::{Environ, find_on_path};
+pub use environ::{Environ, find_in, find_on_path};
 pub use error::Error;
 pub use settings::{Flags, Settings};
 

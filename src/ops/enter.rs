@@ -10,7 +10,7 @@ use crate::env::enter::{self, Enter};
 use crate::env::ports::InUse;
 use crate::fs;
 use crate::store::Lease;
-use crate::supervise::process;
+use crate::supervise::hand_over;
 
 /// A shell that is ready to start.
 pub struct Entry {
@@ -44,5 +44,5 @@ pub fn prepare(context: &Context, name: &EnvName, pure: bool) -> Result<Entry> {
 
 /// Runs the shell until it ends.
 pub fn run(entry: Entry) -> Result<ExitStatus> {
-    Ok(process::run_interactive(&entry.shell.argv, &entry.shell.env)?)
+    Ok(hand_over::run_interactive(&entry.shell.argv, &entry.shell.env)?)
 }

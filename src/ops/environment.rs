@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{Context, Error, Result, sync};
 use crate::base::{EnvName, ObjectName, Platform, Quiet, TreeHash};
-use crate::env::generations::Change;
+use crate::env::switch::Change;
 use crate::env::{self, Generation, Generations, Inputs, Manifest};
 use crate::profile;
 use crate::store::{ObjectPath, Store};

@@ -10,12 +10,12 @@ use crate::config;
 use crate::env::activate::{Purity, process_environment};
 use crate::env::ports::InUse;
 use crate::env::program;
-use crate::supervise::process;
+use crate::supervise::hand_over;
 
 /// Replaces this process by the command; returns only when that failed.
 pub fn replace(context: &Context, name: &EnvName, pure: bool, command: &[OsString]) -> Problem {
     match prepare(context, name, pure, command) {
-        Ok((program, env)) => process::exec(&program, command, &env).into(),
+        Ok((program, env)) => hand_over::exec(&program, command, &env).into(),
         Err(problem) => problem,
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Context, Result};
 use crate::base::{EnvName, Platform};
-use crate::env::generations::Change;
+use crate::env::switch::Change;
 use crate::env::{Generations, Inputs};
 use crate::profile;
 

@@ -28,7 +28,8 @@ use crate::store::{CheckLevel, ObjectPath, Store};
 use crate::supervise::spec::{
     Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack,
 };
-use crate::supervise::{ports, signal_number};
+use crate::supervise::ports;
+use crate::supervise::status::signal_number;
 
 /// Checks the objects a service starts from.
 struct StoreGate {

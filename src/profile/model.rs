@@ -67,6 +67,19 @@ pub struct Requirement {
 }
 
 impl Requirement {
+    /// Nothing but where from and which versions.
+    pub fn new(from: SourceRef, version: VersionReq) -> Self {
+        Self {
+            from,
+            version,
+            bin: BTreeMap::new(),
+            strip: None,
+            checksum: None,
+            words: BTreeMap::new(),
+            platforms: None,
+        }
+    }
+
     /// One line that changes exactly when the requirement changes; kept in the lock so that a
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {

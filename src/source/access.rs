@@ -12,7 +12,7 @@ use ::url::Url;
 use super::memo::Memo;
 use super::{Error, Location, Query, Result};
 use crate::base::{Secret, SourceKind};
-use crate::config::Environ;
+use crate::config::{self, Environ};
 use crate::config::ecosystem::{self, Endpoint};
 use crate::http;
 use crate::profile::model::SourceOverride;
@@ -46,8 +46,10 @@ impl Access {
                 ecosystem::endpoint(kind, chosen, scope, &environ, &project, cache.as_deref())
             });
             match task.await {
-                Ok(Ok(Some(endpoint))) => Ok(endpoint),
-                Ok(Ok(None)) => Err(Error::NoBase { subject: query.subject() }),
+                Ok(Ok(endpoint)) => Ok(endpoint),
+                Ok(Err(config::Error::NoBase { .. })) => {
+                    Err(Error::NoBase { subject: query.subject() })
+                }
                 Ok(Err(e)) => {
                     Err(Error::Endpoint { subject: query.subject(), source: Box::new(e) })
                 }

@@ -3,6 +3,7 @@
 //! Reports all damage instead of stopping at the first. Changes nothing but stamps of objects that
 //! turn out right. Invariant: what is not listed was checked at the level that was asked for.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -169,6 +170,24 @@ impl Store {
                 let (integrity, path) = (integrity.clone(), path.clone());
                 Some(Damage::Artifact { integrity, path, actual })
             }
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = self.subject();
+        match self {
+            Self::Registration { why, .. } => write!(f, "{subject}: its registration: {why}"),
+            Self::Changed { registration, actual } => {
+                write!(f, "{subject}: expected {}, found {actual}", registration.tree)
+            }
+            Self::Missing { .. } => write!(f, "{subject}: its files are gone"),
+            Self::Unreadable { why, .. } => write!(f, "{subject}: {why}"),
+            Self::Artifact { integrity, actual: Ok(actual), .. } => {
+                write!(f, "{subject}: expected {integrity}, found {actual}")
+            }
+            Self::Artifact { actual: Err(why), .. } => write!(f, "{subject}: {why}"),
         }
     }
 }

@@ -1,0 +1,101 @@
+//! `infra runtime status`
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::{Outcome, Session};
+use crate::ops;
+use crate::supervise::status::{StackStatus, State};
+use crate::ui::{Style, Table};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let name = &session.context.settings().env.value;
+    let Some((status, current)) = ops::run::status(&session.context, name)? else {
+        if args.json {
+            session.printer.json(&json!({ "env": name, "running": false }));
+        } else {
+            session.printer.note(&format!("nothing is running for {name}"));
+        }
+        return Ok(ExitCode::FAILURE);
+    };
+    if args.json {
+        let mut value = json!(status);
+        value["running"] = json!(true);
+        value["down"] = json!(status.down());
+        value["current_generation"] = json!(current);
+        session.printer.json(&value);
+        return Ok(verdict(&status));
+    }
+    session.printer.note(&format!(
+        "{name}: generation {}, {}, up {} (supervisor pid {})",
+        status.generation,
+        status.digest,
+        age(status.uptime_ms),
+        status.supervisor
+    ));
+    if let Some(current) = current.filter(|c| *c != status.generation) {
+        session.printer.note(&format!(
+            "running generation {}, current is {current}; `infra runtime down` and `up` switch to it",
+            status.generation
+        ));
+    }
+    session.printer.data(&table(&status, session.printer.style()));
+    Ok(verdict(&status))
+}
+
+/// Success unless a required service is down.
+pub(super) fn verdict(status: &StackStatus) -> ExitCode {
+    if status.down().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The services of a running stack.
+pub(super) fn table(status: &StackStatus, style: Style) -> String {
+    let mut table = Table::new(&["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "PORTS", "NOTE"]);
+    for service in &status.services {
+        let word = service.state.as_str();
+        let state = match service.state {
+            State::Ready => style.green(word),
+            State::Failed | State::Blocked => style.red(word),
+            _ if service.is_up() => style.green(word),
+            _ => style.yellow(word),
+        };
+        let ports: Vec<String> = service.ports.iter().map(|(n, p)| format!("{n}={p}")).collect();
+        let note = match service.state {
+            State::Ready => service.ready_ms.map(|ms| format!("ready in {ms} ms")),
+            State::Waiting => {
+                let names: Vec<&str> = service.waits_for.iter().map(|s| s.as_str()).collect();
+                Some(format!("for {}", names.join(", ")))
+            }
+            _ => Some(service.why.to_string()),
+        };
+        table.row([
+            service.name.to_string(),
+            state,
+            service.pid.map_or_else(|| "-".to_owned(), |p| p.to_string()),
+            age(service.since_ms),
+            service.restarts.to_string(),
+            ports.join(" "),
+            note.unwrap_or_default(),
+        ]);
+    }
+    table.render(style)
+}
+
+/// A length of time for people.
+fn age(ms: u64) -> String {
+    match ms / 1000 {
+        0 => format!("{ms} ms"),
+        s @ 1..=59 => format!("{s} s"),
+        s @ 60..=3599 => format!("{} min {} s", s / 60, s % 60),
+        s @ 3600..=86_399 => format!("{} h {} min", s / 3600, s % 3600 / 60),
+        s => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
+    }
+}

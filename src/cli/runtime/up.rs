@@ -1,0 +1,36 @@
+//! `infra runtime up`
+
+use crate::cli::{Outcome, Session};
+use crate::ops;
+use crate::ops::run::Up;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Services to run, with what they come after; all unless given
+    pub services: Vec<String>,
+    /// Status as JSON once it is up
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let name = &session.context.settings().env.value;
+    let status = match ops::run::up(&session.context, name, &args.services)? {
+        Up::Started(status) => {
+            session.printer.note(&format!("{name} is up (supervisor pid {})", status.supervisor));
+            status
+        }
+        Up::Running(status) => {
+            session
+                .printer
+                .note(&format!("{name} is already running (supervisor pid {})", status.supervisor));
+            status
+        }
+    };
+    if args.json {
+        session.printer.json(&*status);
+    } else {
+        session.printer.data(&super::status::table(&status, session.printer.style()));
+    }
+    Ok(super::status::verdict(&status))
+}

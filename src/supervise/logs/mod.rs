@@ -1,0 +1,230 @@
+//! Services' output: framed, timestamped, kept in rotated files, shown to live readers.
+//!
+//! One thread per running process reads its pipes ([`pump`]), turns bytes into lines ([`frame`]),
+//! appends them to the service's file ([`file`]) and to a bounded ring ([`ring`]) that live readers
+//! follow. Invariants: the file gets every line that the disk takes; memory is bounded by the
+//! ring; a slow reader loses lines, is told how many, and holds up nobody.
+
+mod file;
+mod frame;
+mod pump;
+mod ring;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use self::file::LogFile;
+use self::frame::Stamp;
+pub(super) use self::pump::{LineWatch, Pump};
+use self::ring::{Place, Ring};
+use super::Error;
+use super::status::{Event, LogCounters};
+use crate::base::ServiceName;
+use crate::fs;
+
+/// How much of a log is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes in one file before a new one is begun.
+    pub file_bytes: u64,
+    /// Files kept, the current one included.
+    pub files: u32,
+    /// Bytes kept in memory for live readers, for each service.
+    pub ring_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file_bytes: 10 * 1024 * 1024, files: 5, ring_bytes: 1024 * 1024 }
+    }
+}
+
+/// Where a service's log lies in a data directory.
+pub fn path(data: &Path, service: &ServiceName) -> PathBuf {
+    data.join("logs").join(format!("{service}.log"))
+}
+
+/// The log of one service, across its restarts.
+pub(super) struct ServiceLog {
+    service: ServiceName,
+    path: PathBuf,
+    file: Mutex<LogFile>,
+    ring: Mutex<Ring>,
+    news: Arc<Notify>,
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ServiceLog {
+    /// `news` is told of every commit; all services of a stack share it.
+    pub(super) fn open(
+        data: &Path,
+        service: &ServiceName,
+        limits: Limits,
+        news: Arc<Notify>,
+    ) -> fs::Result<Self> {
+        let path = path(data, service);
+        if let Some(dir) = path.parent() {
+            fs::create_dir_all(dir)?;
+        }
+        let file = Mutex::new(LogFile::open(&path, limits)?);
+        let ring = Mutex::new(Ring::new(limits.ring_bytes));
+        Ok(Self { service: service.clone(), path, file, ring, news })
+    }
+
+    /// Appends whole lines.
+    fn commit(&self, batch: &[u8], lines: u64) {
+        held(&self.file).append(batch, lines);
+        held(&self.ring).push(batch, lines);
+        self.news.notify_waiters();
+    }
+
+    /// Appends a line of the supervisor's own.
+    pub(super) fn note(&self, text: &str) {
+        self.commit(&frame::own_line(text, &Stamp::now()), 1);
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn counters(&self) -> LogCounters {
+        held(&self.file).counters()
+    }
+
+    /// The last lines that the service itself wrote, without prefix.
+    pub(super) fn last_words(&self, lines: usize) -> Vec<String> {
+        let tail = held(&self.ring).tail(lines * 4);
+        let own = |line: &&[u8]| {
+            !line.is_empty() && line.get(25..28) != Some(b"sup".as_slice())
+        };
+        let words: Vec<String> = tail
+            .split(|b| *b == b'\n')
+            .filter(own)
+            .map(|line| String::from_utf8_lossy(frame::text_of(line)).into_owned())
+            .collect();
+        words[words.len().saturating_sub(lines)..].to_vec()
+    }
+}
+
+/// The logs of all services of a stack.
+pub(super) struct Logs {
+    by_name: BTreeMap<ServiceName, Arc<ServiceLog>>,
+    news: Arc<Notify>,
+}
+
+impl Logs {
+    pub(super) fn open<'a>(
+        data: &Path,
+        services: impl IntoIterator<Item = &'a ServiceName>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let news = Arc::new(Notify::new());
+        let mut by_name = BTreeMap::new();
+        for service in services {
+            let log = ServiceLog::open(data, service, limits, news.clone())
+                .map_err(|source| Error::Log { service: service.clone(), source })?;
+            by_name.insert(service.clone(), Arc::new(log));
+        }
+        Ok(Self { by_name, news })
+    }
+
+    pub(super) fn get(&self, service: &ServiceName) -> Option<&Arc<ServiceLog>> {
+        self.by_name.get(service)
+    }
+
+    /// The named logs, all when none are named; the error is for the person who asked.
+    pub(super) fn pick(&self, names: &[ServiceName]) -> Result<Vec<Arc<ServiceLog>>, String> {
+        if names.is_empty() {
+            return Ok(self.by_name.values().cloned().collect());
+        }
+        let find = |n| self.get(n).cloned().ok_or_else(|| format!("there is no service `{n}`"));
+        names.iter().map(find).collect()
+    }
+
+    pub(super) fn news(&self) -> Arc<Notify> {
+        self.news.clone()
+    }
+}
+
+/// Reads the logs of several services as they grow.
+pub(super) struct Follower {
+    logs: Vec<(Arc<ServiceLog>, Place)>,
+    news: Arc<Notify>,
+}
+
+/// Bytes given to a live reader at once.
+const SERVING: usize = 64 * 1024;
+
+impl Follower {
+    /// Starts at what is written from now on.
+    pub(super) fn new(logs: impl IntoIterator<Item = Arc<ServiceLog>>, news: Arc<Notify>) -> Self {
+        let at_end = |log: Arc<ServiceLog>| {
+            let end = held(&log.ring).end();
+            (log, end)
+        };
+        Self { logs: logs.into_iter().map(at_end).collect(), news }
+    }
+
+    /// Starts with the newest `lines` of each log, without gap or repetition after them.
+    pub(super) fn with_tail(
+        logs: Vec<Arc<ServiceLog>>,
+        lines: usize,
+        news: Arc<Notify>,
+    ) -> (Self, Vec<Event>) {
+        let mut events = Vec::new();
+        let mut places = Vec::new();
+        for log in logs {
+            let ring = held(&log.ring);
+            let (text, end) = (ring.tail(lines), ring.end());
+            drop(ring);
+            if !text.is_empty() {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                events.push(Event::Log { service: log.service.clone(), text });
+            }
+            places.push((log, end));
+        }
+        (Self { logs: places, news }, events)
+    }
+
+    /// The next lines of whichever service has some. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> Vec<Event> {
+        loop {
+            let news = self.news.clone();
+            let notified = news.notified();
+            tokio::pin!(notified);
+            // From here on no commit goes unseen.
+            notified.as_mut().enable();
+            let events = self.take();
+            if !events.is_empty() {
+                return events;
+            }
+            notified.await;
+        }
+    }
+
+    /// What there is now.
+    pub(super) fn take(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for (log, place) in &mut self.logs {
+            let (text, missed, next) = held(&log.ring).read(*place, SERVING);
+            *place = next;
+            if missed > 0 {
+                events.push(Event::Missed { count: missed, service: Some(log.service.clone()) });
+            }
+            if !text.is_empty() {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                events.push(Event::Log { service: log.service.clone(), text });
+            }
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,218 @@
+//! The thread that moves one process's output into its log.
+//!
+//! Reads both pipes in large chunks and commits framed lines in batches. Refuses to be slowed by
+//! readers: only the file can hold it up, and then the service's pipe fills, nothing else.
+//! Invariants: a line waits at most a few milliseconds before it is in the file; after the process
+//! ended, reading goes on until the pipes close or [`DRAIN`] has passed, so the last words are kept.
+
+use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::sync::oneshot;
+
+use super::ServiceLog;
+use super::frame::{self, Framer, Stamp, Stream};
+
+/// How long after its end a process's pipes may stay open in other hands.
+pub(super) const DRAIN: Duration = Duration::from_millis(250);
+
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Asked of the kernel for each pipe, so that a writer seldom waits for us.
+#[cfg(target_os = "linux")]
+const PIPE: usize = 512 * 1024;
+
+/// Less than this in a round that follows another closely: many small writes, better taken together.
+const SMALL: usize = 16 * 1024;
+const NAP: Duration = Duration::from_millis(1);
+
+/// A pump at work. Dropping it drains and ends the thread.
+pub(in crate::supervise) struct Pump {
+    stop: Option<PipeWriter>,
+    done: Option<oneshot::Receiver<()>>,
+}
+
+/// Tells when a line holds a text.
+pub(in crate::supervise) struct LineWatch {
+    pub(in crate::supervise) text: String,
+    pub(in crate::supervise) seen: oneshot::Sender<()>,
+}
+
+/// The ends of a process's two output pipes that the process gets.
+pub(in crate::supervise) struct Outputs {
+    pub(in crate::supervise) out: PipeWriter,
+    pub(in crate::supervise) err: PipeWriter,
+}
+
+impl Pump {
+    /// Makes the pipes and starts the thread.
+    pub(in crate::supervise) fn start(
+        log: Arc<ServiceLog>,
+        watch: Option<LineWatch>,
+    ) -> io::Result<(Self, Outputs)> {
+        let (out, out_end) = pipe()?;
+        let (err, err_end) = pipe()?;
+        let (stop, stop_end) = {
+            let (reader, writer) = io::pipe()?;
+            (writer, reader)
+        };
+        let (done, finished) = oneshot::channel();
+        let worker = Worker {
+            log,
+            watch,
+            sources: [
+                Source { pipe: Some(out), framer: Framer::new(Stream::Out) },
+                Source { pipe: Some(err), framer: Framer::new(Stream::Err) },
+            ],
+            stop: Some(stop_end),
+            batch: Vec::new(),
+            lines: 0,
+        };
+        std::thread::Builder::new().name("log".into()).stack_size(256 * 1024).spawn(move || {
+            worker.run();
+            let _ = done.send(());
+        })?;
+        let pump = Self { stop: Some(stop), done: Some(finished) };
+        Ok((pump, Outputs { out: out_end, err: err_end }))
+    }
+
+    /// The process has ended: reads what is left, then ends.
+    pub(in crate::supervise) async fn finish(mut self) {
+        self.stop = None;
+        if let Some(done) = self.done.take() {
+            let _ = done.await;
+        }
+    }
+}
+
+fn pipe() -> io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    #[cfg(target_os = "linux")]
+    // Beyond the user's limit the kernel refuses; the default size works, too.
+    let _ = rustix::pipe::fcntl_setpipe_size(&reader, PIPE);
+    let flags = rustix::fs::fcntl_getfl(&reader)?;
+    rustix::fs::fcntl_setfl(&reader, flags | rustix::fs::OFlags::NONBLOCK)?;
+    Ok((reader, writer))
+}
+
+struct Source {
+    /// `None` once closed.
+    pipe: Option<PipeReader>,
+    framer: Framer,
+}
+
+struct Worker {
+    log: Arc<ServiceLog>,
+    watch: Option<LineWatch>,
+    sources: [Source; 2],
+    /// Closes when the process has ended.
+    stop: Option<PipeReader>,
+    batch: Vec<u8>,
+    lines: u64,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let mut chunk = vec![0u8; CHUNK];
+        let mut deadline: Option<Instant> = None;
+        let mut last = Instant::now();
+        while self.sources.iter().any(|s| s.pipe.is_some()) {
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            self.wait(left, &mut deadline);
+            let got = self.round(&mut chunk);
+            if got > 0 {
+                let now = Instant::now();
+                if got < SMALL && now - last < NAP * 2 && deadline.is_none() {
+                    self.nap(&mut deadline);
+                }
+                last = now;
+            }
+        }
+        let stamp = Stamp::now();
+        for source in &mut self.sources {
+            self.lines += source.framer.finish(&stamp, &mut self.batch);
+        }
+        self.commit();
+    }
+
+    /// Waits for output, or for the process's end, which sets the deadline.
+    fn wait(&mut self, left: Option<Duration>, deadline: &mut Option<Instant>) {
+        let pipes = self.sources.iter().filter_map(|s| s.pipe.as_ref()).chain(&self.stop);
+        let mut fds: Vec<PollFd<'_>> =
+            pipes.map(|p| PollFd::new(p, PollFlags::IN)).collect();
+        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+        // An interrupted wait is a short one.
+        let _ = poll(&mut fds, timeout.as_ref());
+        let ended = self.stop.is_some() && fds.last().is_some_and(|f| !f.revents().is_empty());
+        if ended {
+            self.stop = None;
+            *deadline = Some(Instant::now() + DRAIN);
+        }
+    }
+
+    /// Lets small writes gather, unless the process ends.
+    fn nap(&mut self, deadline: &mut Option<Instant>) {
+        let Some(stop) = &self.stop else { return };
+        let timeout = Timespec::try_from(NAP).ok();
+        let _ = poll(&mut [PollFd::new(stop, PollFlags::IN)], timeout.as_ref());
+        let mut fd = [PollFd::new(stop, PollFlags::IN)];
+        if poll(&mut fd, Some(&Timespec::default())).is_ok_and(|n| n > 0) {
+            self.stop = None;
+            *deadline = Some(Instant::now() + DRAIN);
+        }
+    }
+
+    /// Reads what there is, and commits it.
+    fn round(&mut self, chunk: &mut [u8]) -> usize {
+        let stamp = Stamp::now();
+        let mut total = 0;
+        for i in 0..self.sources.len() {
+            let mut from_this = 0;
+            // A flood on one stream must not starve the other.
+            while from_this < 4 * CHUNK {
+                let source = &mut self.sources[i];
+                let Some(pipe) = &mut source.pipe else { break };
+                match pipe.read(chunk) {
+                    Ok(0) => source.pipe = None,
+                    Ok(n) => {
+                        from_this += n;
+                        self.lines += source.framer.feed(&chunk[..n], &stamp, &mut self.batch);
+                        if self.batch.len() >= CHUNK {
+                            self.commit();
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(_) => source.pipe = None,
+                }
+            }
+            total += from_this;
+        }
+        self.commit();
+        total
+    }
+
+    fn commit(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        self.log.commit(&self.batch, self.lines);
+        if let Some(watch) = &self.watch {
+            let needle = watch.text.as_bytes();
+            let holds = |line: &[u8]| memchr::memmem::find(frame::text_of(line), needle).is_some();
+            if self.batch.split(|b| *b == b'\n').any(holds)
+                && let Some(watch) = self.watch.take()
+            {
+                let _ = watch.seen.send(());
+            }
+        }
+        self.batch.clear();
+        self.lines = 0;
+    }
+}

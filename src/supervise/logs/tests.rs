@@ -1,0 +1,107 @@
+//! The log path as a whole: pipes in, files and readers out.
+
+use std::io::Write as _;
+
+use super::*;
+
+fn log(dir: &Path, limits: Limits) -> Arc<ServiceLog> {
+    let name = ServiceName::new("s").unwrap();
+    Arc::new(ServiceLog::open(dir, &name, limits, Arc::new(Notify::new())).unwrap())
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn a_flood_loses_no_line_and_a_reader_that_sleeps_holds_nobody_up() {
+    const LINES: usize = 200_000;
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits { file_bytes: 4 << 20, files: 100, ring_bytes: 256 << 10 };
+    let log = log(dir.path(), limits);
+    let mut follower = Follower::new([log.clone()], log.news.clone());
+    let (pump, outputs) = Pump::start(log.clone(), None).unwrap();
+    let writer = std::thread::spawn(move || {
+        let mut out = std::io::BufWriter::with_capacity(3000, outputs.out);
+        let filler = "x".repeat(80);
+        for n in 0..LINES {
+            writeln!(out, "{n} {filler}").unwrap();
+        }
+        write!(out, "the end").unwrap();
+    });
+    writer.join().unwrap();
+    runtime().block_on(pump.finish());
+
+    let mut files = fs::read_dir_names(&dir.path().join("logs")).unwrap();
+    assert!(files.len() > 2, "it rotated: {files:?}");
+    files.sort_by_key(|f| {
+        let number = f.to_str().unwrap().strip_prefix("s.log.").map_or(0, |n| n.parse().unwrap());
+        std::cmp::Reverse(number)
+    });
+    let mut next = 0;
+    let mut last = String::new();
+    for file in files {
+        for line in fs::read_to_string(&dir.path().join("logs").join(file)).unwrap().lines() {
+            let text = line.split_once(" out ").unwrap().1;
+            if let Ok(n) = text.split(' ').next().unwrap().parse::<usize>() {
+                assert_eq!(n, next);
+                next += 1;
+            }
+            last = text.to_owned();
+        }
+    }
+    assert_eq!((next, last.as_str()), (LINES, "the end"));
+    assert_eq!(log.counters().lines, LINES as u64 + 1);
+    assert_eq!(log.last_words(1), ["the end"]);
+
+    // The reader never read: what the ring lost is counted, the rest is there.
+    let mut seen = 0;
+    loop {
+        let events = follower.take();
+        if events.is_empty() {
+            break;
+        }
+        for event in events {
+            match event {
+                Event::Missed { count, .. } => seen += count,
+                Event::Log { text, .. } => seen += text.lines().count() as u64,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert_eq!(seen, LINES as u64 + 1);
+}
+
+#[test]
+fn a_line_is_in_the_file_soon_and_watched_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path(), Limits::default());
+    let mut follower = Follower::new([log.clone()], log.news.clone());
+    runtime().block_on(async {
+        let (seen, watched) = tokio::sync::oneshot::channel();
+        let watch = LineWatch { text: "listening on".into(), seen };
+        let (pump, mut outputs) = Pump::start(log.clone(), Some(watch)).unwrap();
+        outputs.err.write_all(b"out of date\nlisten").unwrap();
+        let events = follower.next().await;
+        assert!(matches!(&events[..], [Event::Log { text, .. }] if text.ends_with(" err out of date\n")));
+        outputs.err.write_all(b"ing on 1\n").unwrap();
+        watched.await.unwrap();
+        let text = fs::read_to_string(&path(dir.path(), &log.service)).unwrap();
+        assert!(text.ends_with(" err listening on 1\n"), "{text}");
+        drop(outputs);
+        pump.finish().await;
+    });
+}
+
+#[test]
+fn a_pipe_that_stays_open_in_other_hands_does_not_hold_the_end_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path(), Limits::default());
+    let (pump, mut outputs) = Pump::start(log.clone(), None).unwrap();
+    outputs.out.write_all(b"half a li").unwrap();
+    let start = std::time::Instant::now();
+    runtime().block_on(pump.finish());
+    assert!(start.elapsed() >= pump::DRAIN && start.elapsed() < pump::DRAIN * 8);
+    assert_eq!(log.last_words(9), ["half a li"]);
+    drop(outputs);
+}

@@ -1,0 +1,101 @@
+//! The loop's surroundings: signals in, events out, orphans collected.
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::supervise::logs::{Follower, Logs};
+use crate::supervise::reap;
+use crate::supervise::status::Event;
+
+/// SIGINT, SIGTERM and SIGHUP.
+pub(super) struct Signals {
+    listening: Option<[Signal; 3]>,
+    interrupts: u32,
+}
+
+impl Signals {
+    pub(super) fn listen(really: bool) -> io::Result<Self> {
+        let listening = if really {
+            Some([
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+            ])
+        } else {
+            None
+        };
+        Ok(Self { listening, interrupts: 0 })
+    }
+
+    /// The next one: `true` when all should end at once. Cancelling loses nothing.
+    pub(super) async fn next(&mut self) -> Option<bool> {
+        let Some([interrupt, terminate, hangup]) = &mut self.listening else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            got = interrupt.recv() => {
+                got?;
+                self.interrupts += 1;
+                Some(self.interrupts > 1)
+            }
+            got = terminate.recv() => got.map(|()| false),
+            // A closed terminal may send more than one; it never means "at once".
+            got = hangup.recv() => got.map(|()| false),
+        }
+    }
+}
+
+/// Collects orphans that ended, whenever some child did.
+pub(super) fn collect_strays() -> io::Result<impl Future<Output = ()> + Send> {
+    let mut ended = signal(SignalKind::child())?;
+    Ok(async move {
+        while ended.recv().await.is_some() {
+            // A service's own sweep collects most; and many end at once.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let _ = tokio::task::spawn_blocking(reap::collect_strays).await;
+        }
+    })
+}
+
+/// Hands events to a face. However slow it is, only this task waits for it.
+pub(super) async fn forward(
+    mut events: broadcast::Receiver<Event>,
+    logs: Option<Arc<Logs>>,
+    face: mpsc::Sender<Event>,
+    ended: CancellationToken,
+) {
+    let mut lines = logs.map(|logs| {
+        let all = logs.pick(&[]).unwrap_or_default();
+        Follower::new(all, logs.news())
+    });
+    loop {
+        let news = async {
+            match &mut lines {
+                Some(lines) => lines.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let batch = tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Ok(event) => vec![event],
+                Err(RecvError::Lagged(count)) => vec![Event::Missed { count, service: None }],
+                Err(RecvError::Closed) => return,
+            },
+            batch = news => batch,
+            () = ended.cancelled() => return,
+        };
+        for event in batch {
+            if face.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Telling what changed: events, notes in the logs, the status.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+
+use super::unit::Unit;
+use crate::base::ServiceName;
+use crate::supervise::fleet::Fleet;
+use crate::supervise::spec::Stack;
+use crate::supervise::state::{Generation, Machine, Time};
+use crate::supervise::status::{Cause, Event, ServiceStatus, StackStatus, State, StateChange};
+
+/// How long a service may take to end before it is said who is waited for, and how often.
+const WAITS: Duration = Duration::from_secs(1);
+
+/// Lines of a log that go into the reason of a failure.
+const LAST_WORDS: usize = 8;
+
+/// What was told already.
+pub(super) struct Reports {
+    events: broadcast::Sender<Event>,
+    seen: BTreeMap<ServiceName, (State, Generation)>,
+    stack_ready: bool,
+    failed: Vec<ServiceName>,
+    waits_told: Time,
+}
+
+impl Reports {
+    pub(super) fn new(events: broadcast::Sender<Event>) -> Self {
+        Self {
+            events,
+            seen: BTreeMap::new(),
+            stack_ready: false,
+            failed: Vec::new(),
+            waits_told: Time::ZERO,
+        }
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        // Nobody may be listening.
+        let _ = self.events.send(event);
+    }
+
+    /// Tells every change since the last call.
+    pub(super) fn changes(
+        &mut self,
+        stack: &Stack,
+        fleet: &Fleet,
+        units: &BTreeMap<ServiceName, Unit>,
+        now: Time,
+    ) {
+        let mut changed = false;
+        for (name, machine) in fleet.iter() {
+            let current = (machine.state(), machine.generation());
+            let before = self.seen.insert(name.clone(), current);
+            let from = before.map_or(State::Stopped, |b| b.0);
+            if before == Some(current) || (before.is_none() && from == current.0) {
+                continue;
+            }
+            changed = true;
+            if from == current.0 && current.0 != State::Starting {
+                continue;
+            }
+            let change = StateChange {
+                service: name.clone(),
+                from,
+                to: current.0,
+                why: machine.why().clone(),
+                pid: machine.pid(),
+                retry_ms: retry(machine, now),
+                at_ms: millis(now),
+            };
+            if let Some(unit) = units.get(name) {
+                note(unit, machine, &change);
+            }
+            self.tell(Event::State(change));
+        }
+        if changed && !fleet.is_stopping() {
+            self.verdict(stack, fleet, units, now);
+        }
+    }
+
+    /// Whether the stack became ready, or will not.
+    fn verdict(
+        &mut self,
+        stack: &Stack,
+        fleet: &Fleet,
+        units: &BTreeMap<ServiceName, Unit>,
+        now: Time,
+    ) {
+        let required = || fleet.iter().filter(|(n, _)| stack.services[*n].required);
+        if !self.stack_ready && required().all(|(_, m)| m.satisfies()) {
+            self.stack_ready = true;
+            self.tell(Event::StackReady { at_ms: millis(now) });
+        }
+        for (name, machine) in required() {
+            let hopeless = is_hopeless(machine) || fleet.is_held_for_good(name);
+            let told = self.failed.contains(name);
+            if hopeless && !told {
+                self.failed.push(name.clone());
+                let reason = units.get(name).map_or_else(String::new, |u| reason(u, machine, fleet));
+                self.tell(Event::StackFailed { service: name.clone(), reason });
+            } else if told && machine.satisfies() {
+                self.failed.retain(|n| n != name);
+            }
+        }
+    }
+
+    /// When [`Self::waiting`] has something to tell.
+    pub(super) fn wake_at(&self, fleet: &Fleet) -> Option<Time> {
+        let first = fleet.iter().filter_map(|(_, m)| m.asked()).map(|(t, _)| t).min()?;
+        Some((first + WAITS).max(self.waits_told + WAITS))
+    }
+
+    /// Says who is waited for.
+    pub(super) fn waiting(&mut self, fleet: &Fleet, now: Time) {
+        if self.wake_at(fleet).is_none_or(|t| t > now) {
+            return;
+        }
+        self.waits_told = now;
+        for (name, machine) in fleet.iter() {
+            if let (Some((asked, signal)), Some(pid)) = (machine.asked(), machine.pid()) {
+                let service = name.clone();
+                let asked_ms = millis(now.saturating_sub(asked));
+                self.tell(Event::StopWaits { service, pid, asked_ms, signal });
+            }
+        }
+    }
+}
+
+/// Will not become ready without help, or has shown that it may never.
+fn is_hopeless(machine: &Machine) -> bool {
+    match machine.state() {
+        State::Failed | State::Blocked => true,
+        State::Stopped => !machine.is_finished() && *machine.why() != Cause::StopAsked,
+        State::Stopping | State::Backoff => matches!(machine.why(), Cause::NotReady(_)),
+        _ => false,
+    }
+}
+
+fn reason(unit: &Unit, machine: &Machine, fleet: &Fleet) -> String {
+    let mut text = match machine.state() {
+        State::Waiting => {
+            let waits: Vec<String> =
+                fleet.waits_for(unit.name()).map(|n| format!("`{n}`")).collect();
+            format!("waits for {}", waits.join(", "))
+        }
+        _ => machine.why().to_string(),
+    };
+    // A gate's reason stands alone: nothing of this service ran.
+    if machine.pid().is_some() || machine.last_exit().is_some() {
+        for line in unit.last_words(LAST_WORDS) {
+            text += "\n  ";
+            text += &line;
+        }
+    }
+    text
+}
+
+fn note(unit: &Unit, machine: &Machine, change: &StateChange) {
+    let why = &change.why;
+    let text = match change.to {
+        State::Starting => return,
+        State::Waiting => format!("waits; {why}"),
+        State::Ready => {
+            let after = machine.ready_after().map_or(0, millis);
+            format!("ready {after} ms after its start, pid {}", change.pid.unwrap_or(0))
+        }
+        State::Backoff | State::Failed => {
+            let wait = change.retry_ms.unwrap_or(0);
+            let word = if change.to == State::Failed { "failed" } else { "down" };
+            format!("{word}: {why}; next start in {wait} ms")
+        }
+        state => format!("{state}: {why}"),
+    };
+    unit.note(&text);
+}
+
+fn retry(machine: &Machine, now: Time) -> Option<u64> {
+    machine.retry_at().map(|t| millis(t.saturating_sub(now)))
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The whole status, now.
+pub(super) fn status(
+    stack: &Stack,
+    fleet: &Fleet,
+    units: &BTreeMap<ServiceName, Unit>,
+    now: Time,
+) -> StackStatus {
+    let one = |unit: &Unit| {
+        let machine = fleet.get(unit.name())?;
+        Some(ServiceStatus {
+            name: unit.name().clone(),
+            state: machine.state(),
+            why: machine.why().clone(),
+            required: unit.spec().required,
+            pid: machine.pid(),
+            since_ms: millis(now.saturating_sub(machine.since())),
+            ready_ms: machine.ready_after().map(millis),
+            retry_ms: retry(machine, now),
+            restarts: machine.restarts(),
+            last_exit: machine.last_exit(),
+            waits_for: match machine.state() {
+                State::Waiting => fleet.waits_for(unit.name()).cloned().collect(),
+                _ => Vec::new(),
+            },
+            ports: unit.spec().ports.clone(),
+            log: unit.log_path().to_owned(),
+            logged: unit.logged(),
+        })
+    };
+    StackStatus {
+        env: stack.env.clone(),
+        digest: stack.digest.clone(),
+        generation: stack.generation,
+        project: stack.project.clone(),
+        supervisor: std::process::id(),
+        uptime_ms: millis(now),
+        stopping: fleet.is_stopping(),
+        services: units.values().filter_map(one).collect(),
+    }
+}

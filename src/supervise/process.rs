@@ -1,0 +1,196 @@
+//! The only place that starts programs.
+//!
+//! Owns the spawner thread and the child's first steps (own session, death signal, clean signal
+//! state). Refuses shells: an argument vector is executed as it is, with exactly the environment
+//! it was given. Invariants: every service process is started by one thread that lives as long as
+//! this process, because the kernel sends the death signal when the *thread* that forked ends; a
+//! process is in [`super::reap`]'s list of known children before it can end.
+
+#![allow(clippy::disallowed_methods, reason = "this file owns starting programs")]
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{OnceLock, mpsc};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+
+use super::reap::{self, Child};
+use crate::fs;
+
+/// A program to start.
+pub(super) struct Launch {
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<OsString>,
+    pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) cwd: PathBuf,
+    pub(super) stdin: Stdio,
+    pub(super) stdout: Stdio,
+    pub(super) stderr: Stdio,
+    /// Ends with this process (services do, the guardian and a detached supervisor do not).
+    pub(super) dies_with_us: bool,
+}
+
+/// Why a program did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no such file.
+    #[error("there is no program `{}`", .0.display())]
+    NotFound(PathBuf),
+    /// It may not be executed.
+    #[error("`{}` may not be executed", .0.display())]
+    NotExecutable(PathBuf),
+    /// It is no program for this machine.
+    #[error("`{}` is not a program for this machine", .0.display())]
+    Foreign(PathBuf),
+    /// The file is there, its interpreter (`#!` or ELF) is not.
+    #[error("`{}` needs an interpreter that this machine does not have", .0.display())]
+    Interpreter(PathBuf),
+    /// The working directory cannot be entered.
+    #[error("the working directory `{}` cannot be entered", .0.display())]
+    WorkingDirectory(PathBuf),
+    /// The system refused for another reason.
+    #[error("`{}` could not be started", program.display())]
+    Refused {
+        /// The program.
+        program: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl StartError {
+    fn new(launch: &Launch, source: io::Error) -> Self {
+        let program = launch.program.clone();
+        if fs::read_dir_names(&launch.cwd).is_err() && !fs::exists(&launch.cwd).unwrap_or(false) {
+            return Self::WorkingDirectory(launch.cwd.clone());
+        }
+        match source.raw_os_error() {
+            Some(libc::ENOENT) if fs::exists(&program).unwrap_or(false) => {
+                Self::Interpreter(program)
+            }
+            Some(libc::ENOENT | libc::ENOTDIR) => Self::NotFound(program),
+            Some(libc::EACCES | libc::EPERM) => Self::NotExecutable(program),
+            Some(libc::ENOEXEC) => Self::Foreign(program),
+            _ => Self::Refused { program, source },
+        }
+    }
+
+    /// Whether the same start may succeed later: the system was short of something.
+    pub(super) fn may_pass(&self) -> bool {
+        let short = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE, libc::ETXTBSY];
+        matches!(self, Self::Refused { source, .. }
+            if source.raw_os_error().is_some_and(|e| short.contains(&e)))
+    }
+
+    /// The text with its reason, in one line.
+    pub(super) fn line(&self) -> String {
+        match self {
+            Self::Refused { source, .. } => format!("{self}: {source}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
+type Request = (Launch, oneshot::Sender<Result<Child, StartError>>);
+
+/// The thread that starts everything. It ends only with this process.
+fn spawner() -> io::Result<&'static mpsc::Sender<Request>> {
+    static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
+    if let Some(sender) = SPAWNER.get() {
+        return Ok(sender);
+    }
+    let (sender, requests) = mpsc::channel::<Request>();
+    std::thread::Builder::new().name("spawner".into()).stack_size(128 * 1024).spawn(move || {
+        // The static keeps a sender, so this ends only when another thread won the race below.
+        for (launch, answer) in requests {
+            let _ = answer.send(start(launch));
+        }
+    })?;
+    Ok(SPAWNER.get_or_init(|| sender))
+}
+
+/// Starts a program on the spawner thread.
+pub(super) async fn spawn(launch: Launch) -> Result<Child, StartError> {
+    let program = launch.program.clone();
+    let refused = |source| StartError::Refused { program: program.clone(), source };
+    let (answer, result) = oneshot::channel();
+    let ended = || io::Error::other("the spawner thread has ended");
+    spawner().map_err(refused)?.send((launch, answer)).map_err(|_| refused(ended()))?;
+    result.await.map_err(|_| refused(ended()))?
+}
+
+/// Starts a program from this thread; for what must not die with a thread.
+pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
+    let mut command = Command::new(&launch.program);
+    command
+        .args(&launch.args)
+        .env_clear()
+        .envs(launch.env.iter().map(|(k, v)| (k, v)))
+        .current_dir(&launch.cwd);
+    let us = rustix::process::getpid();
+    let dies_with_us = launch.dies_with_us;
+    let first_steps = move || {
+        rustix::process::setsid()?;
+        if dies_with_us {
+            #[cfg(target_os = "linux")]
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            // We may have died between fork and prctl: then nobody would end this child.
+            if rustix::process::getppid() != Some(us) {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+        }
+        reset_signals();
+        Ok(())
+    };
+    #[allow(unsafe_code, reason = "the child's first steps have no safe interface")]
+    // SAFETY: between fork and exec only async-signal-safe work is allowed. The closure makes
+    // system calls (setsid, prctl, getppid, sigaction) and allocates nothing: `us` is a copied
+    // integer and the error holds only a number.
+    unsafe {
+        command.pre_exec(first_steps);
+    }
+    let Launch { stdin, stdout, stderr, .. } = launch;
+    let launch = Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch };
+    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    // The command holds our copies of the pipes' ends; they close when it is dropped.
+    reap::register(|| command.spawn().map(|child| child.id()))
+        .map_err(|source| StartError::new(&launch, source))
+}
+
+/// Default dispositions: an ignored signal is inherited over exec, and `nohup` or a shell's
+/// background job would make services deaf to SIGINT or SIGHUP. The mask is cleared by `Command`.
+#[allow(unsafe_code, reason = "there is no safe interface to a signal's disposition")]
+fn reset_signals() {
+    for signal in 1..=64 {
+        if matches!(signal, libc::SIGKILL | libc::SIGSTOP) {
+            continue;
+        }
+        // SAFETY: SIG_DFL installs no handler; signals that libc keeps for itself are refused
+        // with an error that changes nothing.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+}
+
+/// Watches a descriptor for being readable. It stands here because tokio's constructor is unsafe.
+pub(super) fn readable(fd: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
+    #[allow(unsafe_code, reason = "tokio has no safe constructor for this")]
+    // SAFETY: an `OwnedFd` is open and gives the same number for as long as it lives, and
+    // `AsyncFd` owns it.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.ok()
+}
+
+/// Our own program, to be executed again with a hidden subcommand.
+pub(super) fn own_program() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    // An upgrade may have replaced the file; the running one is still there under this name.
+    let gone = path.to_string_lossy().ends_with(" (deleted)");
+    Ok(if gone { Path::new("/proc/self/exe").to_owned() } else { path })
+}

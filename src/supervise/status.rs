@@ -1,0 +1,326 @@
+//! What a stack looks like from outside, as plain data.
+//!
+//! Shared by the supervisor, the control socket and every face. Refuses any behaviour beyond
+//! formatting. Invariant: everything here survives a trip through JSON.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{EnvName, ServiceName};
+
+/// Where a service is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Held until the services it comes after are ready.
+    Waiting,
+    /// Being checked, started, or running without being ready yet.
+    Starting,
+    /// Running and ready.
+    Ready,
+    /// Asked to end, or its remains are being ended.
+    Stopping,
+    /// Not running and not wanted, or ended for good.
+    Stopped,
+    /// Ended by itself; starts again after a delay.
+    Backoff,
+    /// Ended too often; still tried again, at the longest delay.
+    Failed,
+    /// Cannot start and is not tried again until asked.
+    Blocked,
+}
+
+impl State {
+    /// The word shown to people and written in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Backoff => "backoff",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Exit {
+    /// By itself, with this code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Whether it ended with code 0.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Code(0))
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(number) => match signal_name(*number) {
+                Some(name) => write!(f, "signal {number} ({name})"),
+                None => write!(f, "signal {number}"),
+            },
+        }
+    }
+}
+
+/// The name of a common signal.
+pub const fn signal_name(number: i32) -> Option<&'static str> {
+    Some(match number {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGSYS => "SIGSYS",
+        _ => return None,
+    })
+}
+
+/// The number of a signal by its name, with or without `SIG`; `None` for one that no service can be
+/// asked to end with.
+pub fn signal_number(name: &str) -> Option<i32> {
+    let short = name.strip_prefix("SIG").unwrap_or(name);
+    let found = [
+        ("TERM", libc::SIGTERM),
+        ("INT", libc::SIGINT),
+        ("QUIT", libc::SIGQUIT),
+        ("HUP", libc::SIGHUP),
+        ("USR1", libc::SIGUSR1),
+        ("USR2", libc::SIGUSR2),
+        ("KILL", libc::SIGKILL),
+    ];
+    found.into_iter().find(|(n, _)| *n == short).map(|(_, number)| number)
+}
+
+/// Why a service is in the state it is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "cause", content = "detail")]
+pub enum Cause {
+    /// The stack starts.
+    Boot,
+    /// Someone asked for a restart.
+    RestartAsked,
+    /// Someone asked it, or the whole stack, to stop.
+    StopAsked,
+    /// The delay after a failure is over.
+    Retry,
+    /// The process runs.
+    Spawned,
+    /// The readiness check passed, or there is none.
+    Ready,
+    /// The process ended by itself.
+    Exited(Exit),
+    /// It was not ready in time; the text says what the check saw last.
+    NotReady(String),
+    /// The gate refused it; the text is the gate's reason.
+    GateRefused(String),
+    /// The program could not be started; the text says why.
+    CannotStart(String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Boot => f.write_str("the stack starts"),
+            Self::RestartAsked => f.write_str("restart asked"),
+            Self::StopAsked => f.write_str("stop asked"),
+            Self::Retry => f.write_str("trying again"),
+            Self::Spawned => f.write_str("started"),
+            Self::Ready => f.write_str("ready"),
+            Self::Exited(exit) => write!(f, "ended by itself with {exit}"),
+            Self::NotReady(why) => write!(f, "not ready in time: {why}"),
+            Self::GateRefused(why) | Self::CannotStart(why) => f.write_str(why),
+        }
+    }
+}
+
+/// One service of a running stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub name: ServiceName,
+    /// Where it is.
+    pub state: State,
+    /// Why it is there.
+    pub why: Cause,
+    /// Whether the stack is down without it.
+    pub required: bool,
+    /// Process id, while one runs. It is the session's and the process group's number too.
+    pub pid: Option<u32>,
+    /// Milliseconds in this state.
+    pub since_ms: u64,
+    /// Milliseconds from the last start to readiness, once ready.
+    pub ready_ms: Option<u64>,
+    /// Milliseconds until the next try, while it backs off.
+    pub retry_ms: Option<u64>,
+    /// Starts after the first one.
+    pub restarts: u64,
+    /// How its last process ended.
+    pub last_exit: Option<Exit>,
+    /// Services that it still waits for.
+    pub waits_for: Vec<ServiceName>,
+    /// Ports: name → number.
+    pub ports: BTreeMap<String, u16>,
+    /// Its log file.
+    pub log: PathBuf,
+    /// What went through its log.
+    pub logged: LogCounters,
+}
+
+/// What went through a service's log since the supervisor started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogCounters {
+    /// Lines written.
+    pub lines: u64,
+    /// Bytes written, prefixes included.
+    pub bytes: u64,
+    /// Bytes of old log files removed by rotation.
+    pub rotated_away: u64,
+    /// Bytes that could not be written (a full disk).
+    pub unwritten: u64,
+}
+
+/// A running stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackStatus {
+    /// The environment.
+    pub env: EnvName,
+    /// Its digest.
+    pub digest: String,
+    /// Its generation.
+    pub generation: u64,
+    /// The project's directory.
+    pub project: PathBuf,
+    /// The supervisor's process id.
+    pub supervisor: u32,
+    /// Milliseconds since the supervisor started.
+    pub uptime_ms: u64,
+    /// Whether a stop is under way.
+    pub stopping: bool,
+    /// The services, by name.
+    pub services: Vec<ServiceStatus>,
+}
+
+impl StackStatus {
+    /// Required services that are not ready now.
+    pub fn down(&self) -> Vec<&ServiceName> {
+        let down = |s: &&ServiceStatus| s.required && !s.is_up();
+        self.services.iter().filter(down).map(|s| &s.name).collect()
+    }
+}
+
+impl ServiceStatus {
+    /// Whether it is up or will not be without help: nothing is under way.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, State::Ready | State::Stopped | State::Failed | State::Blocked)
+    }
+
+    /// Ready, or ended for good with success.
+    pub fn is_up(&self) -> bool {
+        match self.state {
+            State::Ready => true,
+            State::Stopped => self.why == Cause::Exited(Exit::Code(0)),
+            _ => false,
+        }
+    }
+}
+
+/// One change of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateChange {
+    /// The service.
+    pub service: ServiceName,
+    /// The state before.
+    pub from: State,
+    /// The state now.
+    pub to: State,
+    /// Why.
+    pub why: Cause,
+    /// The process, if one runs.
+    pub pid: Option<u32>,
+    /// Milliseconds until the next try, when it backs off.
+    pub retry_ms: Option<u64>,
+    /// Milliseconds since the supervisor started.
+    pub at_ms: u64,
+}
+
+/// What a running supervisor tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// A service changed its state.
+    State(StateChange),
+    /// Every required service is ready, for the first time.
+    StackReady {
+        /// Milliseconds since the supervisor started.
+        at_ms: u64,
+    },
+    /// A required service will not become ready without help.
+    StackFailed {
+        /// The service.
+        service: ServiceName,
+        /// Why, with the last lines of its log.
+        reason: String,
+    },
+    /// A stop takes its time: who is waited for.
+    StopWaits {
+        /// The service.
+        service: ServiceName,
+        /// Its process.
+        pid: u32,
+        /// Milliseconds since it was asked to end.
+        asked_ms: u64,
+        /// The signal that was sent last.
+        signal: i32,
+    },
+    /// Something worth a line, e.g. leftovers that were ended.
+    Note {
+        /// The line.
+        text: String,
+    },
+    /// Whole lines of a service's log, as in its file.
+    Log {
+        /// The service.
+        service: ServiceName,
+        /// Lines with their prefix; ends with a newline.
+        text: String,
+    },
+    /// This reader was too slow and missed something; nothing else was held up.
+    Missed {
+        /// Events, or log lines when a service is named.
+        count: u64,
+        /// The service whose lines are missing.
+        service: Option<ServiceName>,
+    },
+}

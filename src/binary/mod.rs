@@ -5,8 +5,8 @@
 //! bytes make it panic; what cannot be read to its end is no executable.
 
 mod elf;
-mod mach_o;
 pub mod host;
+mod mach_o;
 pub mod needs;
 mod pe;
 mod verdict;

@@ -10,7 +10,9 @@ use super::args::Cli;
 use crate::ui::Printer;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  infra completion bash > ~/.local/share/bash-completion/completions/infra")]
+#[command(
+    after_help = "Example:\n  infra completion bash > ~/.local/share/bash-completion/completions/infra"
+)]
 pub struct Args {
     /// The shell
     #[arg(value_enum)]

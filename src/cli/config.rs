@@ -12,7 +12,9 @@ use crate::ui::Table;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Every setting, its value and where it comes from
-    #[command(after_help = "Examples:\n  infra config print\n  INFRA_STORE=/srv/infra infra config print --json")]
+    #[command(
+        after_help = "Examples:\n  infra config print\n  INFRA_STORE=/srv/infra infra config print --json"
+    )]
     Print(PrintArgs),
 }
 

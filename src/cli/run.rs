@@ -7,7 +7,9 @@ use super::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  infra run                     the default environment\n  infra run --env test\n  infra run nats pocketbase     these and what they come after")]
+#[command(
+    after_help = "Examples:\n  infra run                     the default environment\n  infra run --env test\n  infra run nats pocketbase     these and what they come after"
+)]
 pub struct Args {
     /// Services to run, with what they come after; all unless given
     pub services: Vec<String>,
@@ -20,7 +22,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         "{name}: generation {}, {}",
         prepared.environment.generation, prepared.environment.digest
     ));
-    let mut lines = Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
+    let mut lines =
+        Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
     let outcome = ops::run::foreground(prepared, move |event| lines.show(&event))?;
     if outcome.down.is_empty() {
         return Ok(ExitCode::SUCCESS);

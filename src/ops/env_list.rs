@@ -29,11 +29,8 @@ pub fn list(context: &Context, all: bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for name in context.profiles()?.names() {
         let generations = Generations::new(context.project(), name);
-        let found = if all {
-            generations.list()?
-        } else {
-            generations.current()?.into_iter().collect()
-        };
+        let found =
+            if all { generations.list()? } else { generations.current()?.into_iter().collect() };
         if found.is_empty() {
             let name = name.clone();
             rows.push(Row {

@@ -155,7 +155,9 @@ impl Diagnose for Error {
             nearest.iter().map(|n| format!("did you mean `{n}`?")).collect::<Vec<_>>()
         };
         let texts = match self {
-            Self::Stale(_) => vec!["run `infra dep lock`, then review and commit dep.lock.json".into()],
+            Self::Stale(_) => {
+                vec!["run `infra dep lock`, then review and commit dep.lock.json".into()]
+            }
             Self::UnknownDep { nearest, .. } => {
                 let mut texts = did_you_mean(nearest);
                 texts.push("`infra dep list` shows every dep".into());
@@ -165,9 +167,9 @@ impl Diagnose for Error {
             Self::UnknownCommand { nearest, .. } => {
                 did_you_mean(&nearest.as_ref().map(ToString::to_string))
             }
-            Self::DepExists { name, .. } => vec![
-                format!("`infra dep update {name}` moves it; `--name` gives a second one another name"),
-            ],
+            Self::DepExists { name, .. } => vec![format!(
+                "`infra dep update {name}` moves it; `--name` gives a second one another name"
+            )],
             Self::NotSynced { .. } => vec!["run `infra dep sync`".into()],
             Self::NoName { .. } => vec!["give one with `--name`".into()],
             Self::AlreadyInitialised { .. } => {
@@ -185,7 +187,9 @@ impl Diagnose for Error {
                 vec!["take the dep out of this profile, or ask for a version that has it".into()]
             }
             Self::NoServices(name) => {
-                vec![format!("add a `[service.NAME]` to profiles/{name}.toml or a profile it extends")]
+                vec![format!(
+                    "add a `[service.NAME]` to profiles/{name}.toml or a profile it extends"
+                )]
             }
             _ => Vec::new(),
         };

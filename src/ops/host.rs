@@ -17,11 +17,7 @@ pub(super) struct Host {
 
 impl Host {
     /// Chooses ports where the profile says `"auto"` and expands every value.
-    pub(super) fn new(
-        context: &Context,
-        environment: &Environment,
-        in_use: InUse,
-    ) -> Result<Self> {
+    pub(super) fn new(context: &Context, environment: &Environment, in_use: InUse) -> Result<Self> {
         let manifest = &environment.manifest;
         let data = values::data_dir(manifest, context.project());
         let wait = context.settings().lock_timeout.value;

@@ -113,7 +113,8 @@ pub fn up(context: &Context, name: &EnvName, only: &[String]) -> Result<Up> {
     if let Some(mut client) = Client::connect(&data)? {
         return Ok(Up::Running(Box::new(client.status()?)));
     }
-    let mut args: Vec<OsString> = ["runtime", SUPERVISE, "--env", name.as_str()].map(Into::into).into();
+    let mut args: Vec<OsString> =
+        ["runtime", SUPERVISE, "--env", name.as_str()].map(Into::into).into();
     for (flag, value) in [
         ("--project", &context.settings().project.value),
         ("--store", &context.settings().store.value),

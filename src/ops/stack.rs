@@ -25,10 +25,8 @@ use crate::profile::Profiles;
 use crate::profile::model::Port;
 use crate::profile::template::Template;
 use crate::store::{CheckLevel, ObjectPath, Store};
-use crate::supervise::spec::{
-    Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack,
-};
 use crate::supervise::ports;
+use crate::supervise::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
 use crate::supervise::status::signal_number;
 
 /// Checks the objects a service starts from.
@@ -70,7 +68,10 @@ pub fn assemble(
             Some(dep) => store.get(&manifest.deps[&dep].object)?,
             None => None,
         };
-        objects.insert(name.clone(), [Some(environment.object.clone()), dep].into_iter().flatten().collect());
+        objects.insert(
+            name.clone(),
+            [Some(environment.object.clone()), dep].into_iter().flatten().collect(),
+        );
         services.insert(name, spec);
     }
     Ok(Stack {

@@ -31,10 +31,8 @@ pub fn deps(context: &Context) -> Result<Vec<Verified>> {
     for object in objects {
         bar.stage(&object.name().to_string());
         store.check(&object, CheckLevel::Full)?;
-        verified.push(Verified {
-            name: object.name().to_string(),
-            tree: object.tree().to_string(),
-        });
+        verified
+            .push(Verified { name: object.name().to_string(), tree: object.tree().to_string() });
     }
     Ok(verified)
 }

@@ -12,8 +12,8 @@ use ::url::Url;
 use super::memo::Memo;
 use super::{Error, Location, Query, Result};
 use crate::base::{Secret, SourceKind};
-use crate::config::{self, Environ};
 use crate::config::ecosystem::{self, Endpoint};
+use crate::config::{self, Environ};
 use crate::http;
 use crate::profile::model::SourceOverride;
 

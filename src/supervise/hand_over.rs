@@ -61,12 +61,8 @@ pub fn run_interactive(
         return Err(HandOverError { program: PathBuf::new(), source });
     };
     let failed = |source| HandOverError { program: PathBuf::from(program), source };
-    let mut child = Command::new(program)
-        .args(args)
-        .env_clear()
-        .envs(env)
-        .spawn()
-        .map_err(failed)?;
+    let mut child =
+        Command::new(program).args(args).env_clear().envs(env).spawn().map_err(failed)?;
     // After the start: what is ignored before it would stay ignored in the child.
     ignore_keyboard_signals();
     child.wait().map_err(failed)

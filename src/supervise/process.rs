@@ -156,7 +156,8 @@ pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
         command.pre_exec(first_steps);
     }
     let Launch { stdin, stdout, stderr, .. } = launch;
-    let launch = Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch };
+    let launch =
+        Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch };
     command.stdin(stdin).stdout(stdout).stderr(stderr);
     // The command holds our copies of the pipes' ends; they close when it is dropped.
     reap::register(|| command.spawn().map(|child| child.id()))

@@ -26,7 +26,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  infra dep update nats-server\n  infra dep update")]
     Update(update::Args),
     /// Pin every dep for every platform in dep.lock.json
-    #[command(after_help = "Examples:\n  infra dep lock\n  infra dep lock --check     for CI: fail when profiles and lock disagree")]
+    #[command(
+        after_help = "Examples:\n  infra dep lock\n  infra dep lock --check     for CI: fail when profiles and lock disagree"
+    )]
     Lock(lock::Args),
     /// Fetch what the lock pins for this host and the store lacks
     #[command(after_help = "Examples:\n  infra dep sync\n  infra dep sync --env test --dry-run")]

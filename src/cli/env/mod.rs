@@ -26,10 +26,14 @@ pub enum Command {
     #[command(after_help = "Examples:\n  infra env enter test\n  infra env enter test --pure")]
     Enter(enter::Args),
     /// Run one command inside an environment
-    #[command(after_help = "Examples:\n  infra env exec test -- nats-server --version\n  infra env exec dev --pure -- pocketbase --help")]
+    #[command(
+        after_help = "Examples:\n  infra env exec test -- nats-server --version\n  infra env exec dev --pure -- pocketbase --help"
+    )]
     Exec(exec::Args),
     /// Print an environment's variables for a shell or a program
-    #[command(after_help = "Examples:\n  eval \"$(infra env print dev --shell bash)\"\n  infra env print test --shell json")]
+    #[command(
+        after_help = "Examples:\n  eval \"$(infra env print dev --shell bash)\"\n  infra env print test --shell json"
+    )]
     Print(print::Args),
     /// Compare two environments
     #[command(after_help = "Example:\n  infra env diff dev prod")]

@@ -13,10 +13,7 @@ pub(crate) struct Prefix {
 
 impl Prefix {
     /// For these services.
-    pub(crate) fn new<'a>(
-        style: Style,
-        services: impl Iterator<Item = &'a ServiceName>,
-    ) -> Self {
+    pub(crate) fn new<'a>(style: Style, services: impl Iterator<Item = &'a ServiceName>) -> Self {
         let names: Vec<&ServiceName> = services.collect();
         let width = names.iter().map(|n| n.as_str().len()).max().unwrap_or(0);
         let by_service = names
@@ -63,7 +60,9 @@ impl Lines {
     pub(crate) fn show(&mut self, event: &Event) {
         let style = self.printer.err_style();
         match event {
-            Event::Log { service, text } => self.printer.data(&self.prefix.of(service, text)),
+            Event::Log { service, text } => {
+                self.printer.data(&self.prefix.of(service, &own_lines(text)));
+            }
             Event::State(change) => {
                 if let Some(line) = state_line(change, style) {
                     self.printer.note(&line);
@@ -83,13 +82,28 @@ impl Lines {
             }
             Event::Note { text } => self.printer.note(text),
             Event::Missed { count, service: Some(service) } => {
-                self.printer.note(&format!("{count} lines of {service} not shown; its log has them"));
+                self.printer
+                    .note(&format!("{count} lines of {service} not shown; its log has them"));
             }
             Event::Missed { count, service: None } => {
                 self.printer.note(&format!("{count} events not shown"));
             }
         }
     }
+}
+
+/// Only what the service wrote: its file has the times, and states are shown as they change.
+fn own_lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut parts = line.splitn(3, ' ');
+        if let (Some(_time), Some("out" | "err"), rest) = (parts.next(), parts.next(), parts.next())
+        {
+            out.push_str(rest.unwrap_or_default());
+            out.push('\n');
+        }
+    }
+    out
 }
 
 fn state_line(change: &StateChange, style: Style) -> Option<String> {

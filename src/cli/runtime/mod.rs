@@ -27,7 +27,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  infra runtime status\n  infra runtime status --json")]
     Status(status::Args),
     /// Services that the environment declares
-    #[command(after_help = "Examples:\n  infra runtime list\n  infra runtime list --env prod --json")]
+    #[command(
+        after_help = "Examples:\n  infra runtime list\n  infra runtime list --env prod --json"
+    )]
     List(list::Args),
     /// Lines of services' logs
     #[command(after_help = "Examples:\n  infra runtime logs nats\n  infra runtime logs --follow")]

@@ -39,16 +39,10 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         o.object.as_ref().map_or_else(|| o.digest.to_string(), ToString::to_string)
     };
     if args.json {
-        let objects: Vec<_> = report
-            .objects
-            .iter()
-            .map(|o| json!({ "object": name(o), "bytes": o.bytes }))
-            .collect();
-        let artifacts: Vec<_> = report
-            .artifacts
-            .iter()
-            .map(|a| json!({ "path": a.path, "bytes": a.bytes }))
-            .collect();
+        let objects: Vec<_> =
+            report.objects.iter().map(|o| json!({ "object": name(o), "bytes": o.bytes })).collect();
+        let artifacts: Vec<_> =
+            report.artifacts.iter().map(|a| json!({ "path": a.path, "bytes": a.bytes })).collect();
         session.printer.json(&json!({
             "dry_run": report.dry_run,
             "objects": objects,

@@ -13,7 +13,9 @@ use super::{Outcome, Session};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Remove what no environment and no running stack uses
-    #[command(after_help = "Examples:\n  infra store gc --dry-run\n  infra store gc --older-than 30d --artifacts")]
+    #[command(
+        after_help = "Examples:\n  infra store gc --dry-run\n  infra store gc --older-than 30d --artifacts"
+    )]
     Gc(gc::Args),
     /// Check every object against its registration
     #[command(after_help = "Examples:\n  infra store verify\n  infra store verify --quick")]
@@ -25,7 +27,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  infra store info\n  infra store info --json")]
     Info(info::Args),
     /// Print the tree hash of any file or directory
-    #[command(after_help = "Examples:\n  infra store hash ./result\n  infra store hash --json ./result")]
+    #[command(
+        after_help = "Examples:\n  infra store hash ./result\n  infra store hash --json ./result"
+    )]
     Hash(hash::Args),
 }
 

@@ -132,11 +132,7 @@ pub(super) fn end_strays(mark: &RunMark) -> (usize, usize) {
     end(find, Duration::ZERO, None)
 }
 
-fn end(
-    find: impl Fn() -> Vec<Process>,
-    patience: Duration,
-    ask: Option<Signal>,
-) -> (usize, usize) {
+fn end(find: impl Fn() -> Vec<Process>, patience: Duration, ask: Option<Signal>) -> (usize, usize) {
     let start = Instant::now();
     let mut left = find();
     if let Some(signal) = ask {

@@ -94,10 +94,11 @@ impl Notifier {
     pub fn from_stdin() -> Result<Self, Error> {
         let system = |action| move |source: std::io::Error| Error::System { action, source };
         let stdin = std::io::stdin();
-        let pipe = fcntl_dupfd_cloexec(stdin.as_fd(), 3)
-            .map_err(|e| system("keep its pipe")(e.into()))?;
+        let pipe =
+            fcntl_dupfd_cloexec(stdin.as_fd(), 3).map_err(|e| system("keep its pipe")(e.into()))?;
         debug_assert!(rustix::io::fcntl_getfd(&pipe).is_ok_and(|f| f.contains(FdFlags::CLOEXEC)));
-        let null = fs::open(Path::new("/dev/null")).map_err(|source| Error::RunDirectory { source })?;
+        let null =
+            fs::open(Path::new("/dev/null")).map_err(|source| Error::RunDirectory { source })?;
         rustix::stdio::dup2_stdin(&null).map_err(|e| system("close its input")(e.into()))?;
         Ok(Self(Some(File::from(pipe))))
     }

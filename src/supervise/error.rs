@@ -118,9 +118,9 @@ impl Diagnose for Error {
 
     fn hints(&self) -> Vec<Hint> {
         match self {
-            Self::AlreadyRunning { .. } => vec![
-                Hint::new("see it with `infra runtime status`, end it with `infra runtime down`"),
-            ],
+            Self::AlreadyRunning { .. } => vec![Hint::new(
+                "see it with `infra runtime status`, end it with `infra runtime down`",
+            )],
             Self::PortTaken { holder, name, .. } => {
                 let mut hints = Vec::new();
                 if let Some(Holder { pid, .. }) = holder {

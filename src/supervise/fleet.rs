@@ -178,9 +178,9 @@ impl Fleet {
     pub fn is_held_for_good(&self, name: &ServiceName) -> bool {
         self.machines.get(name).is_some_and(|m| m.state() == State::Waiting)
             && self.waits_for(name).any(|dep| {
-            self.machines.get(dep).is_some_and(|m| {
-                m.is_at_rest() || (m.state() == State::Waiting && self.is_held_for_good(dep))
+                self.machines.get(dep).is_some_and(|m| {
+                    m.is_at_rest() || (m.state() == State::Waiting && self.is_held_for_good(dep))
+                })
             })
-        })
     }
 }

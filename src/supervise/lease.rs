@@ -115,18 +115,18 @@ impl LeaseWriter {
     pub(super) fn start(dir: &RunDir) -> std::io::Result<Self> {
         let (queue, changes) = mpsc::channel::<Lease>();
         let path = dir.lease();
-        let thread =
-            std::thread::Builder::new().name("lease".into()).stack_size(128 * 1024).spawn(
-                move || {
-                    while let Ok(lease) = changes.recv() {
-                        let lease = changes.try_iter().last().unwrap_or(lease);
-                        if let Ok(text) = serde_json::to_vec_pretty(&lease) {
-                            // A full disk must not stop the services; the guardian still knows.
-                            let _ = fs::write_atomic(&path, &text);
-                        }
+        let thread = std::thread::Builder::new()
+            .name("lease".into())
+            .stack_size(128 * 1024)
+            .spawn(move || {
+                while let Ok(lease) = changes.recv() {
+                    let lease = changes.try_iter().last().unwrap_or(lease);
+                    if let Ok(text) = serde_json::to_vec_pretty(&lease) {
+                        // A full disk must not stop the services; the guardian still knows.
+                        let _ = fs::write_atomic(&path, &text);
                     }
-                },
-            )?;
+                }
+            })?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -169,10 +169,8 @@ mod tests {
         let dir = RunDir::of(data.path());
         let env = EnvName::new("dev").unwrap();
         let _lock = dir.claim(&env).unwrap();
-        let me = Leased {
-            pid: std::process::id(),
-            start_time: procfs::start_time(std::process::id()),
-        };
+        let me =
+            Leased { pid: std::process::id(), start_time: procfs::start_time(std::process::id()) };
         let writer = LeaseWriter::start(&dir).unwrap();
         writer.write(Lease {
             version: 1,

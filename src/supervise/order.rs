@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn orders_and_finds_cycles() {
-        let graph = after(&[("web", &["db", "bus"]), ("db", &["bus"]), ("bus", &[]), ("x", &["y"])]);
+        let graph =
+            after(&[("web", &["db", "bus"]), ("db", &["bus"]), ("bus", &[]), ("x", &["y"])]);
         let names: Vec<Vec<String>> = layers(&graph)
             .unwrap()
             .into_iter()

@@ -9,9 +9,9 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use super::Error;
 use super::procfs;
 use super::spec::ServiceSpec;
-use super::Error;
 use crate::fs;
 
 /// The process that listens on a port.
@@ -49,9 +49,7 @@ fn is_taken(port: u16) -> bool {
         SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
     ];
     // Other failures (no IPv6, a privileged port) are for the service to meet and to explain.
-    addresses.iter().any(|a| {
-        TcpListener::bind(a).is_err_and(|e| e.kind() == ErrorKind::AddrInUse)
-    })
+    addresses.iter().any(|a| TcpListener::bind(a).is_err_and(|e| e.kind() == ErrorKind::AddrInUse))
 }
 
 /// Socket inodes that listen on a port (`proc_pid_net(5)`).

@@ -101,7 +101,8 @@ pub(super) fn members(all: &[Process], session: Option<u32>, roots: &[u32]) -> V
     while grew {
         grew = false;
         for p in all {
-            let ours = session == Some(p.session) || known.contains(&p.parent) || roots.contains(&p.pid);
+            let ours =
+                session == Some(p.session) || known.contains(&p.parent) || roots.contains(&p.pid);
             if ours && !found.iter().any(|f| f.pid == p.pid) {
                 known.insert(p.pid);
                 found.push(*p);

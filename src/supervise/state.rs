@@ -121,12 +121,25 @@ enum Phase {
     Waiting,
     Gating,
     /// A start cannot be taken back: what is asked meanwhile is kept for its answer.
-    Spawning { then: Then, kill: bool },
-    Running { ready: Option<Time> },
-    Stopping { then: Then, kill_at: Option<Time> },
+    Spawning {
+        then: Then,
+        kill: bool,
+    },
+    Running {
+        ready: Option<Time>,
+    },
+    Stopping {
+        then: Then,
+        kill_at: Option<Time>,
+    },
     /// The leader ended; `retry` is when the next start is due.
-    Sweeping { then: Then, retry: Option<Time> },
-    Backoff { until: Time },
+    Sweeping {
+        then: Then,
+        retry: Option<Time>,
+    },
+    Backoff {
+        until: Time,
+    },
     Blocked,
     Stopped,
 }
@@ -377,11 +390,8 @@ impl Machine {
                     Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };
                 self.asked = Some((at.now, self.rules.stop_signal));
                 if next != Then::Fail {
-                    self.why = if next == Then::Stop {
-                        Cause::StopAsked
-                    } else {
-                        Cause::RestartAsked
-                    };
+                    self.why =
+                        if next == Then::Stop { Cause::StopAsked } else { Cause::RestartAsked };
                 }
                 if self.rules.ready_within.is_some() {
                     out.push(Output::EndProbe);
@@ -417,7 +427,9 @@ impl Machine {
 
     fn tick(&mut self, at: Moment, out: &mut Vec<Output>) {
         match self.phase {
-            Phase::Running { ready: None } if self.probe_deadline().is_some_and(|t| t <= at.now) => {
+            Phase::Running { ready: None }
+                if self.probe_deadline().is_some_and(|t| t <= at.now) =>
+            {
                 let seen = self.probe_error.take();
                 self.why = Cause::NotReady(seen.unwrap_or_else(|| "no answer".to_owned()));
                 self.stop(at, Then::Fail, out);

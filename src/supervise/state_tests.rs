@@ -185,7 +185,10 @@ impl World {
                     if self.stopping {
                         for (other, deps) in &self.after {
                             if deps.contains(&name) && output != Output::KillAll {
-                                assert!(!self.alive.contains_key(other), "{name} ends before {other}");
+                                assert!(
+                                    !self.alive.contains_key(other),
+                                    "{name} ends before {other}"
+                                );
                             }
                         }
                     }

@@ -130,12 +130,12 @@ async fn connection(stream: UnixStream, access: &Access) -> io::Result<()> {
         };
         match request {
             Request::Events => return events(&mut reader, writer, access).await,
-            Request::Logs { services, lines, follow } => {
-                match access.logs.pick(&services) {
-                    Ok(logs) => return stream_logs(&mut reader, writer, logs, lines, follow, access).await,
-                    Err(message) => send(&mut writer, &Answer::Error { message }).await?,
+            Request::Logs { services, lines, follow } => match access.logs.pick(&services) {
+                Ok(logs) => {
+                    return stream_logs(&mut reader, writer, logs, lines, follow, access).await;
                 }
-            }
+                Err(message) => send(&mut writer, &Answer::Error { message }).await?,
+            },
             other => {
                 let answer = answer(other, access).await;
                 send(&mut writer, &answer).await?;
@@ -178,7 +178,11 @@ async fn hung_up(reader: &mut Reader) {
     while matches!(reader.read(&mut sink).await, Ok(n) if n > 0) {}
 }
 
-async fn events(reader: &mut Reader, mut writer: OwnedWriteHalf, access: &Access) -> io::Result<()> {
+async fn events(
+    reader: &mut Reader,
+    mut writer: OwnedWriteHalf,
+    access: &Access,
+) -> io::Result<()> {
     let mut events = access.events.subscribe();
     send(&mut writer, &Answer::Ok).await?;
     loop {

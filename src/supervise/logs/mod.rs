@@ -100,9 +100,7 @@ impl ServiceLog {
     /// The last lines that the service itself wrote, without prefix.
     pub(super) fn last_words(&self, lines: usize) -> Vec<String> {
         let tail = held(&self.ring).tail(lines * 4);
-        let own = |line: &&[u8]| {
-            !line.is_empty() && line.get(25..28) != Some(b"sup".as_slice())
-        };
+        let own = |line: &&[u8]| !line.is_empty() && line.get(25..28) != Some(b"sup".as_slice());
         let words: Vec<String> = tail
             .split(|b| *b == b'\n')
             .filter(own)

@@ -144,8 +144,7 @@ impl Worker {
     /// Waits for output, or for the process's end, which sets the deadline.
     fn wait(&mut self, left: Option<Duration>, deadline: &mut Option<Instant>) {
         let pipes = self.sources.iter().filter_map(|s| s.pipe.as_ref()).chain(&self.stop);
-        let mut fds: Vec<PollFd<'_>> =
-            pipes.map(|p| PollFd::new(p, PollFlags::IN)).collect();
+        let mut fds: Vec<PollFd<'_>> = pipes.map(|p| PollFd::new(p, PollFlags::IN)).collect();
         let timeout = left.and_then(|l| Timespec::try_from(l).ok());
         // An interrupted wait is a short one.
         let _ = poll(&mut fds, timeout.as_ref());

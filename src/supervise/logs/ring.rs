@@ -60,9 +60,7 @@ impl Ring {
             memchr::memchr(b'\n', slice.get(from..)?).map(|at| from + at + 1)
         };
         let cut = find(front, from)
-            .or_else(|| {
-                Some(front.len() + find(back, from.saturating_sub(front.len()))?)
-            })
+            .or_else(|| Some(front.len() + find(back, from.saturating_sub(front.len()))?))
             .unwrap_or(self.bytes.len());
         let in_front = cut.min(front.len());
         let lines = newlines(&front[..in_front]) + newlines(&back[..cut - in_front]);
@@ -89,10 +87,7 @@ impl Ring {
                 None => text = self.copy(skip, usize::MAX),
             }
         }
-        let next = Place {
-            byte: from.byte + text.len() as u64,
-            line: from.line + newlines(&text),
-        };
+        let next = Place { byte: from.byte + text.len() as u64, line: from.line + newlines(&text) };
         (text, missed, next)
     }
 

@@ -83,7 +83,9 @@ fn a_line_is_in_the_file_soon_and_watched_for() {
         let (pump, mut outputs) = Pump::start(log.clone(), Some(watch)).unwrap();
         outputs.err.write_all(b"out of date\nlisten").unwrap();
         let events = follower.next().await;
-        assert!(matches!(&events[..], [Event::Log { text, .. }] if text.ends_with(" err out of date\n")));
+        assert!(
+            matches!(&events[..], [Event::Log { text, .. }] if text.ends_with(" err out of date\n"))
+        );
         outputs.err.write_all(b"ing on 1\n").unwrap();
         watched.await.unwrap();
         let text = fs::read_to_string(&path(dir.path(), &log.service)).unwrap();

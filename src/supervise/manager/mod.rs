@@ -91,8 +91,8 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
 
     let logs = Arc::new(Logs::open(&stack.data, stack.services.keys(), options.logs)?);
     let mark = RunMark::fresh();
-    let guardian = Guardian::start(&options.guardian, &mark)
-        .map_err(|source| Error::Guardian { source })?;
+    let guardian =
+        Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
     let lease = LeaseWriter::start(&dir).map_err(system("start a thread"))?;
     let signals = Signals::listen(options.signals).map_err(system("listen to signals"))?;
@@ -101,8 +101,7 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let (ask, asks) = mpsc::unbounded_channel();
     let (news, heard) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
-    let access =
-        Access { ask, events: events.clone(), logs: logs.clone(), ended: ended.clone() };
+    let access = Access { ask, events: events.clone(), logs: logs.clone(), ended: ended.clone() };
     let served = tokio::spawn(server.serve(access));
     let face = options.face.map(|face| {
         let follow = options.face_logs.then(|| logs.clone());
@@ -218,7 +217,8 @@ impl Manager {
         while !self.fleet.is_at_rest() {
             let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet)];
             let due = due.into_iter().flatten().min();
-            let at = self.clock.instant(due.unwrap_or(Duration::from_secs(86_400) + self.clock.now()));
+            let at =
+                self.clock.instant(due.unwrap_or(Duration::from_secs(86_400) + self.clock.now()));
             tokio::select! {
                 biased;
                 Some(kill) = signals.next() => if kill { self.kill() } else { self.stop() },
@@ -352,12 +352,13 @@ impl Manager {
 
     /// Somebody ended the guardian: without one, our own death would leave orphans.
     fn replace_guardian(&mut self) {
-        let started = Guardian::start(&self.guardian_command, &self.mark).and_then(|mut guardian| {
-            for child in self.units.values().filter_map(Unit::child) {
-                guardian.add(child)?;
-            }
-            Ok(guardian)
-        });
+        let started =
+            Guardian::start(&self.guardian_command, &self.mark).and_then(|mut guardian| {
+                for child in self.units.values().filter_map(Unit::child) {
+                    guardian.add(child)?;
+                }
+                Ok(guardian)
+            });
         let text = match started {
             Ok(guardian) => {
                 self.guardian = Some(guardian);

@@ -100,7 +100,8 @@ impl Reports {
             let told = self.failed.contains(name);
             if hopeless && !told {
                 self.failed.push(name.clone());
-                let reason = units.get(name).map_or_else(String::new, |u| reason(u, machine, fleet));
+                let reason =
+                    units.get(name).map_or_else(String::new, |u| reason(u, machine, fleet));
                 self.tell(Event::StackFailed { service: name.clone(), reason });
             } else if told && machine.satisfies() {
                 self.failed.retain(|n| n != name);

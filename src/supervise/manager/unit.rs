@@ -93,8 +93,7 @@ impl Unit {
                 return;
             }
         };
-        let mut env: Vec<_> =
-            self.spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut env: Vec<_> = self.spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         env.push((exported::RUN.into(), self.mark.clone().into()));
         let launch = Launch {
             program: self.spec.program.clone(),

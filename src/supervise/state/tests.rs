@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::ServiceName;
 use crate::supervise::fleet::Fleet;
+use crate::supervise::status::State;
 
 const RULES: Rules = Rules {
     restart: RestartRule::Always,

@@ -130,13 +130,19 @@ pub(super) fn end_run(
 /// Where sessions cannot be looked into: ends the leaders' process groups.
 fn end_groups(leaders: &[(u32, u64)], grace: Duration) {
     let groups = || leaders.iter().filter_map(|(pid, _)| reap::raw(*pid));
-    groups().for_each(|g| drop(rustix::process::kill_process_group(g, Signal::TERM)));
+    // A group that is gone already is what is wanted.
+    let send = |signal| {
+        for group in groups() {
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    };
+    send(Signal::TERM);
     let start = Instant::now();
     let alive = |g| rustix::process::test_kill_process_group(g).is_ok();
     while start.elapsed() < grace && groups().any(alive) {
         std::thread::sleep(Duration::from_millis(5));
     }
-    groups().for_each(|g| drop(rustix::process::kill_process_group(g, Signal::KILL)));
+    send(Signal::KILL);
 }
 
 /// Ends orphans of a run that no service's sweep took: they left their session and dropped their

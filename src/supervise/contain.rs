@@ -73,6 +73,11 @@ pub(super) fn signal_others(child: &Child, mark: &str, number: i32) {
 /// Waits until nothing but the leader is left, with SIGKILL after `patience`. Gives how many had
 /// to be killed, and how many are left all the same.
 pub(super) fn sweep(child: &Child, mark: &str, patience: Duration) -> (usize, usize) {
+    if !cfg!(target_os = "linux") {
+        // Nothing can be found there; the process group is what can be reached.
+        std::thread::sleep(patience.min(Duration::from_millis(50)));
+        child.signal(libc::SIGKILL);
+    }
     let find = || rest(child, mark);
     let swept = end(find, patience, None);
     reap::collect_strays();
@@ -88,6 +93,13 @@ pub(super) fn end_run(
     grace: Duration,
     fresh: bool,
 ) -> (usize, usize) {
+    if !cfg!(target_os = "linux") {
+        // Only right after the supervisor's death is a group's number sure to be the same.
+        if fresh {
+            end_groups(sessions, grace);
+        }
+        return (0, 0);
+    }
     let us = std::process::id();
     let find = || {
         let all = procfs::all();
@@ -113,6 +125,24 @@ pub(super) fn end_run(
         found
     };
     end(find, grace, Some(Signal::TERM))
+}
+
+/// Where sessions cannot be looked into: ends the leaders' process groups.
+fn end_groups(leaders: &[(u32, u64)], grace: Duration) {
+    let groups = || leaders.iter().filter_map(|(pid, _)| reap::raw(*pid));
+    // A group that is gone already is what is wanted.
+    let send = |signal| {
+        for group in groups() {
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    };
+    send(Signal::TERM);
+    let start = Instant::now();
+    let alive = |g| rustix::process::test_kill_process_group(g).is_ok();
+    while start.elapsed() < grace && groups().any(alive) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    send(Signal::KILL);
 }
 
 /// Ends orphans of a run that no service's sweep took: they left their session and dropped their

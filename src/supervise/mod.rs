@@ -1,4 +1,50 @@
 //! The supervised run of a stack.
+//!
+//! # Theory of operation
+//! [`run`] takes a [`spec::Stack`] and returns when it is down again. One loop (`manager`) hears
+//! everything that happens and hands it to pure machines, one per service ([`state`], gathered in
+//! [`fleet`]); their orders are carried out by `manager::unit`, which reports back to the loop.
+//! Boot, crash, restart and stop therefore take one path: *deps ready → gate → spawn → probe*, and
+//! back: *signal → kill → sweep*.
+//!
+//! ```text
+//!             ┌──────────── News / Ask / signals / time ────────────┐
+//!             ▼                                                     │
+//!   manager ─▶ fleet ─▶ state ─▶ orders ─▶ unit ─▶ process, probe, logs, contain
+//!      │                                             │
+//!      ├─▶ events ─▶ control socket, face            └─▶ guardian, lease
+//! ```
+//!
+//! **No orphans**, on four levels. Each service leads a session and gets SIGKILL from the kernel
+//! when the supervisor dies (`process`). The supervisor is a sub-reaper, so what daemonises comes
+//! back to it (`reap`). A stop or crash is over only when the session, its descendants and
+//! whatever carries the service's mark are gone (`contain`). A guardian process outlives the
+//! supervisor and ends the rest ([`guardian`]); and what survives even that is ended by the next
+//! run, by pid and start time (`lease`).
+//!
+//! **Ends are seen on the process**, by pidfd, never on its pipes; and a leader is reaped only
+//! after its sweep, so that its number, which is also its group's and session's, stays its own.
+//!
+//! **Logs** are moved by a thread per process ([`logs`]); the loop never touches their bytes.
+//!
+//! | threads | for |
+//! |---|---|
+//! | event loop | decisions; nothing in it blocks |
+//! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
+//! | `log`, one per running process | pipes → lines → file and ring |
+//! | `lease` | writing the lease |
+//! | blocking pool | gates, sweeps, looks at `/proc` |
+//!
+//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`,
+//! `logs/SERVICE.log` and its predecessors `.1` …, `logs/supervisor.log` (background starts only).
+//!
+//! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
+//! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command
+//! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
+//!
+//! Absent on purpose: forking daemons (a service stays in the foreground), shells, liveness checks
+//! after readiness, file watching. A kernel sandbox belongs into `process`' first steps, cgroups
+//! beside `contain`, a dashboard and metrics beside [`control`] over the same [`status`].
 
 pub mod backoff;
 mod contain;
@@ -25,3 +71,6 @@ pub use error::Error;
 pub use manager::{Options, Outcome, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;
+
+#[cfg(test)]
+mod tests;

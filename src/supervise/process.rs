@@ -9,7 +9,7 @@
 #![allow(clippy::disallowed_methods, reason = "this file owns starting programs")]
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -125,8 +125,25 @@ pub(super) async fn spawn(launch: Launch) -> Result<Child, StartError> {
     result.await.map_err(|_| refused(ended()))?
 }
 
+/// Whether the kernel would execute the file itself. `execvp`, which `Command` uses, hands any
+/// other executable file to a shell, so `ENOEXEC` has to be found before.
+fn is_executable_format(program: &Path) -> bool {
+    let mut magic = [0u8; 4];
+    let read = fs::open(program).map(|mut f| f.read(&mut magic));
+    match read {
+        Ok(Ok(n)) if cfg!(target_os = "linux") => {
+            magic[..n].starts_with(b"\x7fELF") || magic[..n].starts_with(b"#!")
+        }
+        // Other systems have other formats; and what cannot be read may still be executed.
+        _ => true,
+    }
+}
+
 /// Starts a program from this thread; for what must not die with a thread.
 pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
+    if !is_executable_format(&launch.program) {
+        return Err(StartError::new(&launch, io::Error::from_raw_os_error(libc::ENOEXEC)));
+    }
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.args)

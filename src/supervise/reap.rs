@@ -55,7 +55,7 @@ fn open(_pid: u32) -> Option<OwnedFd> {
     None
 }
 
-fn raw(pid: u32) -> Option<Pid> {
+pub(super) fn raw(pid: u32) -> Option<Pid> {
     Pid::from_raw(i32::try_from(pid).ok()?)
 }
 

@@ -9,6 +9,7 @@ mod file;
 mod frame;
 mod pump;
 mod ring;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

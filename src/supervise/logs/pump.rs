@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::ServiceLog;
 use super::frame::{self, Framer, Stamp, Stream};
+use super::writer::Writer;
 
 /// How long after its end a process's pipes may stay open in other hands.
 pub(super) const DRAIN: Duration = Duration::from_millis(250);
@@ -24,6 +25,12 @@ const CHUNK: usize = 64 * 1024;
 /// Asked of the kernel for each pipe, so that a writer seldom waits for us.
 #[cfg(target_os = "linux")]
 const PIPE: usize = 512 * 1024;
+
+/// As much as this at once is a flood: then [`Writer`] writes while this thread reads, in larger
+/// batches, until no output comes for [`CALM`].
+const FLOOD: usize = 2 * CHUNK;
+const FLOOD_BATCH: usize = 4 * CHUNK;
+const CALM: Duration = Duration::from_secs(1);
 
 /// Less than this in a round that follows another closely: many small writes, better taken together.
 const SMALL: usize = 16 * 1024;
@@ -70,6 +77,7 @@ impl Pump {
             stop: Some(stop_end),
             batch: Vec::new(),
             lines: 0,
+            writer: None,
         };
         std::thread::Builder::new().name("log".into()).stack_size(256 * 1024).spawn(move || {
             worker.run();
@@ -112,6 +120,8 @@ struct Worker {
     stop: Option<PipeReader>,
     batch: Vec<u8>,
     lines: u64,
+    /// Writes instead of this thread, during a flood.
+    writer: Option<Writer>,
 }
 
 impl Worker {
@@ -126,6 +136,7 @@ impl Worker {
             }
             self.wait(left, &mut deadline);
             let got = self.round(&mut chunk);
+            self.adapt(got);
             if got > 0 {
                 let now = Instant::now();
                 if got < SMALL && now - last < NAP * 2 && deadline.is_none() {
@@ -141,11 +152,24 @@ impl Worker {
         self.commit();
     }
 
+    /// Starts the writer when a flood comes, ends it when it is over.
+    fn adapt(&mut self, got: usize) {
+        if got == 0 {
+            // It writes what it has before it ends.
+            self.writer = None;
+            self.batch = Vec::new();
+        } else if got >= FLOOD && self.writer.is_none() && self.watch.is_none() {
+            // Without a thread this one goes on writing.
+            self.writer = Writer::start(self.log.clone()).ok();
+        }
+    }
+
     /// Waits for output, or for the process's end, which sets the deadline.
     fn wait(&mut self, left: Option<Duration>, deadline: &mut Option<Instant>) {
         let pipes = self.sources.iter().filter_map(|s| s.pipe.as_ref()).chain(&self.stop);
         let mut fds: Vec<PollFd<'_>> = pipes.map(|p| PollFd::new(p, PollFlags::IN)).collect();
-        let timeout = left.and_then(|l| Timespec::try_from(l).ok());
+        let calm = self.writer.is_some().then_some(CALM);
+        let timeout = left.or(calm).and_then(|l| Timespec::try_from(l).ok());
         // An interrupted wait is a short one.
         let _ = poll(&mut fds, timeout.as_ref());
         let ended = self.stop.is_some() && fds.last().is_some_and(|f| !f.revents().is_empty());
@@ -174,7 +198,7 @@ impl Worker {
         for i in 0..self.sources.len() {
             let mut from_this = 0;
             // A flood on one stream must not starve the other.
-            while from_this < 4 * CHUNK {
+            while from_this < 8 * CHUNK {
                 let source = &mut self.sources[i];
                 let Some(pipe) = &mut source.pipe else { break };
                 match pipe.read(chunk) {
@@ -182,7 +206,8 @@ impl Worker {
                     Ok(n) => {
                         from_this += n;
                         self.lines += source.framer.feed(&chunk[..n], &stamp, &mut self.batch);
-                        if self.batch.len() >= CHUNK {
+                        let enough = if self.writer.is_some() { FLOOD_BATCH } else { CHUNK };
+                        if self.batch.len() >= enough {
                             self.commit();
                         }
                     }
@@ -199,6 +224,11 @@ impl Worker {
 
     fn commit(&mut self) {
         if self.batch.is_empty() {
+            return;
+        }
+        if let Some(writer) = &self.writer {
+            writer.write(&mut self.batch, self.lines);
+            self.lines = 0;
             return;
         }
         self.log.commit(&self.batch, self.lines);

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::ServiceName;
 use crate::supervise::fleet::Fleet;
+use crate::supervise::status::State;
 
 const RULES: Rules = Rules {
     restart: RestartRule::Always,
@@ -124,7 +125,9 @@ struct World {
     /// Every input ever given, to be given again as old news.
     past: Vec<(ServiceName, Input)>,
     alive: BTreeMap<ServiceName, Generation>,
-    stopping: bool,
+    /// Services that were ready when the stack's stop began; what was not may have been asked to
+    /// end before, on its own.
+    ready_at_stop: BTreeSet<ServiceName>,
 }
 
 impl World {
@@ -153,7 +156,7 @@ impl World {
             answers: Vec::new(),
             past: Vec::new(),
             alive: BTreeMap::new(),
-            stopping: false,
+            ready_at_stop: BTreeSet::new(),
         }
     }
 
@@ -182,7 +185,7 @@ impl World {
                 Output::Probe(g) => self.answers.push((name, Input::ProbeOk(g))),
                 Output::EndProbe => {}
                 Output::Signal(_) | Output::KillAll => {
-                    if self.stopping {
+                    if self.ready_at_stop.contains(&name) {
                         for (other, deps) in &self.after {
                             if deps.contains(&name) && output != Output::KillAll {
                                 assert!(
@@ -294,7 +297,8 @@ proptest! {
                 Move::Pass(ms) => world.pass(Duration::from_millis(ms)),
             }
         }
-        world.stopping = true;
+        let ready = |n: &&ServiceName| world.fleet.get(n).unwrap().state() == State::Ready;
+        world.ready_at_stop = names.iter().filter(ready).cloned().collect();
         let actions = world.fleet.stop_all(world.moment());
         world.obey(actions);
         for _ in 0..(count * 40) {

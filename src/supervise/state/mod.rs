@@ -5,105 +5,18 @@
 //! alive (the last process was reported ended *and* swept); an input that carries an old
 //! generation changes nothing; once a stop is asked, no start is ordered.
 
+mod view;
+mod words;
+
 use std::time::Duration;
 
+pub use self::words::{Generation, Input, Moment, Output, Rules, Time};
 use super::backoff::Backoff;
-use super::spec::{ReadySpec, RestartRule, ServiceSpec};
-use super::status::{Cause, Exit, State};
-
-/// Time since the supervisor started, on the monotonic clock.
-pub type Time = Duration;
-
-/// Counts the starts of one service; what belongs to an earlier start is ignored.
-pub type Generation = u64;
+use super::spec::RestartRule;
+use super::status::{Cause, Exit};
 
 /// How long what is left of a service may take after its leader ended on request.
 const LINGER: Duration = Duration::from_millis(500);
-
-/// Now, and a factor of 0.9 to 1.1 that spreads restarts.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The time.
-    pub now: Time,
-    /// The factor.
-    pub jitter: f64,
-}
-
-/// What the machine must know of a service.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// When it is started again.
-    pub restart: RestartRule,
-    /// Time to become ready; ready as soon as it runs when `None`.
-    pub ready_within: Option<Duration>,
-    /// Signal that asks it to end.
-    pub stop_signal: i32,
-    /// Time before SIGKILL.
-    pub grace: Duration,
-}
-
-impl From<&ServiceSpec> for Rules {
-    fn from(spec: &ServiceSpec) -> Self {
-        Self {
-            restart: spec.restart,
-            ready_within: spec.ready.as_ref().map(|ReadySpec { timeout, .. }| *timeout),
-            stop_signal: spec.stop_signal,
-            grace: spec.stop_grace,
-        }
-    }
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// It should run.
-    Start,
-    /// Whether everything that it comes after is ready.
-    Deps(bool),
-    /// The gate lets it start.
-    GatePassed(Generation),
-    /// The gate does not.
-    GateRefused(Generation, String),
-    /// It runs, with this process id.
-    Spawned(Generation, u32),
-    /// It could not be started; `retry` when that may pass by itself.
-    SpawnFailed(Generation, String, bool),
-    /// The readiness check passed.
-    ProbeOk(Generation),
-    /// The readiness check failed once more, for this reason.
-    ProbeFailed(Generation, String),
-    /// Its process ended.
-    Exited(Generation, Exit),
-    /// Nothing of it is alive any more and its log is complete.
-    Swept(Generation),
-    /// It should end and stay ended.
-    Stop,
-    /// It should end, then run.
-    Restart,
-    /// It should end at once and stay ended.
-    Kill,
-    /// Time passed.
-    Tick,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Ask the gate; answer with [`Input::GatePassed`] or [`Input::GateRefused`].
-    Gate(Generation),
-    /// Start it; answer with [`Input::Spawned`] or [`Input::SpawnFailed`].
-    Spawn(Generation),
-    /// Check readiness until it passes, then [`Input::ProbeOk`].
-    Probe(Generation),
-    /// Stop checking readiness.
-    EndProbe,
-    /// Send a signal to all of it.
-    Signal(i32),
-    /// Send SIGKILL to all of it.
-    KillAll,
-    /// End what is left of it (SIGKILL after this time), then [`Input::Swept`].
-    Sweep(Generation, Duration),
-}
 
 /// What follows the end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -444,112 +357,7 @@ impl Machine {
     fn probe_deadline(&self) -> Option<Time> {
         self.rules.ready_within.map(|within| self.spawned_at + within)
     }
-
-    /// When it wants the next [`Input::Tick`].
-    pub fn wake_at(&self) -> Option<Time> {
-        match self.phase {
-            Phase::Running { ready: None } => self.probe_deadline(),
-            Phase::Running { ready: Some(ready) } => self.backoff.settles_at(ready),
-            Phase::Stopping { kill_at, .. } => kill_at,
-            Phase::Backoff { until } => Some(until),
-            _ => None,
-        }
-    }
-
-    /// The visible state.
-    pub fn state(&self) -> State {
-        let down = if self.backoff.is_degraded() { State::Failed } else { State::Backoff };
-        match self.phase {
-            Phase::Waiting => State::Waiting,
-            Phase::Gating | Phase::Spawning { then: Then::ByRule, .. } => State::Starting,
-            Phase::Running { ready: None } => State::Starting,
-            Phase::Running { ready: Some(_) } => State::Ready,
-            Phase::Sweeping { then: Then::ByRule | Then::Fail, retry: Some(_) } => down,
-            Phase::Backoff { .. } => down,
-            Phase::Spawning { .. } | Phase::Stopping { .. } | Phase::Sweeping { .. } => {
-                State::Stopping
-            }
-            Phase::Blocked => State::Blocked,
-            Phase::Stopped => State::Stopped,
-        }
-    }
-
-    /// Whether services after it may start: it is ready, or ended for good with success.
-    pub fn satisfies(&self) -> bool {
-        self.state() == State::Ready || self.is_finished()
-    }
-
-    /// Ended by itself with code 0 and is not started again.
-    pub fn is_finished(&self) -> bool {
-        self.phase == Phase::Stopped && self.why == Cause::Exited(Exit::Code(0))
-    }
-
-    /// Whether nothing of it is alive or will be without being asked.
-    pub fn is_at_rest(&self) -> bool {
-        matches!(self.phase, Phase::Stopped | Phase::Blocked)
-    }
-
-    /// Whether a process of it may be alive.
-    pub fn may_be_alive(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Spawning { .. }
-                | Phase::Running { .. }
-                | Phase::Stopping { .. }
-                | Phase::Sweeping { .. }
-        )
-    }
-
-    /// The start it is in.
-    pub fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// Why it is in its state.
-    pub fn why(&self) -> &Cause {
-        &self.why
-    }
-
-    /// When it came into its state.
-    pub fn since(&self) -> Time {
-        self.since
-    }
-
-    /// From start to readiness.
-    pub fn ready_after(&self) -> Option<Duration> {
-        self.ready_after
-    }
-
-    /// Its process.
-    pub fn pid(&self) -> Option<u32> {
-        self.pid
-    }
-
-    /// Starts after the first.
-    pub fn restarts(&self) -> u64 {
-        self.starts.saturating_sub(1)
-    }
-
-    /// How its last process ended.
-    pub fn last_exit(&self) -> Option<Exit> {
-        self.last_exit
-    }
-
-    /// When the next try is due, while it backs off.
-    pub fn retry_at(&self) -> Option<Time> {
-        match self.phase {
-            Phase::Backoff { until } => Some(until),
-            Phase::Sweeping { retry, .. } => retry,
-            _ => None,
-        }
-    }
-
-    /// When it was asked to end and the last signal, while it has not.
-    pub fn asked(&self) -> Option<(Time, i32)> {
-        matches!(self.phase, Phase::Stopping { .. }).then_some(self.asked).flatten()
-    }
 }
 
 #[cfg(test)]
-#[path = "state_tests.rs"]
 mod tests;

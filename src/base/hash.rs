@@ -31,8 +31,8 @@ impl Algorithm {
         }
     }
 
-    /// Digest length in bytes.
-    pub const fn len(self) -> usize {
+    /// Length of a digest in bytes.
+    pub const fn digest_len(self) -> usize {
         match self {
             Self::Sha256 => 32,
             Self::Sha512 => 64,
@@ -51,7 +51,7 @@ pub struct Integrity {
 impl Integrity {
     /// From raw digest bytes; `None` when the length is not the algorithm's.
     pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
-        (bytes.len() == algorithm.len()).then(|| Self { algorithm, bytes: bytes.to_vec() })
+        (bytes.len() == algorithm.digest_len()).then(|| Self { algorithm, bytes: bytes.to_vec() })
     }
 
     /// From hexadecimal, as checksum files and PyPI write it.

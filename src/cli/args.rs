@@ -19,41 +19,41 @@ use super::{completion, config, dep, doctor, env, init, run, runtime, store};
     disable_help_subcommand = true,
     after_help = "Start here:\n  infra init           write profiles for a new project\n  infra run            fetch what is missing and run the stack\n  infra doctor         what is wrong with this host"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Flags of every subcommand.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     /// What to do.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 /// Flags of every subcommand.
 #[derive(Debug, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// Directory of the store [env: INFRA_STORE]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
-    pub store: Option<PathBuf>,
+    pub(crate) store: Option<PathBuf>,
     /// Project directory; the nearest one upwards with `profiles/` [env: INFRA_PROJECT]
     #[arg(long, short = 'C', global = true, value_name = "DIR", help_heading = "Global options")]
-    pub project: Option<PathBuf>,
+    pub(crate) project: Option<PathBuf>,
     /// Environment to use: the name of a profile [env: INFRA_ENV] [default: dev]
     #[arg(long, short = 'e', global = true, value_name = "NAME", help_heading = "Global options")]
-    pub env: Option<EnvName>,
+    pub(crate) env: Option<EnvName>,
     /// Touch no network; fail with a list of what is missing [env: INFRA_OFFLINE]
     #[arg(long, global = true, help_heading = "Global options")]
-    pub offline: bool,
+    pub(crate) offline: bool,
     /// Downloads and unpackings at once [env: INFRA_JOBS]
     #[arg(long, short = 'j', global = true, value_name = "N", help_heading = "Global options")]
-    pub jobs: Option<usize>,
+    pub(crate) jobs: Option<usize>,
     /// No notes and no progress; warnings and errors only
     #[arg(long, short = 'q', global = true, help_heading = "Global options")]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Write a profile set for a new project
     Init(init::Args),
     /// Pin, fetch and inspect external binaries

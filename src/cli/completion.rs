@@ -13,10 +13,10 @@ use crate::ui::Printer;
 #[command(
     after_help = "Example:\n  infra completion bash > ~/.local/share/bash-completion/completions/infra"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// The shell
     #[arg(value_enum)]
-    pub shell: Shell,
+    pub(crate) shell: Shell,
 }
 
 pub(super) fn run(args: &Args, printer: &Printer) -> Outcome {

@@ -10,7 +10,7 @@ use crate::ops;
 use crate::ui::Table;
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Every setting, its value and where it comes from
     #[command(
         after_help = "Examples:\n  infra config print\n  INFRA_STORE=/srv/infra infra config print --json"
@@ -19,10 +19,10 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct PrintArgs {
+pub(crate) struct PrintArgs {
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(command: Command, session: &Session) -> Outcome {

@@ -8,10 +8,10 @@ use crate::ops::doctor::Level;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  infra doctor\n  infra doctor --json")]
-pub struct Args {
+pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -10,10 +10,10 @@ use crate::ops;
 #[command(
     after_help = "Examples:\n  infra init              in the current directory\n  infra init ./service && cd service && infra dep lock && infra run"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Directory of the project; created if it is not there
     #[arg(default_value = ".")]
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -10,9 +10,9 @@ use crate::ops;
 #[command(
     after_help = "Examples:\n  infra run                     the default environment\n  infra run --env test\n  infra run nats pocketbase     these and what they come after"
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Services to run, with what they come after; all unless given
-    pub services: Vec<String>,
+    pub(crate) services: Vec<String>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -32,28 +32,7 @@ pub struct Dep {
 #[serde(untagged)]
 pub enum PlatformRow {
     /// Pinned.
-    Pinned {
-        /// The artifact's file name; absent for a directory of the project.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        artifact: Option<String>,
-        /// Its bytes.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        size: Option<u64>,
-        /// Its hash.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        integrity: Option<Integrity>,
-        /// NAR hash of the tree.
-        tree: TreeHash,
-        /// The same in Nix base-32, as `nix-hash --type sha256 --base32` prints it.
-        tree_nix32: String,
-        /// Its object.
-        object: ObjectName,
-        /// What it expects of the host; absent when static.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        needs: Option<Needs>,
-        /// What vouched for it.
-        verified: Vec<Proof>,
-    },
+    Pinned(Box<PinnedRow>),
     /// Not there.
     Unavailable {
         /// Why.
@@ -61,10 +40,35 @@ pub enum PlatformRow {
     },
 }
 
+/// A pinned row.
+#[derive(Clone, Debug, Serialize)]
+pub struct PinnedRow {
+    /// The artifact's file name; absent for a directory of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// Its bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Its hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integrity: Option<Integrity>,
+    /// NAR hash of the tree.
+    pub tree: TreeHash,
+    /// The same in Nix base-32, as `nix-hash --type sha256 --base32` prints it.
+    pub tree_nix32: String,
+    /// Its object.
+    pub object: ObjectName,
+    /// What it expects of the host; absent when static.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
+    /// What vouched for it.
+    pub verified: Vec<Proof>,
+}
+
 impl Dep {
     /// How many platforms are pinned.
     pub fn pinned_count(&self) -> usize {
-        self.platforms.values().filter(|r| matches!(r, PlatformRow::Pinned { .. })).count()
+        self.platforms.values().filter(|r| matches!(r, PlatformRow::Pinned(_))).count()
     }
 }
 
@@ -91,7 +95,7 @@ pub fn list(context: &Context) -> Result<Vec<Dep>> {
 fn platform_row(row: Row) -> PlatformRow {
     match row {
         Row::Unavailable { reason } => PlatformRow::Unavailable { unavailable: reason },
-        Row::Pinned(pin) => PlatformRow::Pinned {
+        Row::Pinned(pin) => PlatformRow::Pinned(Box::new(PinnedRow {
             artifact: pin.artifact.as_ref().map(|a| a.file.clone()),
             size: pin.artifact.as_ref().map(|a| a.size),
             integrity: pin.artifact.as_ref().map(|a| a.integrity.clone()),
@@ -100,7 +104,7 @@ fn platform_row(row: Row) -> PlatformRow {
             object: pin.object,
             needs: pin.needs,
             verified: pin.verified,
-        },
+        })),
     }
 }
 

@@ -3,6 +3,12 @@
 //! Hermetic: nothing but loopback, served by `upstream`. The same commands against the real
 //! registries and real services are in `tests/real/`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests stand outside the house and look at it with the standard library"
+)]
+#![allow(unreachable_pub, missing_docs, reason = "nothing here is a library")]
+
 mod support;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod upstream;

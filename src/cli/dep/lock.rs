@@ -8,13 +8,13 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Change nothing; fail when profiles and lock disagree, and say how
     #[arg(long)]
-    pub check: bool,
+    pub(crate) check: bool,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -15,7 +15,7 @@ use clap::Subcommand;
 use super::{Outcome, Session};
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Add a dep to a profile and pin it
     #[command(after_help = add::EXAMPLES)]
     Add(add::Args),

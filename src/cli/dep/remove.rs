@@ -7,9 +7,9 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The dep
-    pub name: DepName,
+    pub(crate) name: DepName,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

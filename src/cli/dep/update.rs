@@ -7,9 +7,9 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Deps to move; all when none is named
-    pub names: Vec<DepName>,
+    pub(crate) names: Vec<DepName>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -6,7 +6,7 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub(crate) struct Args {}
 
 pub(super) fn run(_args: &Args, session: &Session) -> Outcome {
     let verified = ops::verify::deps(&session.context)?;

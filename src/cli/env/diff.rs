@@ -7,14 +7,14 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// One environment
-    pub from: EnvName,
+    pub(crate) from: EnvName,
     /// The other
-    pub to: EnvName,
+    pub(crate) to: EnvName,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

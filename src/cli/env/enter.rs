@@ -5,12 +5,12 @@ use crate::cli::{Outcome, Session, exit};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The environment
-    pub name: Option<EnvName>,
+    pub(crate) name: Option<EnvName>,
     /// Only the environment's commands on PATH, nothing of the host's
     #[arg(long)]
-    pub pure: bool,
+    pub(crate) pure: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -7,15 +7,15 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The environment; the default one when the first word is `--`
-    pub name: Option<EnvName>,
+    pub(crate) name: Option<EnvName>,
     /// Only the environment's commands on PATH, nothing of the host's
     #[arg(long)]
-    pub pure: bool,
+    pub(crate) pure: bool,
     /// Command and arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -7,13 +7,13 @@ use crate::ops;
 use crate::ui::Table;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Every generation, not only the current one
     #[arg(long)]
-    pub generations: bool,
+    pub(crate) generations: bool,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

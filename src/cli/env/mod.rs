@@ -15,7 +15,7 @@ use super::{Outcome, Session};
 use crate::base::EnvName;
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Build an environment and make it the current generation
     #[command(after_help = "Example:\n  infra env build test")]
     Build(build::Args),

@@ -8,12 +8,12 @@ use crate::env::activate::Format;
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The environment
-    pub name: Option<EnvName>,
+    pub(crate) name: Option<EnvName>,
     /// Form to print: bash, zsh, fish, json, github or dotenv
     #[arg(long, default_value = "bash", value_name = "FORM", value_parser = form)]
-    pub shell: Format,
+    pub(crate) shell: Format,
 }
 
 fn form(text: &str) -> Result<Format, String> {

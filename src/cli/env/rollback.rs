@@ -7,12 +7,12 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The environment
-    pub name: Option<EnvName>,
+    pub(crate) name: Option<EnvName>,
     /// Generation to go back to; the one before the current unless given
     #[arg(long, value_name = "GENERATION")]
-    pub to: Option<u64>,
+    pub(crate) to: Option<u64>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -7,7 +7,7 @@ use crate::ops;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  infra shutdown")]
-pub struct Args {}
+pub(crate) struct Args {}
 
 pub(super) fn run(_args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;

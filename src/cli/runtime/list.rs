@@ -7,10 +7,10 @@ use crate::ops;
 use crate::ui::Table;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -9,15 +9,15 @@ use crate::supervise::status::Event;
 use super::lines;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Services; all unless given
-    pub services: Vec<String>,
+    pub(crate) services: Vec<String>,
     /// Go on with new lines until Ctrl-C or until the stack stops
     #[arg(long, short = 'f')]
-    pub follow: bool,
+    pub(crate) follow: bool,
     /// Lines of each service to begin with
     #[arg(long, short = 'n', default_value_t = 100, value_name = "N")]
-    pub lines: usize,
+    pub(crate) lines: usize,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -16,7 +16,7 @@ use super::{Outcome, Session};
 pub(super) use down::Args as DownArgs;
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Start the stack in the background; returns when it is ready
     #[command(after_help = "Examples:\n  infra runtime up\n  infra runtime up --env test nats")]
     Up(up::Args),

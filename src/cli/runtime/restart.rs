@@ -4,12 +4,12 @@ use crate::cli::{Outcome, Session};
 use crate::ops;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Services; all unless given
-    pub services: Vec<String>,
+    pub(crate) services: Vec<String>,
     /// Status as JSON afterwards
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

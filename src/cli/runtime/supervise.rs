@@ -8,9 +8,9 @@ use crate::ops;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Started by: infra runtime up")]
-pub struct Args {
+pub(crate) struct Args {
     /// Services to run
-    pub services: Vec<String>,
+    pub(crate) services: Vec<String>,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

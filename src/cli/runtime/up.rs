@@ -5,12 +5,12 @@ use crate::ops;
 use crate::ops::run::Up;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Services to run, with what they come after; all unless given
-    pub services: Vec<String>,
+    pub(crate) services: Vec<String>,
     /// Status as JSON once it is up
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

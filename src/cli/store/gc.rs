@@ -9,22 +9,22 @@ use crate::ops;
 use crate::store::GcOptions;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Show what would be removed and remove nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Keep what was added less than this long ago, e.g. `12h`, `30d`
     #[arg(long, value_name = "TIME")]
-    pub older_than: Option<String>,
+    pub(crate) older_than: Option<String>,
     /// Remove only as much as brings the store under this size, e.g. `20G`
     #[arg(long, value_name = "SIZE")]
-    pub max_size: Option<String>,
+    pub(crate) max_size: Option<String>,
     /// Remove downloaded artifacts too
     #[arg(long)]
-    pub artifacts: bool,
+    pub(crate) artifacts: bool,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

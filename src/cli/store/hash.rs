@@ -9,12 +9,12 @@ use crate::cli::{Outcome, Session};
 use crate::nar;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// A file or directory
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// SRI and Nix base-32 with the NAR's size, as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {

@@ -11,7 +11,7 @@ use clap::Subcommand;
 use super::{Outcome, Session};
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Remove what no environment and no running stack uses
     #[command(
         after_help = "Examples:\n  infra store gc --dry-run\n  infra store gc --older-than 30d --artifacts"

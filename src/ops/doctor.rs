@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Context, stack};
 use crate::base::{Diagnose, Libc, Platform, Problem};
 use crate::binary::{Needs, host};
-use crate::config::ecosystem;
+use crate::config::{Origin, ecosystem};
 use crate::fs;
 use crate::lock::{self, Lock, Row};
 use crate::profile::{Profiles, Union};
@@ -161,7 +161,10 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
         );
         match found {
             Ok(endpoint) => {
-                let origin = &endpoint.base.origin;
+                let origin = match &endpoint.base.origin {
+                    client @ Origin::Client(_) => client.to_string(),
+                    origin => format!("from {origin}"),
+                };
                 findings.push(Finding::good("source", format!("{kind}: base URL {origin}")));
             }
             Err(error) => {

@@ -84,6 +84,17 @@ pub enum FetchError {
     Fake(String),
 }
 
+impl FetchError {
+    /// Whether the server said that there is no such file.
+    pub fn is_not_found(&self) -> bool {
+        match self {
+            Self::Http(e) => e.is_not_found(),
+            #[cfg(test)]
+            Self::Fake(why) => why.ends_with("answered 404"),
+        }
+    }
+}
+
 impl Diagnose for FetchError {
     fn kind(&self) -> Kind {
         match self {

@@ -226,6 +226,23 @@ fn what_nobody_can_have_is_refused() {
 }
 
 #[test]
+fn a_file_that_only_asking_shows_to_be_missing_is_not_available() {
+    let world = World::new();
+    for platform in [LINUX, Platform::Aarch64Linux] {
+        let mut file = file("tool", "1.0.0", platform);
+        file.published_hash = false;
+        world.publish("tool", "1.0.0", platform, file);
+    }
+    world.server.files.lock().expect("lock").retain(|url, _| !url.contains("aarch64"));
+    let wishes = wishes(&[("tool", "pypi:tool", "*")]);
+    let lock = world.resolve(&wishes, None, &Mode::Keep).expect("resolve");
+    let rows = &lock.deps[&dep("tool")].platforms;
+    assert!(rows[&LINUX].pin().is_some());
+    let Row::Unavailable { reason } = &rows[&Platform::Aarch64Linux] else { panic!("row") };
+    assert_eq!(reason, "its source has no file `tool-1.0.0-aarch64-linux.tar`");
+}
+
+#[test]
 fn a_directory_of_the_project_is_read_anew_each_time() {
     let world = World::new();
     let bin = world.directory("tools").join("bin");

@@ -61,7 +61,20 @@ pub(super) async fn of_group(
     let label = format!("{} {version} ({})", one.dep, names.join(", "));
     let task = one.context.reporter.begin(&label, group.offer.size);
     let shown = format!("`{}` {version} ({})", one.dep, names.join(", "));
-    let at_hand = Arc::new(fetch(one, group, &shown, &task).await?);
+    let at_hand = match fetch(one, group, &shown, &task).await {
+        Ok(at_hand) => Arc::new(at_hand),
+        // Without an index, only asking for the file tells that it was never published.
+        Err(Error::Fetch { source, .. })
+            if group.offer.integrity.is_none() && source.is_not_found() =>
+        {
+            let reason = format!("its source has no file `{}`", group.offer.file);
+            let row = |(platform, _): &(Platform, _)| {
+                (*platform, Row::Unavailable { reason: reason.clone() })
+            };
+            return Ok(group.platforms.iter().map(row).collect());
+        }
+        Err(error) => return Err(error),
+    };
     task.stage("reading");
     let mut out = Vec::new();
     for (platform, offer) in &group.platforms {

@@ -33,7 +33,7 @@ pub enum Command {
     /// Fetch what the lock pins for this host and the store lacks
     #[command(after_help = "Examples:\n  infra dep sync\n  infra dep sync --env test --dry-run")]
     Sync(sync::Args),
-    /// List deps with version, size and platforms
+    /// List deps with version, source, commands and platforms
     #[command(after_help = "Examples:\n  infra dep list\n  infra dep list --json")]
     List(list::Args),
     /// Hash the objects of the lock again and compare

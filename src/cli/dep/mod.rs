@@ -17,7 +17,7 @@ use super::{Outcome, Session};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Add a dep to a profile and pin it
-    #[command(after_help = add::EXAMPLES)]
+    #[command(after_help = add::EXAMPLES, disable_version_flag = true)]
     Add(add::Args),
     /// Remove a dep from the profiles and the lock
     #[command(after_help = "Example:\n  infra dep remove caddy")]

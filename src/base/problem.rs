@@ -70,11 +70,6 @@ pub trait Diagnose: std::error::Error + Send + Sync + 'static {
         Kind::User
     }
 
-    /// The process exit code: the kind's, unless another program's convention is older.
-    fn exit_code(&self) -> u8 {
-        self.kind().exit_code()
-    }
-
     /// Next steps, most useful first.
     fn hints(&self) -> Vec<Hint> {
         Vec::new()
@@ -103,11 +98,6 @@ impl Problem {
     /// The class of failure.
     pub fn kind(&self) -> Kind {
         self.0.kind()
-    }
-
-    /// The process exit code.
-    pub fn exit_code(&self) -> u8 {
-        self.0.exit_code()
     }
 }
 

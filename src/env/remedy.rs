@@ -51,24 +51,24 @@ impl Diagnose for Error {
                          it under `[dep]`"
                     .to_owned(),
             },
-            Self::WrongObject { .. } | Self::CommandMissing { .. } | Self::LinkAstray { .. } => {
-                "run `infra store repair`".to_owned()
+            Self::WrongObject { .. } | Self::CommandMissing { .. } => {
+                "run `infra store verify`, then `infra dep sync`".to_owned()
             }
+            Self::LinkAstray { .. } => "run `infra store verify`".to_owned(),
             Self::NotInPath { .. } => "set INFRA_STORE to another directory".to_owned(),
-            Self::Collected { env, .. } => format!("run `infra env build {env}` again"),
-            Self::Damaged { .. } => "run `infra env build` to make it again".to_owned(),
+            Self::Collected { env, .. } => format!("run `infra dep sync --env {env}` again"),
+            Self::Damaged { .. } => "run `infra dep sync` to make it again".to_owned(),
             Self::TooNew { .. } => "update infra".to_owned(),
-            Self::NotBuilt(env) => format!("run `infra env build {env}`"),
-            Self::NoGeneration { .. } | Self::NothingBefore { .. } => {
-                "`infra env list --generations` shows what there is".to_owned()
+            Self::NotBuilt(env) => format!("run `infra dep sync --env {env}`"),
+            Self::NoGeneration { env, .. } | Self::NothingBefore { env, .. } => {
+                format!("`infra env list {env}` shows what there is")
             }
-            Self::GenerationGone { env, .. } => format!(
-                "check out the profiles and lock of that time and run `infra env build {env}`"
-            ),
+            Self::GenerationGone { .. } => {
+                "check out the lock of that time and run `infra dep sync`".to_owned()
+            }
             Self::NoCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::NoCommand { .. } => {
-                "`infra dep list` shows the commands of every dep; `infra dep add` adds one"
-                    .to_owned()
+            Self::NoCommand { env, .. } => {
+                format!("`infra env list {env}` shows its commands; `infra dep add` adds one")
             }
             _ => return Vec::new(),
         };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Context, stack};
 use crate::base::{Diagnose, Libc, Platform, Problem};
 use crate::binary::{Needs, host};
-use crate::config::{Origin, ecosystem};
+use crate::config::ecosystem;
 use crate::fs;
 use crate::lock::{self, Lock, Row};
 use crate::profile::{Profiles, Union};
@@ -161,11 +161,8 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
         );
         match found {
             Ok(endpoint) => {
-                let found = match &endpoint.base.origin {
-                    origin @ Origin::Client(_) => format!("{kind}: {origin}"),
-                    origin => format!("{kind}: from {origin}"),
-                };
-                findings.push(Finding::good("source", found));
+                let origin = &endpoint.base.origin;
+                findings.push(Finding::good("source", format!("{kind}: from {origin}")));
             }
             Err(error) => {
                 findings.push(Finding::problem("source", &error.into(), "set its base URL"));

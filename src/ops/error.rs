@@ -150,14 +150,6 @@ impl Diagnose for Error {
         }
     }
 
-    fn exit_code(&self) -> u8 {
-        match self {
-            // As shells and env(1) report it.
-            Self::UnknownCommand { .. } => 127,
-            _ => self.kind().exit_code(),
-        }
-    }
-
     fn hints(&self) -> Vec<Hint> {
         let did_you_mean = |nearest: &Option<String>| {
             nearest.iter().map(|n| format!("did you mean `{n}`?")).collect::<Vec<_>>()

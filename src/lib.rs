@@ -19,6 +19,65 @@
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
 //! | 8 | [`cli`] |
+//!
+//! # Module map
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | [`base`] | the domain's words, without I/O: [`base::Integrity`], [`base::TreeHash`], [`base::ObjectName`], [`base::Platform`], [`base::Version`]; [`base::Diagnose`] and [`base::Problem`]; our variables ([`base::vars`]); interruption points ([`base::interrupt`]) |
+//! | [`fs`] | every use of the filesystem: errors that name action and path, atomic writes, locks that say who holds them, staging directories |
+//! | [`binary`] | what ELF, Mach-O and PE headers say, and whether that contradicts a platform |
+//! | [`config`] | settings with their origin; how each ecosystem is configured on this machine |
+//! | [`http`] | the HTTP client: retries, resume, conditional documents; the readiness probe |
+//! | [`nar`] | Nix's archive format: writer, strict reader, hash of a tree |
+//! | [`profile`] | `profiles/*.toml`: reading, `extends`, checking, `${…}`, editing, the starter set |
+//! | [`ui`] | both output streams: tables, colours, problems, progress |
+//! | [`archive`] | zip and tar as one guarded tree, unpacked and hashed in one pass |
+//! | [`lock`] | `dep.lock.json`: its form, freshness, differences, the cache key |
+//! | [`store`] | objects, registrations, artifacts, roots, collection, verification |
+//! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
+//! | [`source`] | `pypi:`, `npm:`, `url:` and `path:` behind one trait |
+//! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
+//! | [`sync`] | from profiles to lock ([`sync::resolve()`]) and from lock to store ([`sync::execute()`]) |
+//! | [`ops`] | one file per thing a user does, without a face |
+//! | [`cli`] | the command line: one file per subcommand; exit codes |
+//!
+//! # Every file on disk, and who owns it
+//!
+//! In a project:
+//!
+//! | file | what it is | owner |
+//! |---|---|---|
+//! | `profiles/*.toml` | wishes | [`profile`] (read, edited by `dep add` and `dep remove`) |
+//! | `dep.lock.json` | pins | [`lock`] |
+//! | `.gitignore` | lines that `init` adds | [`ops::init`] |
+//! | `.env` | secrets; only read | [`ops`] |
+//! | `.infra/.gitignore`, `.infra/env.lock` | keeps git out; held while a name is moved | [`env::switch`] |
+//! | `.infra/env/NAME`, `NAME@N`, `NAME@N.json` | generations and their records | [`env::generations`], [`env::switch`], [`env::sidecar`] |
+//! | `.infra/shell/NAME/` | start-up files of `env enter` | [`ops::enter`] (texts from [`env::enter`]) |
+//!
+//! In an environment's data directory (`data` of its profile):
+//!
+//! | file | what it is | owner |
+//! |---|---|---|
+//! | `ports.json`, `ports.lock` | numbers of `"auto"` ports | [`env::ports`] |
+//! | `run/lock`, `run/lease.json` | one supervisor per directory; what a run would leave | `supervise::lease` |
+//! | `run/control.sock` | the control socket | [`supervise::control`] |
+//! | `logs/SERVICE.log`, `.log.1` … | services' output | [`supervise::logs`] |
+//! | `logs/supervisor.log` | a background supervisor's own words | [`supervise::detach`] |
+//! | everything else | the services' own | – |
+//!
+//! In the store:
+//!
+//! | file | what it is | owner |
+//! |---|---|---|
+//! | `version`, `store/`, `meta/`, `tmp/`, `locks/`, `gc.lock` | objects, registrations, staging, locks | [`store`] (`store::layout` joins every name) |
+//! | `artifacts/` | downloads | [`store::Artifacts`] |
+//! | `roots/` | links and leases that keep objects | [`store`] |
+//! | `index/??/…` | documents of sources with their validators | [`http`] |
+//! | `index/clients.json` | what installed clients reported | [`config::ecosystem`] |
+//!
+//! In an environment's object: `bin/`, `etc/` ([`env::build`]) and `env.json` ([`env::manifest`]).
 
 pub mod archive;
 pub mod base;

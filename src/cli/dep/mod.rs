@@ -17,7 +17,7 @@ use super::{Outcome, Session};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Add a dep to a profile and pin it
-    #[command(after_help = add::EXAMPLES)]
+    #[command(after_help = add::EXAMPLES, disable_version_flag = true)]
     Add(add::Args),
     /// Remove a dep from the profiles and the lock
     #[command(after_help = "Example:\n  infra dep remove caddy")]
@@ -33,7 +33,7 @@ pub(crate) enum Command {
     /// Fetch what the lock pins for this host and the store lacks
     #[command(after_help = "Examples:\n  infra dep sync\n  infra dep sync --env test --dry-run")]
     Sync(sync::Args),
-    /// List deps with version, size and platforms
+    /// List deps with version, source, commands and platforms
     #[command(after_help = "Examples:\n  infra dep list\n  infra dep list --json")]
     List(list::Args),
     /// Hash the objects of the lock again and compare

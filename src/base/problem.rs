@@ -70,6 +70,11 @@ pub trait Diagnose: std::error::Error + Send + Sync + 'static {
         Kind::User
     }
 
+    /// The process exit code; the kind's, except where a convention of shells has another.
+    fn exit_code(&self) -> u8 {
+        self.kind().exit_code()
+    }
+
     /// Next steps, most useful first.
     fn hints(&self) -> Vec<Hint> {
         Vec::new()

@@ -64,7 +64,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             printer.problem(&error);
-            ExitCode::from(error.kind().exit_code())
+            ExitCode::from(error.inner().exit_code())
         }
     }
 }

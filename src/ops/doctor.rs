@@ -162,7 +162,7 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
         match found {
             Ok(endpoint) => {
                 let origin = &endpoint.base.origin;
-                findings.push(Finding::good("source", format!("{kind}: from {origin}")));
+                findings.push(Finding::good("source", format!("{kind}: base URL {origin}")));
             }
             Err(error) => {
                 findings.push(Finding::problem("source", &error.into(), "set its base URL"));

@@ -67,14 +67,8 @@ pub enum Error {
         env: EnvName,
         /// The nearest one there is.
         nearest: Option<CommandName>,
-    },
-    /// A program could not be started.
-    #[error("cannot start `{}`", program.display())]
-    Start {
-        /// The program.
-        program: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
+        /// Whether the host has it, and `--pure` hides it.
+        hidden: bool,
     },
     /// The environment in the store is missing and may not be fetched here.
     #[error("the environment `{name}` is not built for what the profiles and lock say now")]
@@ -142,6 +136,14 @@ impl Diagnose for Error {
         }
     }
 
+    fn exit_code(&self) -> u8 {
+        match self {
+            // As shells have it.
+            Self::UnknownCommand { .. } => 127,
+            _ => self.kind().exit_code(),
+        }
+    }
+
     fn details(&self) -> Vec<String> {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
@@ -164,8 +166,13 @@ impl Diagnose for Error {
                 texts
             }
             Self::UnknownService { nearest, .. } => did_you_mean(nearest),
-            Self::UnknownCommand { nearest, .. } => {
-                did_you_mean(&nearest.as_ref().map(ToString::to_string))
+            Self::UnknownCommand { hidden: true, .. } => {
+                vec!["this host has it, but `--pure` hides what the environment does not".into()]
+            }
+            Self::UnknownCommand { nearest, env, .. } => {
+                let mut texts = did_you_mean(&nearest.as_ref().map(ToString::to_string));
+                texts.push(format!("`ls $(infra env build {env} --quiet)/bin` shows what it has"));
+                texts
             }
             Self::DepExists { name, .. } => vec![format!(
                 "`infra dep update {name}` moves it; `--name` gives a second one another name"

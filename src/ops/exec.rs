@@ -49,5 +49,6 @@ fn prepare(
     }
     let nearest = suggest::nearest(&shown, commands.keys().map(CommandName::as_str))
         .and_then(|n| CommandName::new(n).ok());
-    Err(Error::UnknownCommand { command: shown, env: name.clone(), nearest }.into())
+    let hidden = config::find_on_path(context.environ(), &shown).is_some();
+    Err(Error::UnknownCommand { command: shown, env: name.clone(), nearest, hidden }.into())
 }

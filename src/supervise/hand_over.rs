@@ -20,14 +20,12 @@ pub struct HandOverError {
     source: std::io::Error,
 }
 
-impl HandOverError {
-    /// The shell's exit code for it: 127 when there is no such file, else 126.
-    pub fn exit_code(&self) -> u8 {
+impl Diagnose for HandOverError {
+    /// As shells have it: 127 when there is no such file, else 126.
+    fn exit_code(&self) -> u8 {
         if self.source.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }
     }
-}
 
-impl Diagnose for HandOverError {
     fn hints(&self) -> Vec<Hint> {
         if self.source.kind() == std::io::ErrorKind::NotFound {
             return vec![Hint::new("check the path, and that its interpreter is on this host")];

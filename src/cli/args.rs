@@ -15,7 +15,6 @@ use super::{completion, config, dep, doctor, env, init, run, runtime, store};
 #[command(
     name = "infra",
     version,
-    propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Start here:\n  infra init           write profiles for a new project\n  infra run            fetch what is missing and run the stack\n  infra doctor         what is wrong with this host"
 )]
@@ -44,7 +43,7 @@ pub struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     pub offline: bool,
     /// Downloads and unpackings at once [env: INFRA_JOBS]
-    #[arg(long, short = 'j', global = true, value_name = "N", help_heading = "Global options")]
+    #[arg(long, short = 'j', global = true, value_name = "N", value_parser = jobs, help_heading = "Global options")]
     pub jobs: Option<usize>,
     /// No notes and no progress; warnings and errors only
     #[arg(long, short = 'q', global = true, help_heading = "Global options")]
@@ -79,6 +78,11 @@ pub enum Command {
     Config(config::Command),
     /// Print a completion script for a shell
     Completion(completion::Args),
+}
+
+/// The range is the settings' business.
+fn jobs(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "a whole number from 1 to 256".to_owned())
 }
 
 /// Help for `infra` alone: what it is and the one command to type next.

@@ -83,6 +83,8 @@ pub enum Error {
     Detached {
         /// What it said.
         reason: String,
+        /// What it said to do about it.
+        hints: Vec<String>,
         /// Its own log.
         log: PathBuf,
     },
@@ -131,9 +133,12 @@ impl Diagnose for Error {
             }
             Self::Cycle { .. } => vec![Hint::new("remove one of their `after` entries")],
             Self::RunDirectory { source } | Self::Log { source, .. } => source.hints(),
-            Self::Detached { log, .. } => {
-                vec![Hint::new(format!("its own log is `{}`", log.display()))]
-            }
+            Self::Detached { hints, log, .. } => hints
+                .iter()
+                .cloned()
+                .chain([format!("its own log is `{}`", log.display())])
+                .map(Hint::new)
+                .collect(),
             _ => Vec::new(),
         }
     }

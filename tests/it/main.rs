@@ -12,3 +12,5 @@ mod commands;
 mod crashes;
 mod integrity;
 mod sameness;
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod world;

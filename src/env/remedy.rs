@@ -64,7 +64,9 @@ impl Diagnose for Error {
                 "`infra env list --generations` shows what there is".to_owned()
             }
             Self::GenerationGone { env, .. } => {
-                format!("check out the profiles and the lock of that time, and run `infra env build {env}`")
+                format!(
+                    "check out the profiles and the lock of that time, and run `infra env build {env}`"
+                )
             }
             Self::NoCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
             Self::NoCommand { .. } => {

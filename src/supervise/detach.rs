@@ -25,10 +25,7 @@ use crate::fs;
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Ready,
-    Failed {
-        reason: String,
-        hints: Vec<String>,
-    },
+    Failed { reason: String, hints: Vec<String> },
 }
 
 /// A supervisor that was started in the background.
@@ -113,7 +110,12 @@ impl Notifier {
             Event::StackReady { .. } => self.tell(&Verdict::Ready),
             Event::StackFailed { service, reason } => {
                 let reason = format!("service `{service}`: {reason}");
-                self.tell(&Verdict::Failed { reason, hints: Vec::new() });
+                let hints = vec![
+                    "what could start goes on: `infra runtime status` shows it, \
+                     `infra runtime down` stops it"
+                        .to_owned(),
+                ];
+                self.tell(&Verdict::Failed { reason, hints });
             }
             _ => {}
         }

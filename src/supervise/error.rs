@@ -79,7 +79,7 @@ pub enum Error {
         message: String,
     },
     /// The supervisor in the background ended before its stack was ready.
-    #[error("the stack did not start: {reason}")]
+    #[error("the stack is not up: {reason}")]
     Detached {
         /// What it said.
         reason: String,

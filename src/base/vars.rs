@@ -35,8 +35,10 @@ pub const LOCK_TIMEOUT: Var = Var {
     help: "Seconds to wait for another process that holds a lock",
 };
 /// Connect time-out.
-pub const CONNECT_TIMEOUT: Var =
-    Var { name: "INFRA_CONNECT_TIMEOUT", help: "Seconds to wait for a connection to a source" };
+pub const CONNECT_TIMEOUT: Var = Var {
+    name: "INFRA_CONNECT_TIMEOUT",
+    help: "Seconds to wait for a connection to a source, and three times as long for its next bytes",
+};
 /// Tries for one request.
 pub const RETRIES: Var =
     Var { name: "INFRA_RETRIES", help: "How often a failed request is tried again" };

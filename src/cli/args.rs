@@ -43,7 +43,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Global options")]
     pub(crate) offline: bool,
     /// Downloads and unpackings at once [env: INFRA_JOBS]
-    #[arg(long, short = 'j', global = true, value_name = "N", help_heading = "Global options")]
+    #[arg(long, short = 'j', global = true, value_name = "N", value_parser = jobs, help_heading = "Global options")]
     pub(crate) jobs: Option<usize>,
     /// No notes and no progress; warnings and errors only
     #[arg(long, short = 'q', global = true, help_heading = "Global options")]
@@ -78,6 +78,11 @@ pub(crate) enum Command {
     Config(config::Command),
     /// Print a completion script for a shell
     Completion(completion::Args),
+}
+
+/// The range is the settings' business.
+fn jobs(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "a whole number from 1 to 256".to_owned())
 }
 
 /// Help for `infra` alone: what it is and the one command to type next.

@@ -21,7 +21,19 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, printer: &Printer) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "infra", &mut script);
+    clap_complete::generate(args.shell, &mut visible(&Cli::command()), "infra", &mut script);
     printer.data(&String::from_utf8_lossy(&script));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The tree without what is hidden: some shells' generators would offer it.
+fn visible(command: &clap::Command) -> clap::Command {
+    // Names live as long as the program, which ends when the script is printed.
+    let name: &'static str = command.get_name().to_owned().leak();
+    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set()).map(visible);
+    clap::Command::new(name)
+        .about(command.get_about().cloned().unwrap_or_default())
+        .disable_help_subcommand(true)
+        .args(command.get_arguments().cloned())
+        .subcommands(shown)
 }

@@ -86,7 +86,10 @@ impl Diagnose for Error {
                 "write whole URLs, or `url = \"…\"` under `[source.{ecosystem}]` in a profile"
             ))],
             Self::File(e) => e.hints(),
-            Self::Missing { .. } | Self::Format { .. } => Vec::new(),
+            Self::Missing { origin, .. } => {
+                vec![Hint::new(format!("create it, or correct {origin}"))]
+            }
+            Self::Format { .. } => Vec::new(),
         }
     }
 

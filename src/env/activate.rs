@@ -53,19 +53,22 @@ pub enum Format {
     Json,
     /// `NAME=value` lines.
     Dotenv,
-    /// What GitHub Actions reads from `$GITHUB_ENV`; see [`github::path`] for its other file.
+    /// What GitHub Actions reads from `$GITHUB_ENV`.
     Github,
+    /// What it reads from `$GITHUB_PATH`: the environment's `bin`.
+    GithubPath,
 }
 
 impl Format {
     /// Every format's name on the command line.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("bash", Self::Bash),
         ("zsh", Self::Zsh),
         ("fish", Self::Fish),
         ("json", Self::Json),
         ("dotenv", Self::Dotenv),
         ("github", Self::Github),
+        ("github-path", Self::GithubPath),
     ];
 }
 
@@ -177,6 +180,7 @@ pub fn render(format: Format, activation: &Activation) -> Result<Vec<u8>> {
         Format::Json => json::print(activation),
         Format::Dotenv => Ok(dotenv::print(activation)),
         Format::Github => Ok(github::print(activation)),
+        Format::GithubPath => Ok(github::path(activation)),
     }
 }
 

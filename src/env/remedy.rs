@@ -56,19 +56,21 @@ impl Diagnose for Error {
             }
             Self::LinkAstray { .. } => "run `infra store verify`".to_owned(),
             Self::NotInPath { .. } => "set INFRA_STORE to another directory".to_owned(),
-            Self::Collected { env, .. } => format!("run `infra dep sync --env {env}` again"),
-            Self::Damaged { .. } => "run `infra dep sync` to make it again".to_owned(),
+            Self::Collected { env, .. } => format!("run `infra env build {env}` again"),
+            Self::Damaged { .. } => "run `infra env build` to make it again".to_owned(),
             Self::TooNew { .. } => "update infra".to_owned(),
-            Self::NotBuilt(env) => format!("run `infra dep sync --env {env}`"),
-            Self::NoGeneration { env, .. } | Self::NothingBefore { env, .. } => {
-                format!("`infra env list {env}` shows what there is")
+            Self::NotBuilt(env) => format!("run `infra env build {env}`"),
+            Self::NoGeneration { .. } | Self::NothingBefore { .. } => {
+                "`infra env list --generations` shows what there is".to_owned()
             }
-            Self::GenerationGone { .. } => {
-                "check out the lock of that time and run `infra dep sync`".to_owned()
+            Self::GenerationGone { env, .. } => {
+                format!(
+                    "check out the profiles and the lock of that time, and run `infra env build {env}`"
+                )
             }
             Self::NoCommand { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
-            Self::NoCommand { env, .. } => {
-                format!("`infra env list {env}` shows its commands; `infra dep add` adds one")
+            Self::NoCommand { .. } => {
+                "`infra dep list` shows the commands there are; `infra dep add` adds one".to_owned()
             }
             _ => return Vec::new(),
         };

@@ -77,7 +77,9 @@ pub struct Downloaded {
 impl Client {
     /// A client; opens no connection and reads no certificate: the first request does.
     pub fn new(options: Options) -> Result<Self, Error> {
-        Ok(Self::with_pace(options, retry::Pace::default()))
+        // One wish for patience: what is slow to answer is given three times what connecting is.
+        let stall = options.connect_timeout * 3;
+        Ok(Self::with_pace(options, retry::Pace { stall, ..retry::Pace::default() }))
     }
 
     fn with_pace(options: Options, pace: retry::Pace) -> Self {

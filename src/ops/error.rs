@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::{CommandName, DepName, Diagnose, EnvName, Hint, Kind, Platform};
+use crate::base::{CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform};
 use crate::lock::StaleReason;
 
 /// An operation that failed for a reason no lower room has.
@@ -21,6 +21,14 @@ pub enum Error {
         name: DepName,
         /// The nearest one there is.
         nearest: Option<String>,
+    },
+    /// The profiles are not whole without a dep.
+    #[error("`{name}` cannot be removed: a profile still names it")]
+    StillUsed {
+        /// The dep.
+        name: DepName,
+        /// What a profile would say without it.
+        source: Box<crate::profile::Error>,
     },
     /// The dep is there already.
     #[error("`{name}` is already a dep, from {from}")]
@@ -125,6 +133,7 @@ impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::UnknownDep { .. }
+            | Self::StillUsed { .. }
             | Self::UnknownService { .. }
             | Self::BadDuration(_)
             | Self::BadSize(_)
@@ -152,6 +161,13 @@ impl Diagnose for Error {
         }
     }
 
+    fn excerpt(&self) -> Option<Excerpt> {
+        match self {
+            Self::StillUsed { source, .. } => source.excerpt(),
+            _ => None,
+        }
+    }
+
     fn hints(&self) -> Vec<Hint> {
         let did_you_mean = |nearest: &Option<String>| {
             nearest.iter().map(|n| format!("did you mean `{n}`?")).collect::<Vec<_>>()
@@ -165,7 +181,12 @@ impl Diagnose for Error {
                 texts.push("`infra dep list` shows every dep".into());
                 texts
             }
-            Self::UnknownService { nearest, .. } => did_you_mean(nearest),
+            Self::UnknownService { nearest, .. } => {
+                let mut texts = did_you_mean(nearest);
+                texts.push("`infra runtime list` shows every service".into());
+                texts
+            }
+            Self::StillUsed { .. } => vec!["take it out there first; nothing was removed".into()],
             Self::UnknownCommand { hidden: true, .. } => {
                 vec!["this host has it, but `--pure` hides what the environment does not".into()]
             }

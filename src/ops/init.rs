@@ -1,6 +1,6 @@
 //! Starting a project: the starter set of profiles.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Context, Error, Result};
 use crate::base::RelPath;
@@ -19,7 +19,7 @@ const IGNORED: [&str; 4] = [".infra/", ".data/", ".data-test/", ".env"];
 
 /// Writes the starter set into `dir`. Nothing is written when any of its files is there.
 pub fn init(context: &Context, dir: &Path) -> Result<Report> {
-    let dir = context.cwd().join(dir);
+    let dir: PathBuf = context.cwd().join(dir).components().collect();
     let name = match dir.file_name() {
         Some(name) if name != "." => name.to_string_lossy().into_owned(),
         _ => fs::canonicalize(&dir)

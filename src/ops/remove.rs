@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Result, add, lock as lock_ops};
+use super::{Context, Error, Result, add, lock as lock_ops};
 use crate::base::DepName;
 use crate::fs;
 use crate::lock::{self, Change};
@@ -35,7 +35,7 @@ pub fn remove(context: &Context, name: &DepName) -> Result<Removed> {
         for (file, text) in &before {
             fs::write_atomic(file, text.as_bytes())?;
         }
-        return Err(error.into());
+        return Err(Error::StillUsed { name: name.clone(), source: Box::new(error) }.into());
     }
     let files = before.into_iter().map(|(file, _)| file).collect();
     let path = context.lock_path();

@@ -16,7 +16,7 @@ use super::environment::Environment;
 use super::host::Host;
 use super::secrets::Secrets;
 use super::{Context, Error, Result};
-use crate::base::{DepName, Problem, ServiceName, suggest};
+use crate::base::{DepName, Problem, Secret, ServiceName, suggest};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::Service;
 use crate::env::ports::InUse;
@@ -56,8 +56,14 @@ pub fn assemble(
         return Err(Error::NoServices(manifest.name.clone()).into());
     }
     let wanted = closure(&manifest.services, only)?;
-    let host = Host::new(context, environment, in_use)?;
+    // Before ports are chosen: what is refused leaves nothing behind.
     let secrets = Secrets::load(context)?;
+    for name in &wanted {
+        for variable in manifest.services.get(name).iter().flat_map(|s| &s.secrets) {
+            secret(&secrets, name, variable)?;
+        }
+    }
+    let host = Host::new(context, environment, in_use)?;
     let store = context.store();
     let mut objects = BTreeMap::new();
     let mut services = BTreeMap::new();
@@ -130,11 +136,7 @@ fn service_spec(
     let mut env = process_environment(&host.values, context.environ(), Purity::Pure);
     env.extend(found.env.into_iter().map(|(k, v)| (OsString::from(k), OsString::from(v))));
     for variable in &service.secrets {
-        let Some(value) = secrets.get(variable) else {
-            let (variable, service) = (variable.clone(), name.to_string());
-            return Err(Error::NoSecret { variable, service }.into());
-        };
-        env.insert(variable.into(), value.expose().into());
+        env.insert(variable.into(), secret(secrets, name, variable)?.expose().into());
     }
     let ready = match found.ready {
         Some(ready) => Some(ready_spec(name, ready)?),
@@ -167,6 +169,11 @@ fn service_spec(
     };
     let command = service.command.first().map_or("", Template::as_str);
     Ok((spec, manifest.commands.get(command).cloned()))
+}
+
+fn secret(secrets: &Secrets<'_>, service: &ServiceName, variable: &str) -> Result<Secret> {
+    let missing = || Error::NoSecret { variable: variable.into(), service: service.to_string() };
+    secrets.get(variable).ok_or_else(|| missing().into())
 }
 
 fn ready_spec(name: &ServiceName, ready: ReadyValues) -> Result<ReadySpec> {

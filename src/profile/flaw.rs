@@ -174,7 +174,12 @@ impl Flaw {
             Self::NoFile { .. } => {
                 vec![Hint::new("paths in `[file]` start at the project's directory")]
             }
-            Self::Syntax(_) | Self::Cycle { .. } => Vec::new(),
+            Self::Syntax(_) => vec![Hint::new(
+                "tables are `[name]` on a line of their own, keys `name = value`, texts in quotes",
+            )],
+            Self::Cycle { what, .. } => {
+                vec![Hint::new(format!("take one step of it out of {what}"))]
+            }
         }
     }
 

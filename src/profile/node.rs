@@ -241,7 +241,8 @@ impl<'a> Node<'a> {
         };
         let (spot, hint, label) = match &error {
             InvalidTemplate::Unclosed(at) => {
-                (self.spot.inside(text, *at..text.len()), None, "never closed")
+                let hint = "close it with `}`, or write `$$` for a dollar sign".to_owned();
+                (self.spot.inside(text, *at..text.len()), Some(hint), "never closed")
             }
             InvalidTemplate::Dollar(at) => {
                 (self.spot.inside(text, *at..at + 1), None, "a single `$`")

@@ -18,13 +18,14 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::process::{self, Launch};
 use super::status::Event;
+use crate::base::Diagnose;
 use crate::fs;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Ready,
-    Failed(String),
+    Failed { reason: String, hints: Vec<String> },
 }
 
 /// A supervisor that was started in the background.
@@ -76,12 +77,12 @@ impl Detached {
     pub fn wait(mut self) -> Result<(), Error> {
         let mut line = String::new();
         let read = self.verdict.read_line(&mut line);
-        let reason = match (read, serde_json::from_str(&line)) {
+        let (reason, hints) = match (read, serde_json::from_str(&line)) {
             (Ok(_), Ok(Verdict::Ready)) => return Ok(()),
-            (Ok(_), Ok(Verdict::Failed(reason))) => reason,
-            _ => "the supervisor ended without a word".to_owned(),
+            (Ok(_), Ok(Verdict::Failed { reason, hints })) => (reason, hints),
+            _ => ("the supervisor ended without a word".to_owned(), Vec::new()),
         };
-        Err(Error::Detached { reason, log: self.log })
+        Err(Error::Detached { reason, hints, log: self.log })
     }
 }
 
@@ -108,15 +109,22 @@ impl Notifier {
         match event {
             Event::StackReady { .. } => self.tell(&Verdict::Ready),
             Event::StackFailed { service, reason } => {
-                self.tell(&Verdict::Failed(format!("service `{service}`: {reason}")));
+                let reason = format!("service `{service}`: {reason}");
+                let hints = vec![
+                    "what could start goes on: `infra runtime status` shows it, \
+                     `infra runtime down` stops it"
+                        .to_owned(),
+                ];
+                self.tell(&Verdict::Failed { reason, hints });
             }
             _ => {}
         }
     }
 
-    /// The run could not begin.
-    pub fn failed(&mut self, reason: &str) {
-        self.tell(&Verdict::Failed(reason.to_owned()));
+    /// The run could not begin: why, and what its error says to do about it.
+    pub fn failed(&mut self, error: &dyn Diagnose) {
+        let hints = error.hints().iter().map(ToString::to_string).collect();
+        self.tell(&Verdict::Failed { reason: error.to_string(), hints });
     }
 
     fn tell(&mut self, verdict: &Verdict) {

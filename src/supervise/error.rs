@@ -79,10 +79,12 @@ pub enum Error {
         message: String,
     },
     /// The supervisor in the background ended before its stack was ready.
-    #[error("the stack did not start: {reason}")]
+    #[error("the stack is not up: {reason}")]
     Detached {
         /// What it said.
         reason: String,
+        /// What it said to do about it.
+        hints: Vec<String>,
         /// Its own log.
         log: PathBuf,
     },
@@ -131,9 +133,12 @@ impl Diagnose for Error {
             }
             Self::Cycle { .. } => vec![Hint::new("remove one of their `after` entries")],
             Self::RunDirectory { source } | Self::Log { source, .. } => source.hints(),
-            Self::Detached { log, .. } => {
-                vec![Hint::new(format!("its own log is `{}`", log.display()))]
-            }
+            Self::Detached { hints, log, .. } => hints
+                .iter()
+                .cloned()
+                .chain([format!("its own log is `{}`", log.display())])
+                .map(Hint::new)
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -27,10 +27,14 @@ impl Diagnose for HandOverError {
     }
 
     fn hints(&self) -> Vec<Hint> {
-        if self.source.kind() == std::io::ErrorKind::NotFound {
-            return vec![Hint::new("check the path, and that its interpreter is on this host")];
-        }
-        Vec::new()
+        let text = match self.source.kind() {
+            std::io::ErrorKind::NotFound => {
+                "check the path, and that its interpreter is on this host"
+            }
+            std::io::ErrorKind::PermissionDenied => "it must be a file that you may execute",
+            _ => "it must be a program of this host, or a script that begins with `#!`",
+        };
+        vec![Hint::new(text)]
     }
 }
 

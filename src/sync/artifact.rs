@@ -130,7 +130,9 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        if !out.ends_with(&text) {
+        // What the system said may be in the message already, without its number.
+        let plain = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+        if !out.to_lowercase().ends_with(&plain) {
             out.push_str(": ");
             out.push_str(&text);
         }

@@ -67,14 +67,21 @@ pub async fn execute(
     let mut results = stream::iter(work).buffer_unordered(context.jobs());
     let mut out = BTreeMap::new();
     let mut first = None;
+    // One cause, such as a store that cannot be written, fails many steps in the same words.
+    let mut said = BTreeSet::new();
     while let Some(result) = results.next().await {
         match result {
             Ok(Some((dep, object))) => {
                 out.insert(dep, object);
             }
             Ok(None) => {}
-            Err(e) if first.is_none() => first = Some(e),
-            Err(e) => context.reporter.warn(&artifact::chain(&e)),
+            Err(e) => {
+                let words = artifact::chain(&e);
+                if said.insert(words.clone()) && first.is_some() {
+                    context.reporter.warn(&words);
+                }
+                first.get_or_insert(e);
+            }
         }
     }
     match first {

@@ -252,6 +252,11 @@ impl<'a, 'c> Resolve<'a, 'c> {
             let (dep, version) = (self.dep.clone(), version.clone());
             return Err(Error::Nowhere { dep, version, reasons });
         }
+        for (platform, reason) in reasons.iter().filter(|(platform, _)| new.contains(platform)) {
+            let dep = self.dep;
+            let said = format!("`{dep}` {version} has nothing for {platform}: {reason}");
+            self.context.reporter.warn(&said);
+        }
         let pins = || new.iter().filter_map(|p| Some((*p, rows.get(p)?.pin()?)));
         let bare: Vec<_> =
             pins().filter(|(_, pin)| pin.bin.is_empty()).map(|(p, _)| p.name()).collect();

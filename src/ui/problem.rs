@@ -25,8 +25,10 @@ pub fn render(error: &Problem, style: Style) -> String {
     for _ in 0..6 {
         let Some(next) = cause else { break };
         let text = next.to_string();
-        if !said.contains(&text) {
-            out.push_str(&format!("  because {text}\n"));
+        // A message may have the system's reason already, without its number.
+        let plain = text.split(" (os error").next().unwrap_or(&text);
+        if !said.to_lowercase().contains(&plain.to_lowercase()) {
+            out.push_str(&format!("  because {plain}\n"));
             said.push_str(&text);
         }
         cause = next.source();

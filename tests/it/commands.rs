@@ -1,1 +1,13 @@
-//! Placeholder until its tests land.
+//! Every command as a user has it: what it prints, what it leaves behind, how it ends.
+//!
+//! Against the fake upstream, with one dep of each source (`world`).
+
+mod dep;
+mod environments;
+mod help;
+mod host;
+mod init;
+mod lock;
+mod shells;
+mod stack;
+mod store;

@@ -7,6 +7,7 @@
     clippy::disallowed_methods,
     reason = "tests stand outside the house and look at it with the standard library"
 )]
+#![allow(clippy::print_stderr, reason = "a test that passes something over says so")]
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is a library")]
 
 mod support;
@@ -18,3 +19,5 @@ mod commands;
 mod crashes;
 mod integrity;
 mod sameness;
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod world;

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Exec(exec::Args),
     /// Print an environment's variables for a shell or a program
     #[command(
-        after_help = "Examples:\n  eval \"$(infra env print dev --shell bash)\"\n  infra env print test --shell json"
+        after_help = "Examples:\n  eval \"$(infra env print dev --shell bash)\"\n  infra env print test --shell json\n  infra env print test --shell github >> $GITHUB_ENV\n  infra env print test --shell github-path >> $GITHUB_PATH"
     )]
     Print(print::Args),
     /// Compare two environments

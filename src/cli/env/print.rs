@@ -11,7 +11,7 @@ use crate::ops;
 pub(crate) struct Args {
     /// The environment
     pub(crate) name: Option<EnvName>,
-    /// Form to print: bash, zsh, fish, json, github or dotenv
+    /// Form to print: bash, zsh, fish, json, dotenv, github or github-path
     #[arg(long, default_value = "bash", value_name = "FORM", value_parser = form)]
     pub(crate) shell: Format,
 }

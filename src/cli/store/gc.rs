@@ -63,11 +63,11 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     }
     let verb = if report.dry_run { "would free" } else { "freed" };
     session.printer.note(&format!(
-        "{verb} {}: {} objects and {} artifacts; {} objects stay",
+        "{verb} {}: {} and {}; {} stay",
         super::bytes(report.freed),
-        report.objects.len(),
-        report.artifacts.len(),
-        report.kept
+        super::count(report.objects.len(), "object"),
+        super::count(report.artifacts.len(), "artifact"),
+        super::count(report.kept, "object"),
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -43,6 +43,11 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
     }
 }
 
+/// `1 object`, `2 objects`.
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// A size for people.
 fn bytes(n: u64) -> String {
     match n {

@@ -21,9 +21,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         session.printer.json(&checked);
     } else {
         session.printer.note(&format!(
-            "{} objects and {} artifacts are as registered ({})",
-            checked.objects,
-            checked.artifacts,
+            "{} and {} are as registered ({})",
+            super::count(checked.objects, "object"),
+            super::count(checked.artifacts, "artifact"),
             super::bytes(checked.bytes)
         ));
     }

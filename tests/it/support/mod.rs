@@ -42,6 +42,12 @@ impl TestEnv {
         self
     }
 
+    /// Sets a variable from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.vars.push((name.to_owned(), value.into()));
+        self
+    }
+
     pub fn root(&self) -> &Path {
         self.root.path()
     }

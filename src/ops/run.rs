@@ -73,7 +73,7 @@ pub fn background(
     let prepared = match prepare(context, name, only) {
         Ok(prepared) => prepared,
         Err(problem) => {
-            notifier.failed(&problem.to_string());
+            notifier.failed(problem.inner());
             return Err(problem);
         }
     };
@@ -90,7 +90,7 @@ pub fn background(
         });
         let outcome = supervise::run_blocking(stack, options);
         if let (Err(error), Ok(mut notifier)) = (&outcome, teller.join()) {
-            notifier.failed(&error.to_string());
+            notifier.failed(error);
         }
         outcome
     });

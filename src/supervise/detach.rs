@@ -18,13 +18,14 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::process::{self, Launch};
 use super::status::Event;
+use crate::base::{Diagnose, Hint};
 use crate::fs;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Ready,
-    Failed(String),
+    Failed { reason: String, hints: Vec<String> },
 }
 
 /// A supervisor that was started in the background.
@@ -76,12 +77,13 @@ impl Detached {
     pub fn wait(mut self) -> Result<(), Error> {
         let mut line = String::new();
         let read = self.verdict.read_line(&mut line);
-        let reason = match (read, serde_json::from_str(&line)) {
+        let (reason, hints) = match (read, serde_json::from_str(&line)) {
             (Ok(_), Ok(Verdict::Ready)) => return Ok(()),
-            (Ok(_), Ok(Verdict::Failed(reason))) => reason,
-            _ => "the supervisor ended without a word".to_owned(),
+            (Ok(_), Ok(Verdict::Failed { reason, hints })) => (reason, hints),
+            _ => ("the supervisor ended without a word".to_owned(), Vec::new()),
         };
-        Err(Error::Detached { reason, log: self.log })
+        let hints = hints.into_iter().map(Hint::new).collect();
+        Err(Error::Detached { reason, hints, log: self.log })
     }
 }
 
@@ -108,15 +110,17 @@ impl Notifier {
         match event {
             Event::StackReady { .. } => self.tell(&Verdict::Ready),
             Event::StackFailed { service, reason } => {
-                self.tell(&Verdict::Failed(format!("service `{service}`: {reason}")));
+                let reason = format!("service `{service}`: {reason}");
+                self.tell(&Verdict::Failed { reason, hints: Vec::new() });
             }
             _ => {}
         }
     }
 
     /// The run could not begin.
-    pub fn failed(&mut self, reason: &str) {
-        self.tell(&Verdict::Failed(reason.to_owned()));
+    pub fn failed(&mut self, error: &dyn Diagnose) {
+        let hints = error.hints().into_iter().map(|hint| hint.0).collect();
+        self.tell(&Verdict::Failed { reason: error.to_string(), hints });
     }
 
     fn tell(&mut self, verdict: &Verdict) {

@@ -83,6 +83,8 @@ pub enum Error {
     Detached {
         /// What it said.
         reason: String,
+        /// The next steps it named.
+        hints: Vec<Hint>,
         /// Its own log.
         log: PathBuf,
     },
@@ -131,8 +133,9 @@ impl Diagnose for Error {
             }
             Self::Cycle { .. } => vec![Hint::new("remove one of their `after` entries")],
             Self::RunDirectory { source } | Self::Log { source, .. } => source.hints(),
-            Self::Detached { log, .. } => {
-                vec![Hint::new(format!("its own log is `{}`", log.display()))]
+            Self::Detached { hints, log, .. } => {
+                let log = Hint::new(format!("its own log is `{}`", log.display()));
+                hints.iter().cloned().chain([log]).collect()
             }
             _ => Vec::new(),
         }

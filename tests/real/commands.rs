@@ -49,7 +49,7 @@ fn pure_finds_no_command_of_the_host() {
     let host = host(&project, &["host-only"]);
     let args = ["env", "exec", "test", "--pure", "--", "host-only"];
     let outcome = project.with_path_first(&host, &args);
-    assert_eq!((outcome.code, &*outcome.stdout), (Some(1), ""), "{}", outcome.stderr);
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(127), ""), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("host-only"), "{}", outcome.stderr);
 }
 

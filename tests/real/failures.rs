@@ -170,23 +170,24 @@ fn status_fails_while_a_required_service_is_down() {
         "extends = \"test\"\ndata = \".data-broken\"\n\n[service.nats]\ncommand = [\"nats-server\", \
          \"--config\", \"/nonexistent.conf\"]\nrestart = \"never\"\n",
     );
-    let run = Run::start(&project, "run --env broken", "failed");
+    let run = Run::start(&project, "run --env broken", "warning: the required service `nats`");
     let status = wait_for("pocketbase to be ready", || {
         let (status, code) = Status::of(&project, "broken");
         assert_eq!(code, Some(1), "{status:?}");
         (status.states["pocketbase"] == "ready").then_some(status)
     });
-    assert_eq!((&*status.states["nats"], &*status.states["caddy"]), ("failed", "blocked"));
+    assert_eq!((&*status.states["nats"], &*status.states["caddy"]), ("stopped", "waiting"));
     assert_eq!(status.down, ["caddy", "nats"]);
     let table = project.infra("runtime status --env broken");
     assert_eq!(table.code, Some(1));
-    assert!(table.stdout.contains("failed"), "{}", table.stdout);
+    assert!(table.stdout.contains("exit code 1"), "{}", table.stdout);
     let ended = run.end(Signal::INT);
     assert_eq!(ended.code, Some(1), "{}", ended.notes.join("\n"));
     assert!(!alive(status.pid("pocketbase")));
 
-    // In the background it does not stay behind half up unless it says so.
+    // In the background the reason is named, not what merely waits for it.
     let up = project.infra("runtime up --env broken");
     assert_eq!(up.code, Some(1), "{}", up.stderr);
-    assert!(up.stderr.contains("nats"), "{}", up.stderr);
+    assert!(up.stderr.contains("service `nats`: ended by itself"), "{}", up.stderr);
+    assert!(up.stderr.contains("/nonexistent.conf"), "its last words: {}", up.stderr);
 }

@@ -111,7 +111,7 @@ impl Nix {
     /// The name that Nix itself gives to the content of an object, references included.
     pub fn content_address(&self, name: &str) -> String {
         let path = format!("/nix/store/{name}");
-        let args = ["store", "make-content-addressable", "--json", &path];
+        let args = ["store", "make-content-addressed", "--json", &path];
         let made: Value = serde_json::from_str(&self.in_store("nix", &args, None)).expect("JSON");
         let rewrites = &made["rewrites"];
         object(rewrites[&path].as_str().unwrap_or_else(|| panic!("{name}: {made}")))

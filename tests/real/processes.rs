@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::{alive, wait_for};
@@ -13,8 +13,6 @@ pub struct Found {
     pub pid: u32,
     /// Its arguments, separated by spaces.
     pub command: String,
-    /// The file it executes.
-    pub program: PathBuf,
 }
 
 fn all() -> impl Iterator<Item = u32> {
@@ -24,11 +22,7 @@ fn all() -> impl Iterator<Item = u32> {
 
 fn found(pid: u32) -> Found {
     let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    Found {
-        pid,
-        command: String::from_utf8_lossy(&command).replace('\0', " "),
-        program: std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default(),
-    }
+    Found { pid, command: String::from_utf8_lossy(&command).replace('\0', " ") }
 }
 
 /// Processes whose arguments, environment or working directory name a directory.

@@ -89,8 +89,8 @@ impl Ended {
     /// The place of the first line that begins with a state and a name.
     pub fn place(&self, state: &str, service: &str) -> usize {
         let is = |line: &String| {
-            let mut words = line.split_whitespace();
-            words.next() == Some(state) && words.next() == Some(service)
+            let name = line.split_whitespace().nth(1).map(|w| w.trim_end_matches(':'));
+            line.starts_with(state) && name == Some(service)
         };
         let found = self.notes.iter().position(is);
         found.unwrap_or_else(|| panic!("{state} {service}:\n{}", self.notes.join("\n")))

@@ -5,9 +5,9 @@
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "a test looks at the machine from outside, not through the house's owners"
+    reason = "tests stand outside the house and look at it with the standard library"
 )]
-#![allow(unreachable_pub, reason = "a test binary has no callers")]
+#![allow(unreachable_pub, missing_docs, reason = "nothing here is a library")]
 
 #[path = "../it/support/mod.rs"]
 mod support;

@@ -7,14 +7,24 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::processes;
-use crate::support::{Outcome, TestEnv, alive, finish};
+use crate::support::{Outcome, TestEnv, alive, finish, signal};
 
 /// What configures pip, uv and npm, and how the network is reached.
-const ECOSYSTEMS: [&str; 5] = ["PIP_", "UV_", "NPM_CONFIG_", "SSL_CERT_", "NODE_EXTRA_CA_CERTS"];
+const ECOSYSTEMS: [&str; 7] = [
+    "PIP_",
+    "UV_",
+    "NPM_CONFIG_",
+    "SSL_CERT_",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+];
 /// Files in the home directory that do the same.
 const FILES: [&str; 5] = [".npmrc", ".netrc", ".pip", ".config/pip", ".config/uv"];
 
@@ -94,9 +104,14 @@ impl Drop for Project {
     fn drop(&mut self) {
         // A supervisor first: it would start services anew.
         let mut found = self.processes();
-        found.sort_by_key(|p| !p.command.contains("infra"));
-        for process in found {
-            crate::support::signal(process.pid, rustix::process::Signal::KILL);
+        found.sort_by_key(|p| !p.command.starts_with(env!("CARGO_BIN_EXE_infra")));
+        for process in &found {
+            signal(process.pid, Signal::KILL);
+        }
+        // Their directory goes away next. No panic here: the test may be panicking already.
+        let end = Instant::now() + Duration::from_secs(10);
+        while found.iter().any(|p| alive(p.pid)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }

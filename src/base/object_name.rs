@@ -117,6 +117,22 @@ mod tests {
         assert_ne!(name, with_reference, "references are part of the identity");
     }
 
+    /// What `nix store make-content-addressed` named a tree with these references. The names are
+    /// sorted as text, which is not the order of the digests' bytes.
+    #[test]
+    fn references_count_in_the_order_that_nix_has() {
+        let tree = "sha256-389i6TiNgkLpvbOeJxyKNOYTD63gnCb4CMsjowzje6s=".parse().expect("hash");
+        let names = [
+            "67hjk5vpimivcbi7gccsq2hshw3pam2w-caddy-2.11.7",
+            "las8lnmmi11bkl7hfc489md2nd8zl0hj-nats-server-2.15.1",
+            "n17phr0n4bdh4i2a05p5byb56hdqivy7-pocketbase-0.40.6",
+        ];
+        let references = names.iter().map(|n| n.parse().expect("name")).collect();
+        let name = ObjectName::for_tree(&tree, &references, "env-dev").expect("name");
+        assert_eq!(name.to_string(), "06wzyv0bi5cpnibxi24q5pgw2pp1p1vz-env-dev");
+        assert!(references.iter().map(ToString::to_string).eq(names));
+    }
+
     #[test]
     fn refuses_what_nix_refuses() {
         for bad in ["", ".hidden", "a/b", "a b", &"x".repeat(212)] {

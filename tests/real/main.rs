@@ -1,4 +1,13 @@
 //! The same commands against the real registries, real services and real Nix.
+//!
+//! What is fetched comes through whatever pip and npm are configured to use on this machine; no
+//! host is named here. Every test has a project of its own; all share one store, filled once.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests stand outside the house and look at it with the standard library"
+)]
+#![allow(unreachable_pub, missing_docs, reason = "nothing here is a library")]
 
 #![allow(
     clippy::disallowed_methods,
@@ -9,5 +18,16 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod http;
+mod nats;
+mod nix;
+mod processes;
+mod running;
+mod trees;
+mod world;
+
+mod commands;
 mod conformance;
+mod failures;
+mod registries;
 mod stack;

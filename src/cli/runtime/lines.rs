@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::ServiceName;
-use crate::supervise::status::{Event, State, StateChange};
+use crate::supervise::status::{Cause, Event, State, StateChange};
 use crate::ui::{Printer, Style};
 
 /// Puts a service's name before each of its lines, aligned and in its own colour.
@@ -113,6 +113,11 @@ fn state_line(change: &StateChange, style: Style) -> Option<String> {
         State::Ready => format!("{} {name}{pid}", style.green("ready   ")),
         State::Starting if change.pid.is_some() => return None,
         State::Starting => format!("{} {name}", style.dim("starting")),
+        // It ended by itself: only what it left is being stopped.
+        State::Stopping if matches!(change.why, Cause::Exited(_)) => return None,
+        State::Stopped if matches!(change.why, Cause::Exited(_)) => {
+            format!("{} {name}: {}", style.yellow("ended   "), change.why)
+        }
         State::Stopping => format!("{} {name}{pid}", style.dim("stopping")),
         State::Stopped => format!("{} {name}", style.dim("stopped ")),
         State::Backoff => {

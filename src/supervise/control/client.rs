@@ -3,13 +3,14 @@
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::socket::Address;
 use super::{Answer, Request};
 use crate::base::ServiceName;
 use crate::supervise::Error;
 use crate::supervise::lease::RunDir;
+use crate::supervise::procfs;
 use crate::supervise::status::{Event, StackStatus};
 
 /// How long a supervisor may take to answer; it answers in well under a millisecond.
@@ -57,6 +58,8 @@ impl Client {
 
     /// Asks for an ordered stop. With `wait`, returns when the supervisor has ended.
     pub fn stop(mut self, wait: bool) -> Result<(), Error> {
+        let supervisor = self.status()?.supervisor;
+        let start = procfs::start_time(supervisor);
         self.ask(&Request::Stop)?;
         if wait {
             self.stream.get_ref().set_read_timeout(None).map_err(no_answer)?;
@@ -64,6 +67,14 @@ impl Client {
             // Its end closes the connection, in whatever way.
             while matches!(self.stream.read_until(b'\n', &mut line), Ok(n) if n > 0) {
                 line.clear();
+            }
+            // It lets go of its lock and its last files after that: a start that follows must not
+            // meet them.
+            let lives =
+                || procfs::process(supervisor).is_some_and(|p| p.start == start && !p.zombie);
+            let limit = Instant::now() + PATIENCE;
+            while lives() && Instant::now() < limit {
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
         Ok(())

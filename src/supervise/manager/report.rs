@@ -52,6 +52,7 @@ impl Reports {
         now: Time,
     ) {
         let mut changed = false;
+        let mut told = Vec::new();
         for (name, machine) in fleet.iter() {
             let current = (machine.state(), machine.generation());
             let before = self.seen.insert(name.clone(), current);
@@ -75,6 +76,11 @@ impl Reports {
             if let Some(unit) = units.get(name) {
                 note(unit, machine, &change);
             }
+            told.push(change);
+        }
+        // Causes before what follows from them: what became ready before what may start now.
+        told.sort_by_key(|change| is_consequence(change.to));
+        for change in told {
             self.tell(Event::State(change));
         }
         if changed && !fleet.is_stopping() {
@@ -95,7 +101,10 @@ impl Reports {
             self.stack_ready = true;
             self.tell(Event::StackReady { at_ms: millis(now) });
         }
-        for (name, machine) in required() {
+        // Those that failed themselves before those that wait for them: the first is the reason
+        // that a start in the background gives.
+        let (failed, held): (Vec<_>, Vec<_>) = required().partition(|(_, m)| is_hopeless(m));
+        for (name, machine) in failed.into_iter().chain(held) {
             let hopeless = is_hopeless(machine) || fleet.is_held_for_good(name);
             let told = self.failed.contains(name);
             if hopeless && !told {
@@ -129,6 +138,11 @@ impl Reports {
             }
         }
     }
+}
+
+/// Whether a state may be what another service's change led to.
+fn is_consequence(state: State) -> bool {
+    matches!(state, State::Starting | State::Stopping | State::Waiting | State::Blocked)
 }
 
 /// Will not become ready without help, or has shown that it may never.

@@ -15,7 +15,6 @@ use super::{completion, config, dep, doctor, env, init, run, runtime, store};
 #[command(
     name = "infra",
     version,
-    propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Start here:\n  infra init           write profiles for a new project\n  infra run            fetch what is missing and run the stack\n  infra doctor         what is wrong with this host"
 )]

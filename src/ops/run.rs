@@ -39,6 +39,8 @@ pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Pre
     // Remembered ports that a stranger has are replaced, unless it is our own stack that has them.
     let in_use = if stack::running(&data) { InUse::Keep } else { InUse::Replace };
     let stack = stack::assemble(context, &environment, only, in_use)?;
+    // Any of its commands may be started by a service: not only those that services start from.
+    environment::check(&context.store(), &environment)?;
     for service in stack.services.keys() {
         stack.gate.check(service)?;
     }

@@ -93,6 +93,7 @@ pub fn place_if_absent(path: &Path, bytes: &[u8]) -> Result<bool> {
     let temp = write_sibling(path, bytes)?;
     let linked = fs::hard_link(&temp.path, path);
     let _ = fs::remove_file(&temp.path);
+    sweep_siblings(path);
     match linked {
         Ok(()) => Ok(true),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),

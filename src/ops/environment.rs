@@ -66,7 +66,7 @@ pub fn require(context: &Context, name: &EnvName) -> Result<Environment> {
 
 /// A generation whose object, and every object it links to, is registered here. Its own object is
 /// checked: it is a few links and small files, and says what everything else is.
-fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>> {
+pub(super) fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>> {
     let Some(object) = generation.registered(store)? else { return Ok(None) };
     store.check(&object, CheckLevel::Quick)?;
     let manifest = generation.manifest()?;
@@ -97,11 +97,6 @@ pub(super) fn check_dep(store: &Store, environment: &Environment, dep: &DepName)
         }
         None => Ok(()),
     }
-}
-
-/// Whether a generation's object, and every object it links to, is registered here.
-pub(super) fn is_whole(store: &Store, generation: &Generation) -> Result<bool> {
-    Ok(usable(store, generation)?.is_some())
 }
 
 fn build(context: &Context, name: &EnvName) -> Result<Environment> {

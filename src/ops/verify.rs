@@ -135,7 +135,7 @@ fn broken_environments(context: &Context, store: &Store) -> Result<Vec<(EnvName,
     for name in context.profiles()?.names() {
         let generations = Generations::new(context.project(), name);
         let Some(generation) = generations.current()? else { continue };
-        if !super::environment::is_whole(store, &generation)? {
+        if super::environment::usable(store, &generation)?.is_none() {
             broken.push((name.clone(), generation.object));
         }
     }

@@ -27,7 +27,12 @@ impl std::ops::Deref for Upstream {
 
 /// File name of the wheel of `tool` for this host.
 pub(crate) fn tool_wheel(version: &str) -> String {
-    wheel_of("tool-bin", version, Platform::host()).0
+    tool_wheel_for(version, Platform::host())
+}
+
+/// File name of the wheel of `tool` for a platform.
+pub(crate) fn tool_wheel_for(version: &str, platform: Platform) -> String {
+    wheel_of("tool-bin", version, platform).0
 }
 
 fn wheel_of(project: &str, version: &str, platform: Platform) -> (String, Vec<u8>) {
@@ -170,6 +175,8 @@ pub(crate) fn walk(root: &Path, times: bool) -> BTreeMap<String, String> {
                 "dir".to_owned()
             } else if meta.is_symlink() {
                 format!("-> {}", std::fs::read_link(&path).expect("link").display())
+            } else if !meta.is_file() {
+                "special".to_owned()
             } else {
                 Integrity::sha256_of(&std::fs::read(&path).expect("read")).to_string()
             };
@@ -243,6 +250,16 @@ pub(crate) fn assert_same(
     let more = have.iter().filter(|(path, _)| !want.contains_key(*path));
     lines.extend(more.map(|(path, value)| format!("{path}\n  want nothing\n  have {value}")));
     assert!(lines.is_empty(), "{what}: {} differences\n{}", lines.len(), lines.join("\n"));
+}
+
+/// Gives every directory below `dir` back to its owner, so that it can be removed.
+pub(crate) fn make_writable(dir: &Path) {
+    for (path, what) in walk(dir, false) {
+        if what.ends_with("dir") {
+            let path = dir.join(path);
+            std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("chmod");
+        }
+    }
 }
 
 /// Names below `dir` that end in `.tmp`, anywhere.

@@ -158,13 +158,34 @@ fn two_runs_at_the_same_instant() {
     wait_for("the end of the service", || (!alive(pid)).then_some(()));
 }
 
-/// The pid of the only service, once it runs.
-pub(crate) fn service_pid(env: &TestEnv) -> Option<u32> {
-    let status = env.infra(["runtime", "status", "--json"]);
-    let value: serde_json::Value = serde_json::from_str(&status.stdout).ok()?;
-    let service = value["services"].as_array()?.first()?;
-    if service["state"].as_str() != Some("ready") {
-        return None;
+/// A service as `runtime status` has it.
+pub(crate) struct Service {
+    pub(crate) state: String,
+    pub(crate) pid: Option<u32>,
+    /// Everything that is said of it.
+    pub(crate) text: String,
+}
+
+impl Service {
+    /// Its pid when it is ready.
+    pub(crate) fn ready_pid(&self) -> Option<u32> {
+        self.pid.filter(|_| self.state == "ready")
     }
-    service["pid"].as_u64()?.try_into().ok()
+}
+
+/// Asks for a service; without a stack it is `-`.
+pub(crate) fn service(env: &TestEnv, name: &str) -> Service {
+    let status = env.infra(["runtime", "status", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&status.stdout).unwrap_or_default();
+    let all = value["services"].as_array().cloned().unwrap_or_default();
+    let found = all.into_iter().find(|service| service["name"] == name).unwrap_or_default();
+    Service {
+        state: found["state"].as_str().unwrap_or("-").to_owned(),
+        pid: found["pid"].as_u64().and_then(|pid| pid.try_into().ok()),
+        text: found.to_string(),
+    }
+}
+
+fn service_pid(env: &TestEnv) -> Option<u32> {
+    service(env, "sleeper").ready_pid()
 }

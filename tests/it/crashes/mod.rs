@@ -4,6 +4,6 @@
 
 pub(crate) mod fixture;
 mod kills;
-mod many;
+pub(crate) mod many;
 mod points;
 mod space;

@@ -190,6 +190,9 @@ const CASES: &[Case] = &[
             "object.staged",
             "object.renamed",
             "object.registered",
+            "env.staged",
+            "env.linked",
+            "env.switched",
         ],
     },
 ];
@@ -204,7 +207,7 @@ fn locked(up: &Upstream) -> TestEnv {
 /// Locked, with an empty store: as after a clone.
 fn locked_elsewhere(up: &Upstream) -> TestEnv {
     let env = locked(up);
-    make_writable(&env.store());
+    fixture::make_writable(&env.store());
     std::fs::remove_dir_all(env.store()).expect("remove");
     env
 }
@@ -214,16 +217,6 @@ fn built(up: &Upstream) -> TestEnv {
     let env = locked(up);
     env.ok(["env", "build", "dev"]);
     env
-}
-
-fn make_writable(dir: &std::path::Path) {
-    use std::os::unix::fs::PermissionsExt;
-    for (path, what) in fixture::walk(dir, false) {
-        if what.ends_with("dir") {
-            let path = dir.join(path);
-            std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("chmod");
-        }
-    }
 }
 
 fn case(name: &str) -> &'static Case {

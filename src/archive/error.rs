@@ -141,9 +141,7 @@ pub enum Error {
         archive: String,
     },
     /// Contents of another size than the index says.
-    #[error(
-        "`{entry}` in {archive} does not have the {announced} bytes that its header announces"
-    )]
+    #[error("`{entry}` in {archive} does not have the {announced} bytes that its header announces")]
     Size {
         /// The archive, as shown.
         archive: String,

@@ -37,8 +37,10 @@ fn write_sibling(path: &Path, bytes: &[u8]) -> Result<Sibling> {
             // A sweeper was faster than our lock.
             continue;
         }
-        let written =
-            file.write_all(bytes).context("write", &temp).and_then(|()| ops::sync_file(&file, &temp));
+        let written = file
+            .write_all(bytes)
+            .context("write", &temp)
+            .and_then(|()| ops::sync_file(&file, &temp));
         return match written {
             Ok(()) => Ok(Sibling { path: temp, _file: file }),
             Err(e) => {

@@ -24,9 +24,8 @@ pub fn render(error: &Problem, style: Style) -> String {
     // A deep chain adds nothing that a person can use.
     for _ in 0..6 {
         let Some(next) = cause else { break };
-        // The system's own numbers help nobody, and errors of `fs` have its words in their text.
-        let text = without_number(&next.to_string());
-        if !said.to_lowercase().contains(&text.to_lowercase()) {
+        let text = next.to_string();
+        if !said.contains(&text) {
             out.push_str(&format!("  because {text}\n"));
             said.push_str(&text);
         }
@@ -39,17 +38,6 @@ pub fn render(error: &Problem, style: Style) -> String {
         out.push_str(&format!("{} {hint}\n", style.cyan("hint:")));
     }
     out
-}
-
-/// `No space left on device (os error 28)` without its end.
-fn without_number(text: &str) -> String {
-    match text.split_once(" (os error ") {
-        Some((before, after)) => match after.split_once(')') {
-            Some((number, rest)) if number.parse::<u32>().is_ok() => format!("{before}{rest}"),
-            _ => text.to_owned(),
-        },
-        None => text.to_owned(),
-    }
 }
 
 fn hints(inner: &dyn Diagnose) -> Vec<String> {
@@ -97,16 +85,6 @@ mod tests {
                 label: "no such key".into(),
             })
         }
-    }
-
-    #[test]
-    fn a_systems_reason_is_said_once_and_without_its_number() {
-        let source = std::io::Error::from_raw_os_error(28);
-        let error = crate::fs::Error::Io { action: "write", path: "/x".into(), source };
-        let text = render(&error.into(), Style::new(false));
-        assert!(text.starts_with("error: cannot write `/x`: no space left on device\nhint:"), "{text}");
-        assert_eq!(without_number("a (os error 2) b"), "a b");
-        assert_eq!(without_number("a (os error x) b"), "a (os error x) b");
     }
 
     #[test]

@@ -180,7 +180,11 @@ pub(crate) fn walk(root: &Path, times: bool) -> BTreeMap<String, String> {
             } else {
                 Integrity::sha256_of(&std::fs::read(&path).expect("read")).to_string()
             };
-            let time = if times { format!(" {}.{}", meta.mtime(), meta.mtime_nsec()) } else { String::new() };
+            let time = if times {
+                format!(" {}.{}", meta.mtime(), meta.mtime_nsec())
+            } else {
+                String::new()
+            };
             out.insert(shown, format!("{:o}{time} {what}", meta.mode()));
         }
     }

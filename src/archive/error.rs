@@ -79,7 +79,7 @@ pub enum Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An entry is hostile.
-    #[error("`{archive}` is refused because of its entry `{entry}`: {why}")]
+    #[error("{archive} is refused because of its entry `{entry}`: {why}")]
     Refused {
         /// The archive, as shown.
         archive: String,
@@ -89,7 +89,7 @@ pub enum Error {
         why: Refusal,
     },
     /// The bytes are not of the format, or end early.
-    #[error("`{archive}` is not a readable {} archive", format_name(*format))]
+    #[error("{archive} is not a readable {} archive", format_name(*format))]
     Unreadable {
         /// The archive, as shown.
         archive: String,
@@ -99,13 +99,13 @@ pub enum Error {
         source: io::Error,
     },
     /// The archive ends before its contents do.
-    #[error("`{archive}` is cut short")]
+    #[error("{archive} is cut short")]
     Truncated {
         /// The archive, as shown.
         archive: String,
     },
     /// Too many entries.
-    #[error("`{archive}` has more than {limit} entries")]
+    #[error("{archive} has more than {limit} entries")]
     TooManyEntries {
         /// The archive, as shown.
         archive: String,
@@ -113,7 +113,7 @@ pub enum Error {
         limit: usize,
     },
     /// Too many bytes.
-    #[error("`{archive}` expands to more than {limit} bytes")]
+    #[error("{archive} expands to more than {limit} bytes")]
     TooLarge {
         /// The archive, as shown.
         archive: String,
@@ -121,7 +121,7 @@ pub enum Error {
         limit: u64,
     },
     /// A compression bomb.
-    #[error("`{archive}` expands to more than {limit} times its size")]
+    #[error("{archive} expands to more than {limit} times its size")]
     Ratio {
         /// The archive, as shown.
         archive: String,
@@ -129,21 +129,19 @@ pub enum Error {
         limit: u64,
     },
     /// Zip entries that share bytes.
-    #[error("`{archive}` has entries that overlap each other")]
+    #[error("{archive} has entries that overlap each other")]
     Overlap {
         /// The archive, as shown.
         archive: String,
     },
     /// Zip names that occur twice in the central directory.
-    #[error("`{archive}` lists a name twice")]
+    #[error("{archive} lists a name twice")]
     Repeated {
         /// The archive, as shown.
         archive: String,
     },
     /// Contents of another size than the index says.
-    #[error(
-        "`{entry}` in `{archive}` does not have the {announced} bytes that its header announces"
-    )]
+    #[error("`{entry}` in {archive} does not have the {announced} bytes that its header announces")]
     Size {
         /// The archive, as shown.
         archive: String,
@@ -153,7 +151,7 @@ pub enum Error {
         announced: u64,
     },
     /// Contents that cannot be decompressed, or whose checksum is wrong.
-    #[error("`{entry}` in `{archive}` is damaged")]
+    #[error("`{entry}` in {archive} is damaged")]
     Damaged {
         /// The archive, as shown.
         archive: String,
@@ -163,7 +161,7 @@ pub enum Error {
         source: io::Error,
     },
     /// An encrypted entry.
-    #[error("`{entry}` in `{archive}` is encrypted")]
+    #[error("`{entry}` in {archive} is encrypted")]
     Encrypted {
         /// The archive, as shown.
         archive: String,
@@ -171,7 +169,7 @@ pub enum Error {
         entry: String,
     },
     /// A feature of the format that is not read.
-    #[error("`{entry}` in `{archive}` needs {what}, which is not supported")]
+    #[error("`{entry}` in {archive} needs {what}, which is not supported")]
     Unsupported {
         /// The archive, as shown.
         archive: String,
@@ -182,7 +180,7 @@ pub enum Error {
     },
     /// Stripping would leave an entry without a name.
     #[error(
-        "nothing is left of the path `{entry}` in `{archive}` without its first {strip} components"
+        "nothing is left of the path `{entry}` in {archive} without its first {strip} components"
     )]
     Stripped {
         /// The archive, as shown.
@@ -193,7 +191,7 @@ pub enum Error {
         strip: u8,
     },
     /// A path that names no file of the tree.
-    #[error("`{archive}` has no file `{entry}`")]
+    #[error("{archive} has no file `{entry}`")]
     NoFile {
         /// The archive, as shown.
         archive: String,
@@ -207,7 +205,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The index and the serialiser disagree.
-    #[error("cannot serialise the tree of `{archive}`")]
+    #[error("cannot serialise the tree of {archive}")]
     Serialise {
         /// The archive, as shown.
         archive: String,

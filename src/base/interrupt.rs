@@ -6,8 +6,15 @@
 //! abruptly as SIGKILL would end it: no destructor, no flush.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-static ARMED: OnceLock<String> = OnceLock::new();
+static ARMED: OnceLock<Armed> = OnceLock::new();
+
+struct Armed {
+    name: String,
+    /// How often the point is still passed unharmed.
+    spared: AtomicU32,
+}
 
 /// Every point there is, so that tests can walk them and a typo cannot hide.
 pub const POINTS: &[&str] = &[
@@ -26,9 +33,15 @@ pub const POINTS: &[&str] = &[
     "gc.renamed",
 ];
 
-/// Ends the process at `name` from now on. Only the first call counts.
-pub fn arm(name: String) {
-    let _ = ARMED.set(name);
+/// Ends the process at `POINT` from now on, or with `POINT:N` when it comes there the Nth time.
+/// Only the first call counts.
+pub fn arm(what: &str) {
+    let (name, nth) = match what.rsplit_once(':') {
+        Some((name, nth)) => (name, nth.parse().unwrap_or(1)),
+        None => (what, 1),
+    };
+    let spared = AtomicU32::new(u32::saturating_sub(nth, 1));
+    let _ = ARMED.set(Armed { name: name.to_owned(), spared });
 }
 
 /// An interruption point.
@@ -36,8 +49,26 @@ pub fn arm(name: String) {
 pub fn point(name: &'static str) {
     if let Some(armed) = ARMED.get() {
         debug_assert!(POINTS.contains(&name), "{name} is not listed");
-        if armed == name {
+        if armed.name == name && armed.is_due() {
             std::process::abort();
         }
+    }
+}
+
+impl Armed {
+    fn is_due(&self) -> bool {
+        let less = |left: u32| left.checked_sub(1);
+        self.spared.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nth_time_is_due() {
+        let armed = Armed { name: "lock.staged".to_owned(), spared: AtomicU32::new(2) };
+        assert_eq!([(); 4].map(|()| armed.is_due()), [false, false, true, true]);
     }
 }

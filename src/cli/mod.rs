@@ -56,7 +56,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let environ = Environ::capture();
     if let Some(point) = environ.get(vars::INTERRUPT_AT.name) {
-        interrupt::arm(point.to_owned());
+        interrupt::arm(point);
     }
     let colour = environ.get("NO_COLOR").is_none() && environ.get("TERM") != Some("dumb");
     let printer = Printer::new(colour, cli.global.quiet);

@@ -243,6 +243,7 @@ impl Generations {
             FileLock::exclusive(&self.infra().join("env.lock"), &purpose, change.wait, |holder| {
                 change.reporter.note(&format!("waiting for {holder}"))
             })?;
+        fs::sweep_siblings(&ignore);
         // Temporary names are made under this lock alone: what is there now, a dead process left.
         for name in fs::read_dir_names(&dir)? {
             let text = name.to_string_lossy();

@@ -14,7 +14,7 @@ pub mod staging;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use atomic::{place_if_absent, replace_symlink, write_atomic};
+pub use atomic::{place_if_absent, replace_symlink, sweep_siblings, write_atomic};
 pub use lock::FileLock;
 pub use ops::*;
 pub use staging::StagingDir;

@@ -32,7 +32,10 @@ pub fn to_bytes(lock: &Lock) -> Result<Vec<u8>> {
 pub fn write(path: &Path, lock: &Lock) -> Result<bool> {
     let bytes = to_bytes(lock)?;
     let same = fs::missing_is_none(fs::read(path))?.is_some_and(|old| old == bytes);
-    if !same {
+    if same {
+        // A killed writer may have meant to change what is right again.
+        fs::sweep_siblings(path);
+    } else {
         fs::write_atomic(path, &bytes)?;
     }
     Ok(!same)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Context, Error, Result};
 use crate::base::{DepName, EnvName, SourceKind, SourceRef, VersionReq};
 use crate::fs;
-use crate::lock::{Change, Lock};
+use crate::lock::{self, Change, Lock};
 use crate::profile::edit::{self, Extra};
 use crate::profile::model::Requirement;
 use crate::source::{Query, choose_version};
@@ -44,8 +44,17 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
     let profiles = context.profiles()?;
     let union = profiles.union()?;
     if let Some(there) = union.requirements.get(&name) {
-        let from = there.from.to_string();
-        return Err(Error::DepExists { name, from }.into());
+        let wanted = request.version.as_ref();
+        let is_same = there.from == request.source && wanted.is_none_or(|v| *v == there.version);
+        let lock = lock::read_if_exists(&context.lock_path())?;
+        if !is_same || lock.is_some_and(|lock| lock.deps.contains_key(&name)) {
+            let from = there.from.to_string();
+            return Err(Error::DepExists { name, from }.into());
+        }
+        // An addition that was killed before it had locked: only that is left to do.
+        let file = profiles.get(&request.profile)?.files.first().cloned().unwrap_or_default();
+        let changes = super::lock::lock(context)?;
+        return Ok(Added { name, file, changes });
     }
     let profile = profiles.get(&request.profile)?;
     let Some(file) = profile.files.first().cloned() else {

@@ -1,7 +1,8 @@
 //! Making an environment current: what every command that uses one begins with.
 //!
 //! Invariant: the environment that is returned is registered in the store, with everything it links
-//! to, and is what the project's files ask for now (or what a roll-back chose).
+//! to; its own object is as it was registered; and it is what the project's files ask for now (or
+//! what a roll-back chose).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,11 +10,11 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{Context, Error, Result, sync};
-use crate::base::{EnvName, ObjectName, Platform, Quiet, TreeHash};
+use crate::base::{DepName, EnvName, ObjectName, Platform, Quiet, TreeHash};
 use crate::env::switch::Change;
 use crate::env::{self, Generation, Generations, Inputs, Manifest};
 use crate::profile;
-use crate::store::{ObjectPath, Store};
+use crate::store::{CheckLevel, ObjectPath, Store};
 
 /// An environment that is current.
 #[derive(Clone, Debug)]
@@ -63,9 +64,11 @@ pub fn require(context: &Context, name: &EnvName) -> Result<Environment> {
     Err(Error::NotCurrent { name: name.clone() }.into())
 }
 
-/// A generation whose object, and every object it links to, is registered here.
-fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>> {
+/// A generation whose object, and every object it links to, is registered here. Its own object is
+/// checked: it is a few links and small files, and says what everything else is.
+pub(super) fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>> {
     let Some(object) = generation.registered(store)? else { return Ok(None) };
+    store.check(&object, CheckLevel::Quick)?;
     let manifest = generation.manifest()?;
     for dep in manifest.deps.values() {
         if store.get(&dep.object)?.is_none() {
@@ -74,6 +77,26 @@ fn usable(store: &Store, generation: &Generation) -> Result<Option<Environment>>
     }
     let digest = *object.tree();
     Ok(Some(Environment { object, digest, generation: generation.number, manifest }))
+}
+
+/// Checks every object that the environment links to.
+pub(super) fn check(store: &Store, environment: &Environment) -> Result<()> {
+    for dep in environment.manifest.deps.keys() {
+        check_dep(store, environment, dep)?;
+    }
+    Ok(())
+}
+
+/// Checks the object of one dep of the environment.
+pub(super) fn check_dep(store: &Store, environment: &Environment, dep: &DepName) -> Result<()> {
+    match environment.manifest.deps.get(dep) {
+        Some(dep) => {
+            let missing = || crate::store::Error::Missing { object: dep.object.clone() };
+            let object = store.get(&dep.object)?.ok_or_else(missing)?;
+            Ok(store.check(&object, CheckLevel::Quick)?)
+        }
+        None => Ok(()),
+    }
 }
 
 fn build(context: &Context, name: &EnvName) -> Result<Environment> {

@@ -121,6 +121,9 @@ pub enum Error {
     /// Nothing runs.
     #[error("nothing is running for the environment `{0}`")]
     NotRunning(EnvName),
+    /// The supervisor ended while something was asked of it.
+    #[error("the stack of the environment `{0}` has ended: none of its services runs any more")]
+    Ended(EnvName),
     /// A time that cannot be read.
     #[error("`{0}` is not a length of time")]
     BadDuration(String),
@@ -209,6 +212,10 @@ impl Diagnose for Error {
                 vec![format!("export {variable}, or put `{variable}=…` into the project's .env")]
             }
             Self::NotRunning(name) => vec![format!("`infra runtime up --env {name}` starts it")],
+            Self::Ended(name) => vec![
+                format!("`infra runtime logs --env {name}` says why"),
+                format!("then `infra runtime up --env {name}` starts it"),
+            ],
             Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
             Self::BadSize(_) => vec!["write it like `500M` or `20G`".into()],
             Self::Unavailable { .. } => {

@@ -38,7 +38,8 @@ fn prepare(
         return Ok((context.cwd().join(first), env));
     }
     let commands = &environment.manifest.commands;
-    if commands.contains_key(shown.as_str()) {
+    if let Some(dep) = commands.get(shown.as_str()) {
+        environment::check_dep(&context.store(), &environment, dep)?;
         let program = program::find(environment.object.path(), &environment.manifest, &shown)?;
         return Ok((program, env));
     }

@@ -20,7 +20,12 @@ pub struct Removed {
 /// Removes a dep. When the profiles are not whole without it, they are put back as they were.
 pub fn remove(context: &Context, name: &DepName) -> Result<Removed> {
     let profiles = context.profiles()?;
-    lock_ops::known(name, profiles.union()?.requirements.keys())?;
+    let path = context.lock_path();
+    let locked = lock::read_if_exists(&path)?;
+    // One that only the lock still has: a removal was killed before it had written that.
+    if !locked.as_ref().is_some_and(|lock| lock.deps.contains_key(name)) {
+        lock_ops::known(name, profiles.union()?.requirements.keys())?;
+    }
     let mut before: Vec<(PathBuf, String)> = Vec::new();
     for profile in profiles.iter() {
         let Some(file) = profile.files.first() else { continue };
@@ -38,8 +43,7 @@ pub fn remove(context: &Context, name: &DepName) -> Result<Removed> {
         return Err(Error::StillUsed { name: name.clone(), source: Box::new(error) }.into());
     }
     let files = before.into_iter().map(|(file, _)| file).collect();
-    let path = context.lock_path();
-    let Some(old) = lock::read_if_exists(&path)? else {
+    let Some(old) = locked else {
         return Ok(Removed { files, changes: Vec::new() });
     };
     let new = add::without(old.clone(), name);

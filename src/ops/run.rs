@@ -39,6 +39,8 @@ pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Pre
     // Remembered ports that a stranger has are replaced, unless it is our own stack that has them.
     let in_use = if stack::running(&data) { InUse::Keep } else { InUse::Replace };
     let stack = stack::assemble(context, &environment, only, in_use)?;
+    // Any of its commands may be started by a service: not only those that services start from.
+    environment::check(&context.store(), &environment)?;
     for service in stack.services.keys() {
         stack.gate.check(service)?;
     }
@@ -182,10 +184,12 @@ pub fn status(context: &Context, name: &EnvName) -> Result<Option<(StackStatus, 
     Ok(Some((status, current.map(|g| g.number))))
 }
 
-/// Restarts services, all when none is named, and waits until they are up again.
+/// Restarts services, all when none is named, and waits until they are up again. What could not
+/// start again is not stopped: the running generation's objects are checked first.
 pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
     let mut client = require(context, name)?;
     let before = client.status()?;
+    check_generation(context, name, before.generation)?;
     let names = services
         .iter()
         .map(|service| {
@@ -204,7 +208,7 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
     let asked = |name: &ServiceName| names.is_empty() || names.contains(name);
     // Bounded by the supervisor itself: every service ends up ready, failed or blocked.
     for _ in 0..12_000 {
-        let now = client.status()?;
+        let now = status_or_end(context, name, &mut client)?;
         let done = |s: &crate::supervise::status::ServiceStatus| {
             !asked(&s.name) || s.is_settled() && s.pid != pids.get(&s.name).copied().flatten()
         };
@@ -213,7 +217,30 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    Ok(client.status()?)
+    status_or_end(context, name, &mut client)
+}
+
+/// The status, or that the supervisor has ended since.
+fn status_or_end(context: &Context, name: &EnvName, client: &mut Client) -> Result<StackStatus> {
+    match client.status() {
+        Ok(status) => Ok(status),
+        Err(_) if matches!(connect(context, name), Ok(None)) => {
+            Err(Error::Ended(name.clone()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Checks every object of a generation. One that is not there any more is left to the gate, which
+/// lets nothing of it start.
+fn check_generation(context: &Context, name: &EnvName, number: u64) -> Result<()> {
+    let store = context.store();
+    let all = Generations::new(context.project(), name).list().unwrap_or_default();
+    let Some(running) = all.iter().find(|g| g.number == number) else { return Ok(()) };
+    match environment::usable(&store, running)? {
+        Some(environment) => environment::check(&store, &environment),
+        None => Ok(()),
+    }
 }
 
 /// A service as its profile declares it, with its state when it runs.

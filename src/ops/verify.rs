@@ -1,8 +1,13 @@
 //! Checking what is in the store, and bringing back what is damaged.
 
+use std::collections::BTreeSet;
+
 use super::{Context, Error, Result};
-use crate::base::{Platform, Reporter, Task};
+use crate::base::{EnvName, ObjectName, Platform, Reporter, Task};
+use crate::env::Generations;
+use crate::fs;
 use crate::lock::Row;
+use crate::profile;
 use crate::store::{CheckLevel, ObjectPath, Progress, Store, VerifyReport};
 
 /// An object that matched.
@@ -77,7 +82,9 @@ pub struct Repaired {
     pub removed: Vec<String>,
 }
 
-/// Removes what is damaged and fetches again what this project pins.
+/// Removes what is damaged, then fetches again what this project pins and builds its environments
+/// anew where something of theirs is gone; also what an earlier repair removed and could not
+/// restore. Outside a project it only removes.
 pub fn repair(context: &Context) -> Result<Repaired> {
     let store = context.store();
     let report = examine(&store, CheckLevel::Full, context.reporter())?;
@@ -85,29 +92,32 @@ pub fn repair(context: &Context) -> Result<Repaired> {
         damaged: report.damaged.iter().map(ToString::to_string).collect(),
         ..Repaired::default()
     };
-    if report.damaged.is_empty() {
+    let done = store.repair(&report)?;
+    let mut gone: BTreeSet<String> = done.refetch.iter().map(|g| g.object.to_string()).collect();
+    // Without its registration an object has only its digest.
+    let bare = done.registrations;
+    if !fs::exists(&context.project().join(profile::DIRECTORY))? {
+        repaired.removed = gone.into_iter().collect();
         return Ok(repaired);
     }
-    let gone = store.repair(&report)?.refetch;
-    // Whatever this project pins comes back through the ordinary sync, verified as always.
-    let (lock, union) = super::lock::fresh(context)?;
-    let pinned = |name: &str| {
+    let broken = broken_environments(context, &store)?;
+    gone.extend(broken.iter().map(|(_, object)| object.to_string()));
+    if !gone.is_empty() || !bare.is_empty() {
+        // Whatever this project pins comes back through the ordinary sync, verified as always.
+        let (lock, _) = super::lock::fresh(context)?;
         let rows = lock.deps.values().filter_map(|dep| dep.platforms.get(&Platform::host()));
-        rows.filter_map(Row::pin).any(|pin| pin.object.to_string() == name)
-    };
-    let gone: Vec<String> = gone.iter().map(|g| g.object.to_string()).collect();
-    if gone.iter().any(|name| pinned(name)) {
-        super::sync::sync(context, false)?;
-    }
-    let _ = union;
-    // Environments are rebuilt from their deps.
-    for profile in context.profiles()?.names() {
-        let generations = crate::env::Generations::new(context.project(), profile);
-        if let Some(generation) = generations.current()?
-            && gone.contains(&generation.object.to_string())
-        {
-            super::environment::ensure(context, profile)?;
+        let lost: Vec<String> = rows
+            .filter_map(Row::pin)
+            .filter(|p| gone.contains(&p.object.to_string()) || bare.contains(&p.object.digest()))
+            .map(|pin| pin.object.to_string())
+            .collect();
+        if !lost.is_empty() {
+            gone.extend(lost);
+            super::sync::sync(context, false)?;
         }
+    }
+    for (name, _) in broken {
+        super::environment::ensure(context, &name)?;
     }
     for name in gone {
         let back = match name.parse() {
@@ -117,4 +127,17 @@ pub fn repair(context: &Context) -> Result<Repaired> {
         if back { repaired.restored.push(name) } else { repaired.removed.push(name) }
     }
     Ok(repaired)
+}
+
+/// Environments of this project whose object, or one that it links to, is not in the store.
+fn broken_environments(context: &Context, store: &Store) -> Result<Vec<(EnvName, ObjectName)>> {
+    let mut broken = Vec::new();
+    for name in context.profiles()?.names() {
+        let generations = Generations::new(context.project(), name);
+        let Some(generation) = generations.current()? else { continue };
+        if super::environment::usable(store, &generation)?.is_none() {
+            broken.push((name.clone(), generation.object));
+        }
+    }
+    Ok(broken)
 }

@@ -30,7 +30,7 @@ fn child() {
     let f = Fixture::new();
     let store = match (told("die-at="), told("store=")) {
         (Some(point), Some(root)) => {
-            interrupt::arm(point);
+            interrupt::arm(&point);
             store_at(Path::new(&root))
         }
         _ => f.store.clone(),

@@ -9,12 +9,6 @@
 )]
 #![allow(unreachable_pub, missing_docs, reason = "nothing here is a library")]
 
-#![allow(
-    clippy::disallowed_methods,
-    reason = "tests stand outside the house and look at it with the standard library"
-)]
-#![allow(unreachable_pub, missing_docs, reason = "nothing here is a library")]
-
 #[path = "../it/support/mod.rs"]
 mod support;
 

@@ -177,7 +177,8 @@ fn a_mode_that_changes_nothing() {
 #[test]
 fn a_changed_registration() {
     let up = Upstream::start();
-    let harms: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Harm = (&'static str, fn(&mut Vec<u8>));
+    let harms: [Harm; 4] = [
         ("cut", |bytes| bytes.truncate(40)),
         ("empty", Vec::clear),
         ("no JSON", |bytes| bytes[0] = b'x'),

@@ -222,6 +222,12 @@ impl Drop for World {
     }
 }
 
+/// Says what a test leaves out on this machine.
+#[allow(clippy::print_stderr, reason = "whoever reads the test's output must see it")]
+pub(crate) fn passed_over(why: &str) {
+    eprintln!("passed over: {why}");
+}
+
 /// Copies a file that is to be executed from where it is put. By a process of its own: while this
 /// one had it open for writing, a child that another test starts would have it open too, and then
 /// it could not be executed.

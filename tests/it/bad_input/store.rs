@@ -36,7 +36,7 @@ fn mounted(world: &World, args: &[&str]) -> Option<Outcome> {
     let store = world.env.store();
     let able = unshare().arg("true").env("INFRA_STORE", &store).stderr(Stdio::null()).status();
     if !able.is_ok_and(|s| s.success()) {
-        eprintln!("passed over: no mount namespace here");
+        crate::world::passed_over("no mount namespace here");
         return None;
     }
     Some(finish(
@@ -107,7 +107,7 @@ fn give(path: &Path, uid: u32) {
 #[test]
 fn another_users_store() {
     if !is_root() {
-        eprintln!("passed over: only root can be another user");
+        crate::world::passed_over("only root can be another user");
         return;
     }
     const NOBODY: u32 = 65_534;

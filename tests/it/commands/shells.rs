@@ -17,7 +17,7 @@ fn installed(shell: &str) -> Option<PathBuf> {
     let found = ["/bin", "/usr/bin", "/usr/local/bin"].iter().map(|d| PathBuf::from(d).join(shell));
     let found = found.into_iter().find(|p| p.is_file());
     if found.is_none() {
-        eprintln!("passed over: no {shell} here");
+        crate::world::passed_over(&format!("no {shell} here"));
     }
     found
 }

@@ -87,6 +87,13 @@ pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir(path).context("create directory", path)
 }
 
+/// Creates one directory that must not exist yet, at no time with more than these permission bits;
+/// the umask may take some away.
+pub fn create_dir_with_mode(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().mode(mode).create(path).context("create directory", path)
+}
+
 /// The names in a directory, sorted bytewise.
 pub fn read_dir_names(path: &Path) -> Result<Vec<std::ffi::OsString>> {
     let mut names = Vec::new();

@@ -137,7 +137,8 @@ impl Layout {
 
 /// Creates one directory with exactly this mode; one that is there already stays as it is.
 pub(super) fn ensure_dir(path: &Path, mode: u32) -> Result<(), fs::Error> {
-    match fs::create_dir(path) {
+    // Never open to more than `mode`, not even when we are killed before the next line.
+    match fs::create_dir_with_mode(path, mode) {
         Ok(()) => fs::chmod(path, mode),
         Err(e) if e.io_kind() == Some(std::io::ErrorKind::AlreadyExists) => Ok(()),
         // On a read-only filesystem the refusal comes before the look.

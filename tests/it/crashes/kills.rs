@@ -1,7 +1,7 @@
 //! `kill -9` at moments that a seeded generator chooses, while a slow upstream makes them many.
 //!
-//! Each round begins where the last was killed, as for a user whose machine fails again and again;
-//! every few rounds one run may finish.
+//! Each run begins where the last was killed, as for a user whose machine fails again and again. One
+//! that gets to its end is compared with an undisturbed one; the next begins with a new project.
 
 use std::time::{Duration, Instant};
 
@@ -22,15 +22,20 @@ impl Random {
     }
 }
 
-/// Starts a command and kills it after `delay`, unless it ended before.
-fn kill_after(env: &TestEnv, args: &[&str], delay: Duration) -> bool {
+/// Starts a command and kills it after `delay`; how long it took when it ended before that.
+fn kill_after(env: &TestEnv, args: &[&str], delay: Duration) -> Option<Duration> {
+    let start = Instant::now();
     let mut child = env.command(args).spawn().expect("start");
-    let end = Instant::now() + delay;
-    while Instant::now() < end && child.try_wait().expect("wait").is_none() {
+    while start.elapsed() < delay && child.try_wait().expect("wait").is_none() {
         std::thread::sleep(Duration::from_micros(300));
     }
     let _ = child.kill();
-    finish(child).signal == Some(libc::SIGKILL)
+    let outcome = finish(child);
+    if outcome.signal == Some(libc::SIGKILL) {
+        return None;
+    }
+    success(&args.join(" "), &outcome);
+    Some(start.elapsed())
 }
 
 /// How long an undisturbed run takes; a kill within this time hits something.
@@ -49,47 +54,73 @@ fn invariants(what: &str, env: &TestEnv, locks: &[Option<String>]) {
     }
 }
 
+const COMMANDS: [&[&str]; 3] = [&["dep", "lock"], &["dep", "sync"], &["env", "build", "dev"]];
+/// How often each command is killed.
+const KILLS: u32 = 10;
+/// How often each command is started, at most.
+const STARTS: u32 = 200;
+
 #[test]
 fn killed_thirty_times_at_any_moment() {
     let up = Upstream::start();
-    let commands: [&[&str]; 3] =
-        [&["dep", "lock"], &["dep", "sync"], &["env", "build", "dev", "--jobs", "4"]];
-    // Undisturbed: what it ends as, and how long each step takes.
     let calm = up.project();
-    let times = commands.map(|args| duration_of(&calm, args));
-    let lock = calm.read("dep.lock.json");
-    calm.ok(["store", "gc", "--artifacts"]);
-    let want = state(&calm);
-
+    // Before each command: what the ones before it made.
+    let mut done: Vec<&[&str]> = Vec::new();
     let mut random = Random(0x1f4a);
-    let (mut killed, mut round) = (0, 0_u64);
-    let env = up.project();
-    for (args, time) in commands.iter().zip(times) {
-        for _ in 0..10 {
-            round += 1;
-            // One download stops in the middle until its client is gone.
-            let slow = [
-                crate::upstream::FakeUpstream::pypi_file(&fixture::tool_wheel("1.0.0")),
-                fixture::extra_archive(infra::base::Platform::host()),
-            ];
-            let path = &slow[usize::try_from(random.below(2)).expect("small")];
-            if round.is_multiple_of(3) {
-                up.fault(path, Fault::Stall(usize::try_from(random.below(400)).expect("small")), 1);
+    for args in COMMANDS {
+        let mut usual = duration_of(&calm, args);
+        let lock = calm.read("dep.lock.json");
+        calm.ok(["store", "gc", "--artifacts"]);
+        let want = state(&calm);
+        let begin = || {
+            let env = up.project();
+            done.iter().for_each(|args| success("before", &env.infra(*args)));
+            env
+        };
+        let end = |env: &TestEnv| {
+            env.ok(["store", "gc", "--artifacts"]);
+            assert_same(&args.join(" "), &want, &state(env));
+        };
+        let mut env = begin();
+        let (mut kills, mut starts) = (0, 0);
+        while kills < KILLS {
+            starts += 1;
+            assert!(starts <= STARTS, "only {kills} of {starts} were killed in time");
+            if starts % 3 == 0 {
+                // A download that stops in the middle until its client is gone.
+                let host = infra::base::Platform::host();
+                let files = [
+                    crate::upstream::FakeUpstream::pypi_file(&fixture::tool_wheel("1.0.0")),
+                    fixture::extra_archive(host),
+                ];
+                let file = &files[usize::try_from(random.below(2)).expect("small")];
+                let sent = usize::try_from(random.below(400)).expect("small");
+                up.fault(file, Fault::Stall(sent), 1);
             }
-            let delay = Duration::from_micros(random.below(time.as_micros().max(1) as u64 + 2000));
-            let what = format!("`{}` killed after {delay:?}, round {round}", args.join(" "));
-            killed += usize::from(kill_after(&env, args, delay));
+            let micros = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).max(1000);
+            let delay = Duration::from_micros(random.below(micros));
+            let what = format!("`{}` killed after {delay:?}, start {starts}", args.join(" "));
+            let ended = kill_after(&env, args, delay);
             up.heal();
             invariants(&what, &env, &[None, Some(lock.clone())]);
-            if args[0] == "dep" && round.is_multiple_of(4) {
-                success(&format!("{what}; then store gc"), &env.infra(["store", "gc"]));
+            match ended {
+                None => {
+                    kills += 1;
+                    if kills % 4 == 0 {
+                        success(&format!("{what}; then gc"), &env.infra(["store", "gc"]));
+                    }
+                }
+                Some(took) => {
+                    usual = took;
+                    end(&env);
+                    env = begin();
+                }
             }
         }
-        success(&args.join(" "), &env.infra(*args));
+        success(&args.join(" "), &env.infra(args));
+        end(&env);
+        let left = fixture::temporary(&env.project());
+        assert!(left.is_empty(), "{left:?}");
+        done.push(args);
     }
-    assert!(killed >= 10, "only {killed} of {round} were killed in time: choose other moments");
-    env.ok(["store", "gc", "--artifacts"]);
-    let left = fixture::temporary(&env.project());
-    assert!(left.is_empty(), "{left:?}");
-    assert_same("after all the kills", &want, &state(&env));
 }

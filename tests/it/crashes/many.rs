@@ -122,6 +122,7 @@ fn two_runs_on_one_data_directory() {
     let env = up.project();
     env.ok(["dep", "lock"]);
     env.ok(["env", "build", "dev"]);
+    let _down = Down(&env);
     let mut first = start(&env, &["run"]);
     let pid = wait_for("the service", || {
         assert!(first.try_wait().expect("wait").is_none(), "the first run ended");
@@ -145,6 +146,7 @@ fn two_runs_at_the_same_instant() {
     let env = up.project();
     env.ok(["dep", "lock"]);
     env.ok(["env", "build", "dev"]);
+    let _down = Down(&env);
     let mut both = vec![start(&env, &["run"]), start(&env, &["run"])];
     let loser = wait_for("one of the two to give way", || {
         both.iter_mut().position(|child| child.try_wait().expect("wait").is_some())
@@ -156,6 +158,15 @@ fn two_runs_at_the_same_instant() {
     signal(winner.id(), rustix::process::Signal::INT);
     finish(winner);
     wait_for("the end of the service", || (!alive(pid)).then_some(()));
+}
+
+/// Ends whatever runs in a project, also when the test fails.
+pub(crate) struct Down<'a>(pub(crate) &'a TestEnv);
+
+impl Drop for Down<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.infra(["runtime", "down"]);
+    }
 }
 
 /// A service as `runtime status` has it.

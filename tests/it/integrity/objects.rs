@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{names_both, refused};
 use crate::crashes::fixture::{self, Upstream, assert_same, flip, state, success};
-use crate::crashes::many::service;
+use crate::crashes::many::{Down, service};
 use crate::support::{TestEnv, alive, signal, wait_for};
 
 fn chmod(path: &Path, mode: u32) {
@@ -222,6 +222,7 @@ fn a_restart_of_a_changed_service_is_blocked() {
     env.write("tools/bin/other", "#!/bin/sh\nexec /bin/sleep 100000\n");
     chmod(&env.project().join("tools/bin/other"), 0o755);
     env.ok(["dep", "lock"]);
+    let _down = Down(&env);
     success("up", &env.infra(["runtime", "up"]));
     let pid = wait_for("the service", || service(&env, "sleeper").ready_pid());
     let other = wait_for("the other service", || service(&env, "other").ready_pid());

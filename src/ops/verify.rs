@@ -101,8 +101,13 @@ pub fn repair(context: &Context) -> Result<Repaired> {
         return Ok(repaired);
     }
     let broken = broken_environments(context, &store)?;
-    gone.extend(broken.iter().map(|(_, object)| object.to_string()));
-    if !gone.is_empty() || !bare.is_empty() {
+    for (_, object) in &broken {
+        // One that only lacks what it links to is whole again with that.
+        if store.get(object)?.is_none() {
+            gone.insert(object.to_string());
+        }
+    }
+    if !gone.is_empty() || !bare.is_empty() || !broken.is_empty() {
         // Whatever this project pins comes back through the ordinary sync, verified as always.
         let (lock, _) = super::lock::fresh(context)?;
         let rows = lock.deps.values().filter_map(|dep| dep.platforms.get(&Platform::host()));

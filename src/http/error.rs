@@ -145,9 +145,9 @@ fn reason_phrase(status: u16) -> String {
         .unwrap_or_default()
 }
 
-/// `again  after 2026-03-04 05:06:07 UTC`
+/// `until  2026-03-04 05:06:07 UTC`
 pub fn come_back(until: jiff::Timestamp) -> String {
-    format!("again  after {}", until.strftime("%Y-%m-%d %H:%M:%S UTC"))
+    format!("until  {}", until.strftime("%Y-%m-%d %H:%M:%S UTC"))
 }
 
 impl Error {

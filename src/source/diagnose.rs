@@ -42,7 +42,7 @@ impl Diagnose for Error {
             }
             Self::Tags { kinds, .. } => {
                 let kind = kinds.first().map_or("v${version}", String::as_str);
-                format!("say which in the profile, e.g. `tag = \"{kind}\"`")
+                format!("say which (`--tag` of `infra dep add`), e.g. `tag = \"{kind}\"`")
             }
             Self::NoAssets { subject } => format!(
                 "only files that `{}` uploads to a release can be taken, not its source archives",
@@ -51,12 +51,13 @@ impl Diagnose for Error {
             Self::Assets { candidates, version, .. } => {
                 let first = candidates.first().map_or("", String::as_str);
                 format!(
-                    "say which in the profile, e.g. `asset = \"{}\"`",
+                    "say which (`--asset` of `infra dep add`), e.g. `asset = \"{}\"`",
                     first.replace(version.as_str(), "${version}")
                 )
             }
             Self::RateLimit { token: true, .. } => {
-                "wait until then, or use a token of another user".to_owned()
+                "wait until then, or name a mirror with `url` in `[source.github]` of the profile"
+                    .to_owned()
             }
             Self::RateLimit { token: false, .. } => {
                 "set GITHUB_TOKEN (or GH_TOKEN): with a token much more may be asked".to_owned()

@@ -117,7 +117,7 @@ fn a_used_up_limit_says_when_to_come_back() {
             let off = when.unwrap().duration_since(reset).as_secs().abs();
             assert!(off <= 1, "{when:?}");
             let details = error.details();
-            assert!(details[0].starts_with("again  after "), "{details:?}");
+            assert!(details[0].starts_with("until  "), "{details:?}");
         }
         assert!(!error.to_string().contains("secret"), "{error}");
     }

@@ -16,5 +16,6 @@ mod upstream;
 mod bad_input;
 mod commands;
 mod crashes;
+mod github;
 mod integrity;
 mod sameness;

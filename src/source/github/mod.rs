@@ -9,6 +9,9 @@ mod checks;
 mod pattern;
 mod pick;
 mod release;
+#[cfg(test)]
+mod schemes;
+mod table;
 mod tag;
 mod words;
 

@@ -38,13 +38,27 @@ pub(super) enum Pick<'a> {
     None(String),
 }
 
+/// How well a name says the processor; greater is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Spoken {
+    /// Not at all.
+    Silent,
+    /// All that the system has.
+    Universal,
+    /// By a hint (`intel`).
+    Vaguely,
+    /// By its name.
+    Exactly,
+}
+
 /// How good a claim is; greater is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Claim {
-    machine: u8,
+    machine: Spoken,
     library: u8,
     plain: std::cmp::Reverse<usize>,
-    format: u8,
+    /// `None` when it cannot be unpacked.
+    format: Option<u8>,
 }
 
 /// Picks a file.
@@ -69,12 +83,22 @@ pub(super) fn pick<'a>(wanted: &Wanted<'_>, names: &[&'a str]) -> Pick<'a> {
         let all: Vec<_> = all.iter().map(|(name, _)| *name).collect();
         return Pick::None(reason("no file of the release is for this platform", &all));
     }
-    let Some(best) = fitting.iter().filter_map(|(_, claim)| *claim).max() else {
-        let all: Vec<_> = fitting.iter().map(|(name, _)| *name).collect();
+    let claims = |readable: bool| {
+        let claims = fitting.iter().map(|(_, claim)| *claim);
+        claims.filter(move |claim| claim.format.is_some() == readable)
+    };
+    // A file that hardly says what it is for (a desktop program, often) is no substitute for one
+    // that says it exactly.
+    let exact = claims(false).any(|claim| claim.machine == Spoken::Exactly);
+    let worse = |claim: &Claim| matches!(claim.machine, Spoken::Silent | Spoken::Vaguely);
+    let best = claims(true).max().filter(|best| !(exact && worse(best)));
+    let Some(best) = best else {
+        let unread = fitting.iter().filter(|(_, claim)| claim.format.is_none());
+        let all: Vec<_> = unread.map(|(name, _)| *name).collect();
         let what = "the files for this platform are in formats that are not supported";
         return Pick::None(reason(what, &all));
     };
-    let equal = fitting.iter().filter(|(_, claim)| *claim == Some(best));
+    let equal = fitting.iter().filter(|(_, claim)| *claim == best);
     let equal: Vec<_> = equal.map(|(name, _)| *name).collect();
     match equal[..] {
         [one] => Pick::One(one),
@@ -91,8 +115,8 @@ fn reason(what: &str, names: &[&str]) -> String {
     }
 }
 
-/// `None` when the file does not fit; `None` inside when it fits but cannot be unpacked.
-fn claim(name: &str, said: &Said, wanted: &Wanted<'_>) -> Option<Option<Claim>> {
+/// `None` when the file does not fit.
+fn claim(name: &str, said: &Said, wanted: &Wanted<'_>) -> Option<Claim> {
     let platform = wanted.platform;
     let by_pattern = wanted.pattern.is_some();
     let system = System::Of(platform.os());
@@ -105,12 +129,8 @@ fn claim(name: &str, said: &Said, wanted: &Wanted<'_>) -> Option<Option<Claim>> 
     let machine = machine(&said.machines, said.is_vague, platform, by_pattern)?;
     let library = library(&said.libraries, platform)?;
     let plain = std::cmp::Reverse(said.extras);
-    Some(Format::of_name(name).map(|format| Claim {
-        machine,
-        library,
-        plain,
-        format: rank(format, platform.os()),
-    }))
+    let format = Format::of_name(name).map(|format| rank(format, platform.os()));
+    Some(Claim { machine, library, plain, format })
 }
 
 fn machine(
@@ -118,7 +138,7 @@ fn machine(
     is_vague: bool,
     platform: Platform,
     by_pattern: bool,
-) -> Option<u8> {
+) -> Option<Spoken> {
     let own = Machine::Of(platform.arch());
     let is_mac = platform.os() == Os::Darwin;
     let universal = is_mac
@@ -126,14 +146,14 @@ fn machine(
             || (said.contains(&Machine::Of(Arch::X86_64))
                 && said.contains(&Machine::Of(Arch::Aarch64))));
     match said.len() {
-        1 if said.contains(&own) => Some(if is_vague { 2 } else { 3 }),
-        _ if universal && !said.contains(&Machine::Other) => Some(1),
+        1 if said.contains(&own) => Some(if is_vague { Spoken::Vaguely } else { Spoken::Exactly }),
+        _ if universal && !said.contains(&Machine::Other) => Some(Spoken::Universal),
         // Words such as `all` only mean something on macOS.
-        0 => (by_pattern || platform.arch() == Arch::X86_64).then_some(0),
+        0 => (by_pattern || platform.arch() == Arch::X86_64).then_some(Spoken::Silent),
         1 if said.contains(&Machine::Universal) => {
-            (by_pattern || platform.arch() == Arch::X86_64).then_some(0)
+            (by_pattern || platform.arch() == Arch::X86_64).then_some(Spoken::Silent)
         }
-        _ if by_pattern && said.contains(&own) => Some(0),
+        _ if by_pattern && said.contains(&own) => Some(Spoken::Silent),
         _ => None,
     }
 }

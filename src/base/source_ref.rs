@@ -15,6 +15,8 @@ pub enum SourceKind {
     Pypi,
     /// npm tarballs from a registry.
     Npm,
+    /// An asset of a GitHub release.
+    Github,
     /// An artifact at a templated URL.
     Url,
     /// A directory of the project.
@@ -23,13 +25,14 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Pypi, Self::Npm, Self::Url, Self::Path];
+    pub const ALL: [Self; 5] = [Self::Pypi, Self::Npm, Self::Github, Self::Url, Self::Path];
 
     /// The prefix in references and the key in `[source.NAME]`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pypi => "pypi",
             Self::Npm => "npm",
+            Self::Github => "github",
             Self::Url => "url",
             Self::Path => "path",
         }

@@ -21,15 +21,7 @@ pub(super) const TRICKY: &str = "it's \"$HOME\" `id` \\n !x\n\tä";
 pub(super) const PLATFORM: Platform = Platform::X86_64Linux;
 
 pub(super) fn requirement(from: &str) -> Requirement {
-    Requirement {
-        from: from.parse::<SourceRef>().expect("source"),
-        version: VersionReq::any(),
-        bin: BTreeMap::new(),
-        strip: None,
-        checksum: None,
-        words: BTreeMap::new(),
-        platforms: None,
-    }
+    Requirement::new(from.parse::<SourceRef>().expect("source"), VersionReq::any())
 }
 
 pub(super) fn pin(name: &str, fill: u8, commands: &[&str]) -> Pin {

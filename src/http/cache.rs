@@ -27,6 +27,9 @@ pub(super) struct Validators {
     pub(super) etag: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last_modified: Option<String>,
+    /// Its `Link` header: a document that did not change comes without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) link: Option<String>,
 }
 
 /// A kept document.
@@ -95,7 +98,7 @@ mod tests {
     fn keeps_by_url_and_accept() {
         let dir = tempfile::tempdir().unwrap();
         let json = slot(dir.path(), Some("application/json"));
-        let validators = Validators { etag: Some("\"1\"".to_owned()), last_modified: None };
+        let validators = Validators { etag: Some("\"1\"".to_owned()), ..Validators::default() };
         assert!(json.read().is_none());
         json.write(validators.clone(), b"{}\n\n");
         json.write(validators.clone(), b"{\"a\"\n:1}");

@@ -84,6 +84,16 @@ pub enum Error {
         /// The HTTP status code.
         status: u16,
     },
+    /// The server answers no more until a time, because too much was asked of it.
+    #[error("`{url}` answered {status}: its rate limit is used up")]
+    RateLimited {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// When it answers again, if it says so.
+        until: Option<jiff::Timestamp>,
+    },
     /// The connection broke, or the answer was no HTTP.
     #[error("the answer of `{url}` broke off: {reason}")]
     Broken {
@@ -135,6 +145,11 @@ fn reason_phrase(status: u16) -> String {
         .unwrap_or_default()
 }
 
+/// `until  2026-03-04 05:06:07 UTC`
+pub fn come_back(until: jiff::Timestamp) -> String {
+    format!("until  {}", until.strftime("%Y-%m-%d %H:%M:%S UTC"))
+}
+
 impl Error {
     /// Whether the server said that there is no such thing (404 or 410).
     pub fn is_not_found(&self) -> bool {
@@ -177,6 +192,7 @@ impl Diagnose for Error {
             Self::Dns { .. } | Self::Connect { .. } => &[MIRROR, PROXY],
             Self::Stalled { .. } | Self::Short { .. } | Self::Broken { .. } => &[AGAIN, MIRROR],
             Self::Redirect { .. } => &["check the source's base URL"],
+            Self::RateLimited { .. } => &["wait until then, or use a mirror"],
             Self::Status { status, .. } => match status {
                 401 | 403 => {
                     &["check the credentials for this host (user and password in the base URL, \
@@ -195,5 +211,12 @@ impl Diagnose for Error {
             Self::File(e) => return e.hints(),
         };
         hints.iter().copied().map(Hint::new).collect()
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::RateLimited { until: Some(until), .. } => vec![come_back(*until)],
+            _ => Vec::new(),
+        }
     }
 }

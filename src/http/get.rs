@@ -7,14 +7,14 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED,
+    IF_NONE_MATCH, LAST_MODIFIED, LINK,
 };
 use reqwest::{Response, StatusCode};
 
 use super::cache::{Entry, Slot, Validators};
 use super::retry::Failure;
 use super::transport::{Transport, announced};
-use super::{Error, Get, shown};
+use super::{Error, Get, Page, link, shown};
 
 /// Largest document, in bytes.
 const LIMIT: u64 = 64 << 20;
@@ -24,12 +24,12 @@ enum Answer {
     Document(Validators, Vec<u8>),
 }
 
-pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Vec<u8>, Error> {
+pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Page, Error> {
     let slot = transport.options.cache.as_deref().map(|dir| Slot::new(dir, request));
     let kept = slot.as_ref().and_then(Slot::read);
     if transport.options.offline {
         return match kept {
-            Some(entry) => Ok(entry.body),
+            Some(entry) => Ok(page(request, entry)),
             None => Err(Error::Offline { url: shown(&request.url) }),
         };
     }
@@ -38,18 +38,23 @@ pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Vec<u8>,
         match attempt(transport, request, kept.as_ref()).await {
             Ok(Answer::Document(validators, body)) => {
                 if let Some(slot) = &slot {
-                    slot.write(validators, &body);
+                    slot.write(validators.clone(), &body);
                 }
-                return Ok(body);
+                return Ok(page(request, Entry { validators, body }));
             }
             Ok(Answer::Unchanged) => match kept {
-                Some(entry) => return Ok(entry.body),
+                Some(entry) => return Ok(page(request, entry)),
                 // Nothing was asked conditionally, so this is no answer.
                 None => return Err(Error::Status { url: shown(&request.url), status: 304 }),
             },
             Err(failure) => tries.next(failure).await?,
         }
     }
+}
+
+fn page(request: &Get, entry: Entry) -> Page {
+    let next = entry.validators.link.and_then(|header| link::next(&header, &request.url));
+    Page { body: entry.body, next }
 }
 
 async fn attempt(
@@ -70,6 +75,7 @@ async fn attempt(
             let validators = Validators {
                 etag: text(&response, ETAG),
                 last_modified: text(&response, LAST_MODIFIED),
+                link: text(&response, LINK),
             };
             Ok(Answer::Document(validators, body(transport, request, response).await?))
         }

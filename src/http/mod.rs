@@ -14,6 +14,7 @@ mod cache;
 mod download;
 mod error;
 mod get;
+mod link;
 mod probe;
 mod retry;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use url::Url;
 
-pub use error::Error;
+pub use error::{Error, come_back};
 pub use probe::probe;
 
 use crate::base::{Algorithm, Integrity, Secret, Task};
@@ -65,6 +66,16 @@ pub struct Get {
     pub authorization: Option<Secret>,
 }
 
+/// A document that may be one of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Where the next one is, as the server's `Link` header says (RFC 8288). It may be on any
+    /// host: whoever follows it decides which credentials may go there.
+    pub next: Option<Url>,
+}
+
 /// A finished download.
 #[derive(Clone, Debug)]
 pub struct Downloaded {
@@ -89,6 +100,11 @@ impl Client {
     /// Gets a small document (at most 64 MiB), asking conditionally when the cache has one. When
     /// offline, the cached one is given if there is one.
     pub async fn get(&self, request: &Get) -> Result<Vec<u8>, Error> {
+        self.page(request).await.map(|page| page.body)
+    }
+
+    /// Like [`Self::get`], for a document that may go on in another.
+    pub async fn page(&self, request: &Get) -> Result<Page, Error> {
         get::get(&self.transport, request).await
     }
 

@@ -67,7 +67,7 @@ impl Transport {
             | StatusCode::PARTIAL_CONTENT
             | StatusCode::NOT_MODIFIED
             | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
-            status => Err(refused(url, status, response.headers())),
+            status => Err(refused(url, status, response.headers(), self.pace.longest_delay)),
         }
     }
 
@@ -155,17 +155,49 @@ fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value
 }
 
-fn refused(url: &Url, status: StatusCode, headers: &HeaderMap) -> Failure {
+fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, longest: Duration) -> Failure {
+    let now = jiff::Timestamp::now();
+    if let Some(wait) = rate_limit(status, headers, now) {
+        let until = wait.and_then(|wait| now.checked_add(wait).ok());
+        let error = Error::RateLimited { url: shown(url), status: status.as_u16(), until };
+        // Coming back before the time costs another request and helps nobody.
+        let again = match wait {
+            Some(wait) if wait <= longest => Again::After(wait),
+            _ => Again::Never,
+        };
+        return Failure { error, again };
+    }
     let error = Error::Status { url: shown(url), status: status.as_u16() };
     let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
-    let asked = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| retry_after(value.to_str().ok()?, jiff::Timestamp::now()));
+    let asked = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
     match asked {
         _ if !passing => Failure::last(error),
         Some(delay) => Failure { error, again: Again::After(delay) },
         None => Failure::passing(error),
     }
+}
+
+/// How long to wait where a limit is used up; `None` inside when the server does not say.
+///
+/// Beside `Retry-After`, forges answer 403 or 429 with `x-ratelimit-remaining: 0` and the end of
+/// the period in `x-ratelimit-reset`, in seconds since the epoch.
+fn rate_limit(
+    status: StatusCode,
+    headers: &HeaderMap,
+    now: jiff::Timestamp,
+) -> Option<Option<Duration>> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let after = text(RETRY_AFTER.as_str()).and_then(|value| retry_after(value, now));
+    let spent = text("x-ratelimit-remaining") == Some("0");
+    match status.as_u16() {
+        403 | 429 if spent || after.is_some() => {}
+        _ => return None,
+    }
+    let reset = || {
+        let end = jiff::Timestamp::from_second(text("x-ratelimit-reset")?.parse().ok()?).ok()?;
+        Some(Duration::try_from(end.duration_since(now)).unwrap_or(Duration::ZERO))
+    };
+    Some(after.or_else(reset))
 }
 
 fn stalled(url: &Url, stall: Duration) -> Failure {

@@ -1,7 +1,5 @@
 //! Locks for tests: one that the golden file holds, and arbitrary ones.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use super::model::{Artifact, Lock, LockedDep, Pin, Proof, Row};
@@ -15,15 +13,7 @@ use crate::profile::model::Requirement;
 
 /// A requirement with nothing but source and range.
 pub(crate) fn requirement(from: &str, version: &str) -> Requirement {
-    Requirement {
-        from: from.parse().expect("source"),
-        version: version.parse().expect("range"),
-        bin: BTreeMap::new(),
-        strip: None,
-        checksum: None,
-        words: BTreeMap::new(),
-        platforms: None,
-    }
+    Requirement::new(from.parse().expect("source"), version.parse().expect("range"))
 }
 
 /// What [`lock`] answers.
@@ -168,7 +158,7 @@ prop_compose! {
         tree in any::<[u8; 32]>(),
         bin in proptest::collection::btree_map("[a-z][a-z0-9_.+-]{0,8}", "[a-z]{1,4}/[a-zä ]{1,4}", 0..3),
         needs in proptest::option::of(any_needs()),
-        proofs in proptest::collection::vec(0..4usize, 0..3),
+        proofs in proptest::collection::vec(0..5usize, 0..3),
     ) -> Row {
         if let Some(reason) = unavailable {
             return Row::Unavailable { reason };
@@ -183,7 +173,13 @@ prop_compose! {
             }).collect(),
             needs,
             verified: proofs.into_iter().map(|n| {
-                [Proof::RegistryHash, Proof::ChecksumFile, Proof::FirstUse, Proof::Local][n]
+                [
+                    Proof::RegistryHash,
+                    Proof::ReleaseDigest,
+                    Proof::ChecksumFile,
+                    Proof::FirstUse,
+                    Proof::Local,
+                ][n]
             }).collect(),
         }))
     }

@@ -93,6 +93,8 @@ pub struct Artifact {
 pub enum Proof {
     /// The hash in the registry's index.
     RegistryHash,
+    /// The digest that a forge records of a release's asset.
+    ReleaseDigest,
     /// A checksum file that the publisher serves.
     ChecksumFile,
     /// Nothing but the first download: later ones must equal it.

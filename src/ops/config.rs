@@ -33,7 +33,7 @@ pub fn rows(context: &Context) -> Vec<Row> {
         .and_then(|profiles| profiles.union().ok())
         .map(|union| union.sources)
         .unwrap_or_default();
-    for kind in [SourceKind::Pypi, SourceKind::Npm] {
+    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github] {
         let url = overrides.get(&kind).and_then(|o| o.url.as_deref());
         let name = format!("source.{kind}.url");
         let cache = context.settings().store.value.join("index");

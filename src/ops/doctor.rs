@@ -148,7 +148,9 @@ fn project(context: &Context, profiles: &Profiles, union: &Union, findings: &mut
 fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     use crate::base::SourceKind;
     let used = |kind| union.requirements.values().any(|r| r.from.kind() == kind);
-    for kind in [SourceKind::Pypi, SourceKind::Npm].into_iter().filter(|k| used(*k)) {
+    for kind in
+        [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().filter(|k| used(*k))
+    {
         let url = union.sources.get(&kind).and_then(|o| o.url.as_deref());
         let cache = context.settings().store.value.join("index");
         let found = ecosystem::endpoint(

@@ -58,9 +58,13 @@ pub struct Requirement {
     pub bin: BTreeMap<CommandName, RelPath>,
     /// `strip`: leading path components to drop when unpacking; the source's habit when not given.
     pub strip: Option<u8>,
+    /// `asset`: for `github:`, a pattern (`*`, `?`, `${…}`) of the asset's name.
+    pub asset: Option<String>,
+    /// `tag`: for `github:`, the release's tag with `${version}` in it.
+    pub tag: Option<String>,
     /// `checksum`: for `url:`, template of the checksum file's URL.
     pub checksum: Option<String>,
-    /// `os`/`arch`: for `url:`, this project's words for `${os}` and `${arch}` by our word.
+    /// `os`/`arch`: for `url:` and `github:`, the publisher's words for `${os}` and `${arch}` by our word.
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
     pub platforms: Option<BTreeSet<Platform>>,
@@ -74,6 +78,8 @@ impl Requirement {
             version,
             bin: BTreeMap::new(),
             strip: None,
+            asset: None,
+            tag: None,
             checksum: None,
             words: BTreeMap::new(),
             platforms: None,
@@ -84,13 +90,19 @@ impl Requirement {
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, checksum, words, platforms } = self;
+        let Self { from, version, bin, strip, asset, tag, checksum, words, platforms } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
         }
         if let Some(strip) = strip {
             out.push_str(&format!(" strip={strip}"));
+        }
+        if let Some(asset) = asset {
+            out.push_str(&format!(" asset={asset}"));
+        }
+        if let Some(tag) = tag {
+            out.push_str(&format!(" tag={tag}"));
         }
         if let Some(checksum) = checksum {
             out.push_str(&format!(" checksum={checksum}"));

@@ -13,22 +13,19 @@ use crate::base::source_ref::InvalidSourceRef;
 use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
-const KEYS: &[&str] = &["from", "version", "bin", "strip", "checksum", "os", "arch", "platforms"];
+const KEYS: &[&str] =
+    &["from", "version", "bin", "strip", "asset", "tag", "checksum", "os", "arch", "platforms"];
+const URL: &[SourceKind] = &[SourceKind::Url];
+const GITHUB: &[SourceKind] = &[SourceKind::Github];
+const EITHER: &[SourceKind] = &[SourceKind::Url, SourceKind::Github];
 
 /// A requirement.
 pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
     if node.as_text().is_some() {
         let text = node.text(EXPECTED)?;
         let (from, version) = split_short(text);
-        return Ok(Requirement {
-            from: source_ref(node, from)?,
-            version: version.map_or(Ok(VersionReq::any()), |v| version_req(node, v))?,
-            bin: BTreeMap::new(),
-            strip: None,
-            checksum: None,
-            words: BTreeMap::new(),
-            platforms: None,
-        });
+        let version = version.map_or(Ok(VersionReq::any()), |v| version_req(node, v))?;
+        return Ok(Requirement::new(source_ref(node, from)?, version));
     }
     let mut fields = node.fields(EXPECTED, KEYS)?;
     let Some(from) = fields.take("from") else {
@@ -43,16 +40,32 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
     };
     let bin = fields.take("bin").map(|n| commands(&n)).transpose()?.unwrap_or_default();
     let strip = fields.take("strip").map(|n| strip(&n)).transpose()?;
-    let only_url = |n: &Node<'_>| {
-        if from.kind() == SourceKind::Url {
+    let only = |kinds: &[SourceKind], n: &Node<'_>| {
+        if kinds.contains(&from.kind()) {
             return Ok(());
         }
-        let why = format!("it only means something for `url:`, and this dep comes from `{from}`");
+        let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{kind}:`")).collect();
+        let kinds = kinds.join(" and ");
+        let why = format!("it only means something for {kinds}, and this dep comes from `{from}`");
         Err(n.bad(why, None, "remove it"))
+    };
+    let asset = match fields.take("asset") {
+        Some(n) => {
+            only(GITHUB, &n)?;
+            Some(asset(&n)?)
+        }
+        None => None,
+    };
+    let tag = match fields.take("tag") {
+        Some(n) => {
+            only(GITHUB, &n)?;
+            Some(tag(&n)?)
+        }
+        None => None,
     };
     let checksum = match fields.take("checksum") {
         Some(n) => {
-            only_url(&n)?;
+            only(URL, &n)?;
             Some(n.text("the URL of a checksum file")?.to_owned())
         }
         None => None,
@@ -62,16 +75,16 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         [("os", &["linux", "darwin", "windows"][..]), ("arch", &["x86_64", "aarch64"])]
     {
         let Some(n) = fields.take(key) else { continue };
-        only_url(&n)?;
-        let mut fields = n.fields("a table from our words to the URL's", ours)?;
+        only(EITHER, &n)?;
+        let mut fields = n.fields("a table from our words to the publisher's", ours)?;
         for word in ours {
             if let Some(n) = fields.take(word) {
-                words.insert((*word).to_owned(), n.text("a word of the URL")?.to_owned());
+                words.insert((*word).to_owned(), n.text("a word of the publisher")?.to_owned());
             }
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
-    Ok(Requirement { from, version, bin, strip, checksum, words, platforms })
+    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, words, platforms })
 }
 
 /// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
@@ -111,6 +124,30 @@ fn strip(node: &Node<'_>) -> Result<u8> {
         Ok(number) if number <= 16 => Ok(number),
         _ => Err(node.bad("it must be from 0 to 16", None, "out of range")),
     }
+}
+
+/// `asset`: a name's pattern. Asset names hold no `/`, so that one in it can only be a mistake.
+fn asset(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a pattern such as \"tool_${version}_*\"")?;
+    if text.is_empty() || text.contains('/') {
+        let why = "it is matched against the names of a release's files";
+        return Err(node.bad(why, None, "not a file's name"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `tag`: a text with one `${version}`.
+fn tag(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a tag such as \"tool-v${version}\"")?;
+    if text.matches("${version}").count() != 1 || text.matches("${").count() != 1 {
+        let hint = "write the tag with `${version}` where the version stands, e.g. \"v${version}\"";
+        return Err(node.bad(
+            "it must hold `${version}` once, and no other word",
+            Some(hint.to_owned()),
+            "no version in it",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// `bin`: a table from command to path, or an array of paths named as their commands are.

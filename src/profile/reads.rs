@@ -55,10 +55,17 @@ fn requirements() {
         os = { darwin = "macos" }
         arch = { x86_64 = "amd64" }
         platforms = ["x86_64-linux"]
+        [dep.bun]
+        from = "github:some/bun"
+        asset = "bun-${os}-${arch}.zip"
+        tag = "bun-v${version}"
+        arch = { x86_64 = "x64" }
     "#);
     let canonical = |dep: &str| profile.deps[dep].canonical();
     assert_eq!(canonical("short"), "pypi:short-bin ^1.2");
     assert_eq!(canonical("any"), "npm:@scope/any *");
+    let bun = "github:some/bun * asset=bun-${os}-${arch}.zip tag=bun-v${version} x86_64=x64";
+    assert_eq!(canonical("bun"), bun);
     let long = &profile.deps["long"];
     assert_eq!(long.bin[&CommandName::new("tool").expect("name")].as_str(), "x/tool.exe");
     assert_eq!((long.strip, long.from.kind()), (Some(1), SourceKind::Url));

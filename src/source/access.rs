@@ -66,7 +66,7 @@ impl Access {
         let url = bare(url);
         let authorization = ecosystem::netrc_authorization(&self.environ, &url)
             .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) })?;
-        Ok(Location { url, authorization })
+        Ok(Location { url, authorization, accept: None })
     }
 
     /// A small document; `None` when the server says that there is none.
@@ -76,13 +76,23 @@ impl Access {
         location: &Location,
         accept: Option<&'static str>,
     ) -> Result<Option<Vec<u8>>> {
+        Ok(self.page(query, location, accept).await?.map(|page| page.body))
+    }
+
+    /// Like [`Self::get`], for a document that may go on in another.
+    pub(super) async fn page(
+        &self,
+        query: &Query<'_>,
+        location: &Location,
+        accept: Option<&'static str>,
+    ) -> Result<Option<http::Page>> {
         let request = http::Get {
             url: location.url.clone(),
             accept,
             authorization: location.authorization.clone(),
         };
-        match self.client.get(&request).await {
-            Ok(body) => Ok(Some(body)),
+        match self.client.page(&request).await {
+            Ok(page) => Ok(Some(page)),
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(Error::Fetch { subject: query.subject(), source: Box::new(e) }),
         }
@@ -106,7 +116,7 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
 /// user and password comes from an index and is dropped.
 pub(super) fn located(endpoint: &Endpoint, url: Url) -> Location {
     let authorization = authorization(&endpoint.base.value, endpoint.authorization.as_ref(), &url);
-    Location { url: bare(url), authorization }
+    Location { url: bare(url), authorization, accept: None }
 }
 
 fn authorization(base: &Url, secret: Option<&Secret>, url: &Url) -> Option<Secret> {

@@ -9,29 +9,39 @@ use crate::base::{Version, VersionReq};
 ///
 /// A withdrawn version is taken only when nothing else matches and the requirement is one `=`
 /// (PEP 592). A pre-release is taken only by a requirement that names one (SemVer's rule in
-/// Cargo's grammar). Fails with [`Error::NoVersion`].
+/// Cargo's grammar), one that only its publisher marks as such by an exact one. Fails with [`Error::NoVersion`].
 pub fn choose_version(query: &Query<'_>, candidates: &[Candidate]) -> Result<Version> {
     let wanted = &query.requirement.version;
-    let newest = |yanked: bool| {
+    let exact = is_exact(wanted);
+    let newest = |yanked: bool, marked: bool| {
         candidates
             .iter()
-            .filter(|c| c.yanked == yanked && wanted.matches(&c.version))
+            .filter(|c| c.yanked == yanked && c.prerelease == marked && wanted.matches(&c.version))
             .map(|c| &c.version)
             .max()
     };
-    let withdrawn = newest(true);
-    if let Some(version) = newest(false).or_else(|| withdrawn.filter(|_| is_exact(wanted))) {
+    // A version that is a pre-release by its text is asked for by that text.
+    let marked = candidates
+        .iter()
+        .filter(|c| !c.yanked && c.prerelease && wanted.matches(&c.version))
+        .filter(|c| exact || c.version.is_prerelease())
+        .map(|c| &c.version)
+        .max();
+    let withdrawn = newest(true, false).or_else(|| newest(true, true));
+    let found = newest(false, false).max(marked).or_else(|| withdrawn.filter(|_| exact));
+    if let Some(version) = found {
         return Ok(version.clone());
     }
     let mut all: Vec<_> = candidates.iter().filter(|c| !c.yanked).map(|c| &c.version).collect();
     all.sort_unstable_by(|a, b| b.cmp(a));
     all.dedup();
-    let prerelease = all.iter().find(|v| v.is_prerelease() && *wanted == VersionReq::any());
+    let unmarked = all.iter().find(|v| v.is_prerelease() && *wanted == VersionReq::any());
+    let prerelease = newest(false, true).or(unmarked.copied());
     Err(Error::NoVersion(Box::new(NoVersion {
         subject: query.subject(),
         wanted: wanted.clone(),
         yanked: withdrawn.cloned(),
-        prerelease: prerelease.map(|v| (*v).clone()),
+        prerelease: prerelease.cloned(),
         newest: all.into_iter().take(5).cloned().collect(),
     })))
 }
@@ -51,8 +61,9 @@ mod tests {
     fn candidates(list: &[&str]) -> Vec<Candidate> {
         list.iter()
             .map(|text| Candidate {
-                version: text.trim_end_matches('!').parse().expect("version"),
+                version: text.trim_end_matches(['!', '?']).parse().expect("version"),
                 yanked: text.ends_with('!'),
+                prerelease: text.ends_with('?'),
             })
             .collect()
     }
@@ -78,6 +89,23 @@ mod tests {
             assert_eq!(choose(wanted, &list).expect("a match"), got, "{wanted}");
         }
         assert!(choose(">=1.10.1, <2", &list).is_err(), "withdrawn ones need a single `=`");
+    }
+
+    #[test]
+    fn what_is_marked_as_prerelease_must_be_named() {
+        let list = ["1.0.0", "1.1.0?", "2.0.0-rc.1?", "2.0.0-rc.2"];
+        for (wanted, got) in [
+            ("^1", "1.0.0"),
+            ("*", "1.0.0"),
+            ("=1.1.0", "1.1.0"),
+            ("=2.0.0-rc.1", "2.0.0-rc.1"),
+            (">=2.0.0-rc", "2.0.0-rc.2"),
+        ] {
+            assert_eq!(choose(wanted, &list).expect("a match"), got, "{wanted}");
+        }
+        let error = choose("^1.1", &list).expect_err("only a marked one");
+        let hint = "1.1.0 is a pre-release; ask for it with `version = \"=1.1.0\"`";
+        assert_eq!(error.hints()[0].0, hint);
     }
 
     #[test]

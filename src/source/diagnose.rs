@@ -9,7 +9,7 @@ impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
             Self::Endpoint { source, .. } => source.kind(),
-            Self::Fetch { source, .. } => source.kind(),
+            Self::Fetch { source, .. } | Self::RateLimit { source, .. } => source.kind(),
             Self::PathIo { source, .. } => source.kind(),
             Self::NoBase { .. }
             | Self::PackageName { .. }
@@ -31,8 +31,37 @@ impl Diagnose for Error {
             }
             Self::PackageName { subject } => match subject.from.kind() {
                 SourceKind::Npm => "write `npm:NAME` or `npm:@SCOPE/NAME`".to_owned(),
+                SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
                 kind => format!("write `{kind}:NAME`"),
             },
+            Self::UnknownPackage { subject, .. } if subject.from.kind() == SourceKind::Github => {
+                return vec![
+                    Hint::new("check how owner and repository are spelled"),
+                    Hint::new("a private repository needs GITHUB_TOKEN (or GH_TOKEN)"),
+                ];
+            }
+            Self::Tags { kinds, .. } => {
+                let kind = kinds.first().map_or("v${version}", String::as_str);
+                format!("say which (`--tag` of `infra dep add`), e.g. `tag = \"{kind}\"`")
+            }
+            Self::NoAssets { subject } => format!(
+                "only files that `{}` uploads to a release can be taken, not its source archives",
+                subject.from.package()
+            ),
+            Self::Assets { candidates, version, .. } => {
+                let first = candidates.first().map_or("", String::as_str);
+                format!(
+                    "say which (`--asset` of `infra dep add`), e.g. `asset = \"{}\"`",
+                    first.replace(version.as_str(), "${version}")
+                )
+            }
+            Self::RateLimit { token: true, .. } => {
+                "wait until then, or name a mirror with `url` in `[source.github]` of the profile"
+                    .to_owned()
+            }
+            Self::RateLimit { token: false, .. } => {
+                "set GITHUB_TOKEN (or GH_TOKEN): with a token much more may be asked".to_owned()
+            }
             Self::UnknownPackage { subject, .. } => {
                 return vec![
                     Hint::new(format!("check how {} spells the package", subject.from.kind())),
@@ -100,6 +129,11 @@ impl Diagnose for Error {
                 let list: Vec<_> = none.newest.iter().map(Version::as_str).collect();
                 vec![format!("newest  {}", list.join(", "))]
             }
+            Self::Tags { kinds, .. } => kinds.iter().map(|kind| format!("kind  {kind}")).collect(),
+            Self::Assets { candidates, .. } => {
+                candidates.iter().map(|name| format!("file  {name}")).collect()
+            }
+            Self::RateLimit { source, .. } => source.details(),
             Self::Endpoint { source, .. } => source.details(),
             Self::Fetch { source, .. } => source.details(),
             Self::PathIo { source, .. } => source.details(),

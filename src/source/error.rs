@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::base::{DepName, SourceKind, SourceRef, Version, VersionReq};
+use crate::base::{DepName, Platform, SourceKind, SourceRef, Version, VersionReq};
 use crate::{config, fs, http};
 
 /// Whom an error is about: a dep and the package it comes from.
@@ -87,6 +87,42 @@ pub enum Error {
     /// No published version is acceptable.
     #[error("no version of {} matches `{}`", .0.subject, .0.wanted)]
     NoVersion(Box<NoVersion>),
+    /// Several kinds of releases are published side by side.
+    #[error("the releases of {subject} are of several kinds")]
+    Tags {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The newest tag of each kind, with `${version}` where its version stands.
+        kinds: Vec<String>,
+    },
+    /// There are releases, but no files to download.
+    #[error("no release of {subject} has a file to download")]
+    NoAssets {
+        /// Whom for.
+        subject: Box<Subject>,
+    },
+    /// Several files of a release are equally good for a platform.
+    #[error("version {version} of {subject} has several files for {platform}")]
+    Assets {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The version.
+        version: Version,
+        /// The platform.
+        platform: Platform,
+        /// The files.
+        candidates: Vec<String>,
+    },
+    /// The API answers no more for a while.
+    #[error("{subject} cannot be looked up for now: too much was asked of its API")]
+    RateLimit {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// Whether a token was sent, which has a limit of its own.
+        token: bool,
+        /// What the server said, and until when.
+        source: Box<http::Error>,
+    },
     /// A version that was listed or locked is not in the index.
     #[error("the index of {subject} has no version {version}")]
     VersionGone {
@@ -198,6 +234,10 @@ impl Error {
             | Self::NoBase { subject }
             | Self::PackageName { subject }
             | Self::UnknownPackage { subject, .. }
+            | Self::Tags { subject, .. }
+            | Self::NoAssets { subject }
+            | Self::Assets { subject, .. }
+            | Self::RateLimit { subject, .. }
             | Self::VersionGone { subject, .. }
             | Self::FileGone { subject, .. }
             | Self::Malformed { subject, .. }

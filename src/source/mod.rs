@@ -7,9 +7,11 @@
 //! they are configured for, and no hash weaker than SHA-256 is ever offered.
 
 mod access;
+mod checksum;
 mod choose;
 mod diagnose;
 pub mod error;
+mod github;
 mod memo;
 mod npm;
 mod path;
@@ -103,6 +105,16 @@ pub struct Candidate {
     pub version: Version,
     /// Withdrawn by its publisher: only chosen when an exact requirement names it.
     pub yanked: bool,
+    /// Marked as a pre-release by its publisher, whatever its version looks like: only chosen when
+    /// an exact requirement names it.
+    pub prerelease: bool,
+}
+
+impl Candidate {
+    /// A version that its publisher says nothing special of.
+    pub fn new(version: Version) -> Self {
+        Self { version, yanked: false, prerelease: false }
+    }
 }
 
 /// What a source has for a platform.
@@ -163,6 +175,8 @@ pub struct Location {
     pub url: Url,
     /// `Authorization` header for it, if the source's credentials may go there.
     pub authorization: Option<Secret>,
+    /// `Accept` header, where the server sends the file only for a certain one.
+    pub accept: Option<&'static str>,
 }
 
 impl Location {

@@ -31,7 +31,7 @@ impl Source for PathSource {
 
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         directory(&self.project, query)?;
-        Ok(vec![Candidate { version: version(query)?, yanked: false }])
+        Ok(vec![Candidate::new(version(query)?)])
     }
 
     async fn offer(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::memo::Memo;
-use super::{Source, npm, path, pypi, url};
+use super::{Source, github, npm, path, pypi, url};
 use crate::base::SourceKind;
 use crate::config::Environ;
 use crate::http;
@@ -33,6 +33,7 @@ pub struct Setup {
 pub struct Sources {
     pypi: pypi::Pypi,
     npm: npm::Npm,
+    github: github::Github,
     url: url::UrlSource,
     path: path::PathSource,
 }
@@ -47,6 +48,7 @@ impl Sources {
         Self {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),
+            github: github::Github::new(Arc::clone(&access)),
             url: url::UrlSource::new(access),
             path,
         }
@@ -57,6 +59,7 @@ impl Sources {
         match kind {
             SourceKind::Pypi => &self.pypi,
             SourceKind::Npm => &self.npm,
+            SourceKind::Github => &self.github,
             SourceKind::Url => &self.url,
             SourceKind::Path => &self.path,
         }
@@ -69,14 +72,6 @@ pub(super) mod tests {
 
     /// A requirement of nothing but source and version.
     pub(in crate::source) fn requirement(from: &str, version: &str) -> Requirement {
-        Requirement {
-            from: from.parse().expect("source"),
-            version: version.parse().expect("requirement"),
-            bin: Default::default(),
-            strip: None,
-            checksum: None,
-            words: Default::default(),
-            platforms: None,
-        }
+        Requirement::new(from.parse().expect("source"), version.parse().expect("requirement"))
     }
 }

@@ -65,7 +65,7 @@ impl Fetch for http::Client {
     ) -> Result<http::Downloaded, FetchError> {
         let request = http::Get {
             url: location.url.clone(),
-            accept: None,
+            accept: location.accept,
             authorization: location.authorization.clone(),
         };
         Ok(self.download(&request, file, algorithms, size, task).await?)

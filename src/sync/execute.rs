@@ -194,13 +194,9 @@ impl Job<'_> {
         match requirements.deps.get(self.dep) {
             Some(requirement) if requirement.from == self.locked.source => requirement.clone(),
             _ => Requirement {
-                from: self.locked.source.clone(),
-                version: crate::base::VersionReq::any(),
                 bin: self.pin.bin.clone(),
                 strip: Some(self.artifact.strip),
-                checksum: None,
-                words: BTreeMap::new(),
-                platforms: None,
+                ..Requirement::new(self.locked.source.clone(), crate::base::VersionReq::any())
             },
         }
     }

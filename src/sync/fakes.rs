@@ -108,7 +108,11 @@ impl FakeSource {
 }
 
 fn location(base: &str, file: &str) -> Location {
-    Location { url: format!("{base}/{file}").parse().expect("url"), authorization: None }
+    Location {
+        url: format!("{base}/{file}").parse().expect("url"),
+        authorization: None,
+        accept: None,
+    }
 }
 
 /// Where the fake source's files lie.
@@ -124,9 +128,7 @@ impl Source for FakeSource {
         self.ask(format!("versions {}", query.package()));
         let packages = self.packages.lock().expect("lock");
         let versions = packages.get(query.package()).into_iter().flatten();
-        Ok(versions
-            .map(|(v, _)| Candidate { version: v.parse().expect("version"), yanked: false })
-            .collect())
+        Ok(versions.map(|(v, _)| Candidate::new(v.parse().expect("version"))).collect())
     }
 
     async fn offer(

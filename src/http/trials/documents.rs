@@ -95,6 +95,60 @@ fn gives_up_after_its_retries_and_at_once_where_none_helps() {
 }
 
 #[test]
+fn a_used_up_limit_says_when_to_come_back() {
+    let reset = jiff::Timestamp::from_second(4_102_444_800).unwrap();
+    for (status, headers, until, requests) in [
+        (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4102444800")][..], true, 1),
+        (429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4102444800")], true, 1),
+        (429, &[("retry-after", "Fri, 01 Jan 2100 00:00:00 GMT")], true, 1),
+        (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "soon")], false, 1),
+        (403, &[("retry-after", "0")], true, 3),
+    ] {
+        let server = Server::new(move |_, _| {
+            headers.iter().fold(Reply::new(status, b"{}"), |r, (name, value)| r.header(name, value))
+        });
+        let error = run(client(options()).get(&server.get("/x?token=secret"))).unwrap_err();
+        let Error::RateLimited { status: told, until: when, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!((*told, when.is_some()), (status, until));
+        assert_eq!(server.seen().len(), requests, "{headers:?}");
+        if requests == 1 && until {
+            let off = when.unwrap().duration_since(reset).as_secs().abs();
+            assert!(off <= 1, "{when:?}");
+            let details = error.details();
+            assert!(details[0].starts_with("until  "), "{details:?}");
+        }
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    let server = Server::new(|_, _| Reply::new(403, b"").header("x-ratelimit-remaining", "7"));
+    let error = run(client(options()).get(&server.get("/"))).unwrap_err();
+    assert!(matches!(error, Error::Status { status: 403, .. }), "{error}");
+}
+
+#[test]
+fn pages_follow_one_another_also_when_nothing_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::new(|seen, _| match (seen.path.as_str(), seen.header("if-none-match")) {
+        ("/list?page=2", _) => Reply::new(200, b"two"),
+        (_, Some("\"v1\"")) => Reply::new(304, b""),
+        _ => Reply::new(200, b"one")
+            .header("etag", "\"v1\"")
+            .header("link", "</list?page=2>; rel=\"next\""),
+    });
+    for offline in [false, false, true] {
+        let client = with_cache(dir.path(), offline);
+        let first = run(client.page(&server.get("/list"))).unwrap();
+        assert_eq!(first.body, b"one");
+        let next = first.next.unwrap();
+        assert_eq!(next, server.url("/list?page=2"));
+        let second = run(client.page(&Get { url: next, ..server.get("/") })).unwrap();
+        assert_eq!((&second.body[..], second.next), (&b"two"[..], None));
+    }
+    assert_eq!(server.seen()[2].header("if-none-match"), Some("\"v1\""));
+}
+
+#[test]
 fn a_document_beyond_the_limit_is_refused() {
     let server = Server::new(|_, _| Reply::new(200, b"x").announce(65 << 20).truncate(1));
     let error = run(client(options()).get(&server.get("/"))).unwrap_err();

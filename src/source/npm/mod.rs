@@ -217,10 +217,7 @@ impl Source for Npm {
         let own = self.own(query).await?;
         let versions = own.iter().flat_map(Packument::versions);
         // `deprecated` is advice, not withdrawal; npm installs such a version as well.
-        Ok(versions
-            .filter_map(|text| text.parse().ok())
-            .map(|version| Candidate { version, yanked: false })
-            .collect())
+        Ok(versions.filter_map(|text| text.parse().ok()).map(Candidate::new).collect())
     }
 
     async fn offer(

@@ -142,7 +142,7 @@ fn candidates(index: &Index, project: &str) -> Vec<Candidate> {
         found
             .entry(key)
             .and_modify(|candidate| candidate.yanked &= file.yanked)
-            .or_insert(Candidate { version, yanked: file.yanked });
+            .or_insert(Candidate { yanked: file.yanked, ..Candidate::new(version) });
     }
     found.into_values().collect()
 }

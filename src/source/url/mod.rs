@@ -1,10 +1,9 @@
 //! A file at an address that a template gives.
 //!
-//! Owns the template's words and checksum files. There is no index, so the profile says the exact
+//! Owns the template's words. There is no index, so the profile says the exact
 //! version. Refuses schemes other than http(s) and credentials in a template, which would end up
 //! in git. Invariant: the lock's file name is the last part of the address, never the address.
 
-mod checksum;
 mod template;
 
 pub(super) use self::template::shown;
@@ -16,6 +15,7 @@ use async_trait::async_trait;
 
 use self::template::Words;
 use super::access::{self, Access};
+use super::checksum;
 use super::memo::Memo;
 use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
 use crate::archive::Format;
@@ -136,7 +136,7 @@ impl Source for UrlSource {
         let wanted = &query.requirement.version;
         let version = exact(wanted)
             .ok_or_else(|| Error::NotExact { subject: query.subject(), wanted: wanted.clone() })?;
-        Ok(vec![Candidate { version, yanked: false }])
+        Ok(vec![Candidate::new(version)])
     }
 
     /// Without a checksum the server is not asked here: whether the file exists is seen when it is

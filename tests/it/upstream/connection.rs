@@ -29,6 +29,9 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                 .is_some_and(|a| request.header("authorization") != Some(a));
             let answer = match (&fault, state.routes.get(&request.path)) {
                 (Some(Fault::Status(code)), _) => Answer::status(*code),
+                (Some(Fault::RateLimit(until)), _) => Answer::status(403)
+                    .header("x-ratelimit-remaining", "0")
+                    .header("x-ratelimit-reset", until.to_string()),
                 (Some(Fault::Redirect(to)), _) => Answer::status(302).header("Location", to),
                 _ if refused => Answer::status(401),
                 (_, None) => Answer::status(404),
@@ -92,8 +95,14 @@ fn found(route: &Route, request: &Request) -> Answer {
     let chosen = route.variants.iter().find(|(kind, _)| accept.contains(kind));
     let Some((kind, body)) = chosen.or(route.variants.last()) else { return Answer::status(404) };
     let tag = format!("\"{}\"", Integrity::sha256_of(body).hex());
-    let answer =
-        |status| Answer::status(status).header("Content-Type", *kind).header("ETag", tag.as_str());
+    let answer = |status| {
+        let plain = Answer::status(status).header("Content-Type", *kind);
+        let answer = plain.header("ETag", tag.as_str());
+        match &route.link {
+            Some(link) => answer.header("Link", link.as_str()),
+            None => answer,
+        }
+    };
     if request.header("if-none-match").is_some_and(|given| given.contains(&tag)) {
         return answer(304);
     }
@@ -152,6 +161,7 @@ fn reason(status: u16) -> &'static str {
         302 => "Found",
         304 => "Not Modified",
         401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         416 => "Range Not Satisfiable",
         503 => "Service Unavailable",

@@ -5,6 +5,8 @@
 pub(crate) enum Fault {
     /// Answers with this status and an empty body.
     Status(u16),
+    /// Answers 403: the limit is used up until this second since the epoch.
+    RateLimit(u64),
     /// Announces the whole body, sends this many bytes of it, closes.
     Truncate(usize),
     /// Inverts the byte at this offset (modulo the length).
@@ -29,7 +31,7 @@ impl Fault {
                 }
                 body.len()
             }
-            Self::Status(_) | Self::Redirect(_) | Self::Drop => body.len(),
+            Self::Status(_) | Self::RateLimit(_) | Self::Redirect(_) | Self::Drop => body.len(),
         }
     }
 }

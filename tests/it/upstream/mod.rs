@@ -1,7 +1,7 @@
 //! A fake upstream: every source's protocol on loopback, with faults to order.
 //!
 //! Owns a small threaded HTTP/1.1 server ([`FakeUpstream`]), what publishes packages on it
-//! ([`pypi`], [`npm`], plain files), and builders of the archives and executables that packages
+//! ([`pypi`], [`npm`], [`github`], plain files), and builders of the archives and executables that packages
 //! hold ([`archives`], [`executables`]). Invariants: nothing leaves the machine, nothing sleeps,
 //! and the same calls serve the same bytes.
 
@@ -9,6 +9,7 @@ mod archives;
 mod connection;
 mod executables;
 mod fault;
+mod github;
 mod npm;
 mod pypi;
 mod server;
@@ -17,6 +18,7 @@ mod trials;
 pub(crate) use archives::{Tree, tar_gz, tgz, wheel, zip};
 pub(crate) use executables::{Machine, elf_with_interpreter, executable};
 pub(crate) use fault::Fault;
+pub(crate) use github::GithubRelease;
 pub(crate) use npm::NpmPackage;
 pub(crate) use pypi::Form;
 pub(crate) use server::FakeUpstream;

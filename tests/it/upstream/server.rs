@@ -33,6 +33,8 @@ impl Request {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Route {
     pub(super) variants: Vec<(&'static str, Vec<u8>)>,
+    /// `Link` header.
+    pub(super) link: Option<String>,
 }
 
 #[derive(Default)]
@@ -98,7 +100,13 @@ impl FakeUpstream {
 
     pub(super) fn route(&self, path: &str, variants: Vec<(&'static str, Vec<u8>)>) {
         assert!(path.starts_with('/'), "{path} is a path");
-        self.shared.state().routes.insert(path.to_owned(), Route { variants });
+        self.shared.state().routes.insert(path.to_owned(), Route { variants, link: None });
+    }
+
+    pub(super) fn link(&self, path: &str, link: String) {
+        if let Some(route) = self.shared.state().routes.get_mut(path) {
+            route.link = Some(link);
+        }
     }
 
     /// Orders a fault for the next `times` requests of a path; several wait in line.

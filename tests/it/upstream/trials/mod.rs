@@ -2,6 +2,7 @@
 
 mod archives;
 mod executables;
+mod github;
 mod npm;
 mod pypi;
 mod server;

@@ -69,15 +69,17 @@ impl Asked {
     }
 
     fn made(from: &str, version: &str, overrides: BTreeMap<SourceKind, SourceOverride>) -> Self {
-        let requirement = Requirement {
-            from: from.parse().expect("source"),
-            version: version.parse().expect("version"),
-            bin: BTreeMap::new(),
-            strip: None,
-            checksum: None,
-            words: BTreeMap::new(),
-            platforms: None,
-        };
+        Self::made_in(from, version, overrides, Environ::default())
+    }
+
+    fn made_in(
+        from: &str,
+        version: &str,
+        overrides: BTreeMap<SourceKind, SourceOverride>,
+        environ: Environ,
+    ) -> Self {
+        let requirement =
+            Requirement::new(from.parse().expect("source"), version.parse().expect("version"));
         let client = http::Client::new(http::Options {
             offline: false,
             connect_timeout: Duration::from_secs(10),
@@ -87,12 +89,24 @@ impl Asked {
         });
         let sources = Sources::new(Setup {
             client: client.expect("client"),
-            environ: Environ::default(),
+            environ,
             project: std::env::temp_dir(),
             overrides,
             cache: None,
         });
         Self { sources, dep: DepName::new("tool").expect("name"), requirement }
+    }
+
+    /// A dep whose source is found by these variables.
+    pub(super) fn with_vars(from: &str, version: &str, vars: &[(&str, String)]) -> Self {
+        let environ = Environ::from_vars(vars.iter().map(|(name, value)| (*name, value.as_str())));
+        Self::made_in(from, version, BTreeMap::new(), environ)
+    }
+
+    /// With another requirement.
+    pub(super) fn change(mut self, change: impl FnOnce(&mut Requirement)) -> Self {
+        change(&mut self.requirement);
+        self
     }
 
     /// A dep of a `url:` source without a base.

@@ -1,0 +1,20 @@
+//! Formats of other tools: what they wrote is read here, what they read is written here.
+//!
+//! One file per format, each a pure function between bytes and plain data. Owns no network, no
+//! profile and no lock: those who call decide what to do with what was read. Refuses nothing
+//! silently: what a format says and we have no place for is handed back with its reason.
+//! Invariant: any bytes give a value or an [`Error`], never a panic.
+//!
+//! | read | written |
+//! |---|---|
+//! | [`osv`], [`licence`] | [`cyclonedx`], [`spdx`] |
+
+pub mod bom;
+pub mod cyclonedx;
+pub mod error;
+pub mod licence;
+pub mod osv;
+pub mod purl;
+pub mod spdx;
+
+pub use error::{Error, Result};

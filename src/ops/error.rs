@@ -119,6 +119,25 @@ pub enum Error {
     /// A size that cannot be read.
     #[error("`{0}` is not a size")]
     BadSize(String),
+    /// A time that cannot be read.
+    #[error("SOURCE_DATE_EPOCH is `{0}`, which is no number of seconds since 1970")]
+    BadEpoch(String),
+    /// git knows no such revision.
+    #[error("git has no revision `{revision}` here")]
+    UnknownRevision {
+        /// What was asked for.
+        revision: String,
+        /// What git said.
+        said: String,
+    },
+    /// git refused.
+    #[error("git could not {what}")]
+    Git {
+        /// What was asked of it.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
 }
 
 impl Diagnose for Error {
@@ -128,6 +147,7 @@ impl Diagnose for Error {
             | Self::UnknownService { .. }
             | Self::BadDuration(_)
             | Self::BadSize(_)
+            | Self::BadEpoch(_)
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
             | Self::NoServices(_) => Kind::Usage,
@@ -148,6 +168,9 @@ impl Diagnose for Error {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
             Self::Damaged(subjects) => subjects.clone(),
+            Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
+                said.lines().map(|line| format!("git says  {line}")).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -189,6 +212,9 @@ impl Diagnose for Error {
             }
             Self::NotRunning(name) => vec![format!("`infra runtime up --env {name}` starts it")],
             Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
+            Self::UnknownRevision { .. } => {
+                vec!["name a branch, a tag or a commit, e.g. `infra dep diff main`".into()]
+            }
             Self::BadSize(_) => vec!["write it like `500M` or `20G`".into()],
             Self::Unavailable { .. } => {
                 vec!["take the dep out of this profile, or ask for a version that has it".into()]

@@ -17,4 +17,5 @@ mod bad_input;
 mod commands;
 mod crashes;
 mod integrity;
+mod knowing;
 mod sameness;

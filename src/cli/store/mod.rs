@@ -44,7 +44,7 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
 }
 
 /// A size for people.
-fn bytes(n: u64) -> String {
+pub(in crate::cli) fn bytes(n: u64) -> String {
     match n {
         0..=1023 => format!("{n} B"),
         1024..=1_048_575 => format!("{:.1} KiB", n as f64 / 1024.0),

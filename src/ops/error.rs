@@ -130,6 +130,9 @@ pub enum Error {
         /// What git said.
         said: String,
     },
+    /// The system does not say where this program lies.
+    #[error("cannot find out where this program lies")]
+    OwnPath(#[source] std::io::Error),
     /// git refused.
     #[error("git could not {what}")]
     Git {

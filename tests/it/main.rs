@@ -18,4 +18,5 @@ mod commands;
 mod crashes;
 mod integrity;
 mod knowing;
+mod merge;
 mod sameness;

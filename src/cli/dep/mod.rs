@@ -7,6 +7,7 @@ mod key;
 mod licenses;
 mod list;
 mod lock;
+mod merge_driver;
 mod outdated;
 mod path;
 mod remove;
@@ -39,9 +40,12 @@ pub(crate) enum Command {
     Outdated(outdated::Args),
     /// Pin every dep for every platform in dep.lock.json
     #[command(
-        after_help = "Examples:\n  infra dep lock\n  infra dep lock --check     for CI: fail when profiles and lock disagree"
+        after_help = "Examples:\n  infra dep lock\n  infra dep lock --check     for CI: fail when profiles and lock disagree\n  infra dep lock --merge     after a merge left conflict markers in it"
     )]
     Lock(lock::Args),
+    /// Let git merge dep.lock.json entry by entry
+    #[command(subcommand)]
+    MergeDriver(merge_driver::Command),
     /// Fetch what the lock pins for this host and the store lacks
     #[command(after_help = "Examples:\n  infra dep sync\n  infra dep sync --env test --dry-run")]
     Sync(sync::Args),
@@ -96,6 +100,7 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::Sbom(args) => sbom::run(&args, session),
         Command::Audit(args) => audit::run(&args, session),
         Command::Lock(args) => lock::run(&args, session),
+        Command::MergeDriver(command) => merge_driver::run(&command, session),
         Command::Sync(args) => sync::run(&args, session),
         Command::List(args) => list::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),

@@ -8,13 +8,27 @@
 //! | read | written |
 //! |---|---|
 //! | [`osv`], [`licence`] | [`cyclonedx`], [`spdx`] |
+//! | [`import`]: mise, asdf, aqua, devbox, DotSlash, multitool, `dep.json` | [`export`]: DotSlash, multitool, variables |
 
+mod aqua;
+mod artifacts;
 pub mod bom;
 pub mod cyclonedx;
+mod dep_json;
+mod devbox;
+mod dotslash;
+pub mod draft;
 pub mod error;
+pub mod export;
+pub mod import;
+mod jsonc;
 pub mod licence;
+mod mise;
+mod multitool;
 pub mod osv;
 pub mod purl;
 pub mod spdx;
+mod template;
+mod tool_versions;
 
 pub use error::{Error, Result};

@@ -133,6 +133,9 @@ pub enum Error {
     /// The system does not say where this program lies.
     #[error("cannot find out where this program lies")]
     OwnPath(#[source] std::io::Error),
+    /// What was locked is not what an imported file says.
+    #[error("{} of the locked files are not what the imported file says", .0.len())]
+    NotAsImported(Vec<String>),
     /// git refused.
     #[error("git could not {what}")]
     Git {
@@ -154,7 +157,7 @@ impl Diagnose for Error {
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
             | Self::NoServices(_) => Kind::Usage,
-            Self::Damaged(_) => Kind::Integrity,
+            Self::Damaged(_) | Self::NotAsImported(_) => Kind::Integrity,
             _ => Kind::User,
         }
     }
@@ -170,7 +173,7 @@ impl Diagnose for Error {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
-            Self::Damaged(subjects) => subjects.clone(),
+            Self::Damaged(lines) | Self::NotAsImported(lines) => lines.clone(),
             Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
                 said.lines().map(|line| format!("git says  {line}")).collect()
             }
@@ -215,6 +218,10 @@ impl Diagnose for Error {
             }
             Self::NotRunning(name) => vec![format!("`infra runtime up --env {name}` starts it")],
             Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
+            Self::NotAsImported(_) => vec![
+                "profile and lock are as they were".into(),
+                "find out which of the two is right before you import it with `--no-lock`".into(),
+            ],
             Self::UnknownRevision { .. } => {
                 vec!["name a branch, a tag or a commit, e.g. `infra dep diff main`".into()]
             }

@@ -16,6 +16,7 @@ mod upstream;
 mod bad_input;
 mod commands;
 mod crashes;
+mod exchange;
 mod integrity;
 mod knowing;
 mod merge;

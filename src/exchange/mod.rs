@@ -23,6 +23,7 @@ pub mod export;
 pub mod import;
 mod jsonc;
 pub mod licence;
+mod licence_names;
 mod mise;
 mod multitool;
 pub mod osv;

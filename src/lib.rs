@@ -15,7 +15,7 @@
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
 //! | 3 | [`archive`] |
 //! | 4 | [`lock`], [`store`] |
-//! | 5 | [`env`], [`source`] |
+//! | 5 | [`env`], [`exchange`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
 //! | 8 | [`cli`] |
@@ -85,6 +85,7 @@ pub mod binary;
 pub mod cli;
 pub mod config;
 pub mod env;
+pub mod exchange;
 pub mod fs;
 pub mod http;
 pub mod lock;

@@ -25,6 +25,11 @@ impl Version {
         &self.raw
     }
 
+    /// Compares what the versions mean: `1.0` and `1.0.0` are equal, though spelled differently.
+    pub fn cmp_meaning(&self, other: &Self) -> Ordering {
+        self.order.cmp(&other.order)
+    }
+
     /// Whether it is an alpha, beta, candidate or development release.
     pub fn is_prerelease(&self) -> bool {
         !self.order.pre.is_empty()
@@ -262,6 +267,13 @@ mod tests {
         for pair in sorted.windows(2) {
             assert!(v(pair[0]) < v(pair[1]), "{} < {}", pair[0], pair[1]);
         }
+    }
+
+    #[test]
+    fn meaning_is_not_spelling() {
+        assert_eq!(v("1.0").cmp_meaning(&v("1.0.0")), Ordering::Equal);
+        assert_ne!(v("1.0"), v("1.0.0"));
+        assert_eq!(v("1.0").cmp_meaning(&v("1.0.1")), Ordering::Less);
     }
 
     #[test]

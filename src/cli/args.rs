@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::base::EnvName;
 use crate::ui::Printer;
 
-use super::{completion, config, dep, doctor, env, init, run, runtime, store};
+use super::{completion, config, dep, doctor, env, export, import, init, run, runtime, store};
 
 /// Reproducible project runtimes: pinned binaries, a content-addressed store, supervised services.
 #[derive(Debug, Parser)]
@@ -73,6 +73,10 @@ pub(crate) enum Command {
     Store(store::Command),
     /// Say what is wrong with this host and project
     Doctor(doctor::Args),
+    /// Read another tool's files: what maps to a dep, and what does not
+    Import(import::Args),
+    /// Write the lock for another tool
+    Export(export::Args),
     /// Show settings
     #[command(subcommand)]
     Config(config::Command),

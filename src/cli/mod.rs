@@ -10,6 +10,8 @@ mod dep;
 mod doctor;
 mod env;
 mod exit;
+mod export;
+mod import;
 mod init;
 mod run;
 mod runtime;
@@ -95,6 +97,8 @@ fn dispatch(cli: Cli, environ: Environ, printer: Printer) -> Outcome {
         Command::Shutdown(args) => runtime::down(&args, &session),
         Command::Store(command) => store::run(command, &session),
         Command::Doctor(args) => doctor::run(&args, &session),
+        Command::Import(args) => import::run(&args, &session),
+        Command::Export(args) => export::run(&args, &session),
         Command::Config(command) => config::run(command, &session),
         Command::Completion(args) => completion::run(&args, &session.printer),
     }

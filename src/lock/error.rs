@@ -117,8 +117,8 @@ impl Diagnose for Error {
             }
             Self::File(e) => e.hints(),
             Self::Conflict { .. } => vec![
-                Hint::new("resolve the conflict in git: either side will do"),
-                Hint::new("then run `infra dep lock`, which adds what the profiles still miss"),
+                Hint::new("resolve the profiles first, then run `infra dep lock --merge`"),
+                Hint::new("`infra dep merge-driver install` lets git merge this file from now on"),
             ],
             Self::TooLarge { .. } | Self::Malformed { .. } | Self::NoVersion { .. } => {
                 vec![Hint::new(

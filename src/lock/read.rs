@@ -12,10 +12,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::error::{Error, Result};
-use super::model::Lock;
+use super::model::{Lock, LockedDep};
 use super::object_suffix;
 use super::v1::{FileV1, VERSION};
-use crate::base::ObjectName;
+use crate::base::{DepName, ObjectName};
 use crate::fs;
 
 /// The largest file that is read, in bytes.
@@ -88,19 +88,22 @@ pub fn is_canonical(text: &str, lock: &Lock) -> bool {
 }
 
 fn check_objects(lock: &Lock, path: &Path) -> Result<()> {
-    for (dep, locked) in &lock.deps {
-        let suffix = object_suffix(dep, &locked.version);
-        for (platform, row) in &locked.platforms {
-            let Some(pin) = row.pin() else { continue };
-            let expected = ObjectName::for_tree(&pin.tree, &BTreeSet::new(), &suffix);
-            if expected.as_ref() != Ok(&pin.object) {
-                return Err(Error::Object {
-                    path: path.to_owned(),
-                    shown: format!("`{dep}` {} ({platform})", locked.version),
-                    found: pin.object.to_string(),
-                    expected: expected.map_or_else(|e| e.to_string(), |name| name.to_string()),
-                });
-            }
+    lock.deps.iter().try_for_each(|(dep, locked)| check_entry(dep, locked, path))
+}
+
+/// Refuses an entry whose objects do not follow from its trees.
+pub(super) fn check_entry(dep: &DepName, locked: &LockedDep, path: &Path) -> Result<()> {
+    let suffix = object_suffix(dep, &locked.version);
+    for (platform, row) in &locked.platforms {
+        let Some(pin) = row.pin() else { continue };
+        let expected = ObjectName::for_tree(&pin.tree, &BTreeSet::new(), &suffix);
+        if expected.as_ref() != Ok(&pin.object) {
+            return Err(Error::Object {
+                path: path.to_owned(),
+                shown: format!("`{dep}` {} ({platform})", locked.version),
+                found: pin.object.to_string(),
+                expected: expected.map_or_else(|e| e.to_string(), |name| name.to_string()),
+            });
         }
     }
     Ok(())
@@ -108,7 +111,7 @@ fn check_objects(lock: &Lock, path: &Path) -> Result<()> {
 
 /// Why a text is no lock file of the known version: conflict markers, then syntax, then the
 /// version, then the form.
-fn explain(text: &str, path: &Path, error: &serde_json::Error) -> Error {
+pub(super) fn explain(text: &str, path: &Path, error: &serde_json::Error) -> Error {
     if let Some(conflict) = conflict(text, path) {
         return conflict;
     }
@@ -134,7 +137,7 @@ fn explain(text: &str, path: &Path, error: &serde_json::Error) -> Error {
     }
 }
 
-fn wrong_version(found: &serde_json::Value, path: &Path) -> Error {
+pub(super) fn wrong_version(found: &serde_json::Value, path: &Path) -> Error {
     Error::Version {
         path: path.to_owned(),
         found: found.to_string(),

@@ -86,16 +86,8 @@ impl FileV1 {
     pub(super) fn into_lock(self) -> Result<Lock, BadRow> {
         let mut deps = BTreeMap::new();
         for (dep, locked) in self.deps.0 {
-            let DepV1 { source, requirement, version, platforms } = locked;
-            let mut rows = BTreeMap::new();
-            for (platform, row) in platforms.0 {
-                let row = row.into_row().map_err(|why| BadRow {
-                    shown: format!("`{dep}` {version} ({platform})"),
-                    why,
-                })?;
-                rows.insert(platform, row);
-            }
-            deps.insert(dep, LockedDep { source, requirement, version, platforms: rows });
+            let locked = locked.into_locked(&dep)?;
+            deps.insert(dep, locked);
         }
         Ok(Lock { deps })
     }
@@ -115,6 +107,21 @@ impl FileV1 {
             (dep.clone(), locked)
         });
         Self { version: VERSION, requirements: lock.summary(), deps: Unique(deps.collect()) }
+    }
+}
+
+impl DepV1 {
+    /// The model of an entry.
+    pub(super) fn into_locked(self, dep: &DepName) -> Result<LockedDep, BadRow> {
+        let Self { source, requirement, version, platforms } = self;
+        let mut rows = BTreeMap::new();
+        for (platform, row) in platforms.0 {
+            let row = row
+                .into_row()
+                .map_err(|why| BadRow { shown: format!("`{dep}` {version} ({platform})"), why })?;
+            rows.insert(platform, row);
+        }
+        Ok(LockedDep { source, requirement, version, platforms: rows })
     }
 }
 

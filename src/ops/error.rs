@@ -130,6 +130,31 @@ pub enum Error {
     /// A size that cannot be read.
     #[error("`{0}` is not a size")]
     BadSize(String),
+    /// A time that cannot be read.
+    #[error("SOURCE_DATE_EPOCH is `{0}`, which is no number of seconds since 1970")]
+    BadEpoch(String),
+    /// git knows no such revision.
+    #[error("git has no revision `{revision}` here")]
+    UnknownRevision {
+        /// What was asked for.
+        revision: String,
+        /// What git said.
+        said: String,
+    },
+    /// The system does not say where this program lies.
+    #[error("cannot find out where this program lies")]
+    OwnPath(#[source] std::io::Error),
+    /// What was locked is not what an imported file says.
+    #[error("{} of the locked files are not what the imported file says", .0.len())]
+    NotAsImported(Vec<String>),
+    /// git refused.
+    #[error("git could not {what}")]
+    Git {
+        /// What was asked of it.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
 }
 
 impl Diagnose for Error {
@@ -140,10 +165,11 @@ impl Diagnose for Error {
             | Self::UnknownService { .. }
             | Self::BadDuration(_)
             | Self::BadSize(_)
+            | Self::BadEpoch(_)
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
             | Self::NoServices(_) => Kind::Usage,
-            Self::Damaged(_) => Kind::Integrity,
+            Self::Damaged(_) | Self::NotAsImported(_) => Kind::Integrity,
             _ => Kind::User,
         }
     }
@@ -159,7 +185,10 @@ impl Diagnose for Error {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
-            Self::Damaged(subjects) => subjects.clone(),
+            Self::Damaged(lines) | Self::NotAsImported(lines) => lines.clone(),
+            Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
+                said.lines().map(|line| format!("git says  {line}")).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -217,6 +246,13 @@ impl Diagnose for Error {
                 format!("then `infra runtime up --env {name}` starts it"),
             ],
             Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
+            Self::NotAsImported(_) => vec![
+                "profile and lock are as they were".into(),
+                "find out which of the two is right before you import it with `--no-lock`".into(),
+            ],
+            Self::UnknownRevision { .. } => {
+                vec!["name a branch, a tag or a commit, e.g. `infra dep diff main`".into()]
+            }
             Self::BadSize(_) => vec!["write it like `500M` or `20G`".into()],
             Self::Unavailable { .. } => {
                 vec!["take the dep out of this profile, or ask for a version that has it".into()]

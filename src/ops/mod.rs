@@ -4,8 +4,10 @@
 //! Invariant: an operation that fails leaves what the last complete one left.
 
 pub mod add;
+pub mod audit;
 pub mod config;
 pub mod context;
+pub mod dep_diff;
 pub mod doctor;
 pub mod enter;
 pub mod env_diff;
@@ -13,20 +15,32 @@ pub mod env_list;
 pub mod environment;
 pub mod error;
 pub mod exec;
+pub mod export;
 pub mod gc;
+mod git;
 mod host;
+pub mod import;
 pub mod init;
+pub mod licenses;
 pub mod list;
 pub mod lock;
+pub mod lock_merge;
 mod logs;
+pub mod merge_driver;
+pub mod outdated;
 pub mod print;
 pub mod remove;
 pub mod rollback;
 pub mod run;
+pub mod sbom;
 mod secrets;
 pub mod stack;
 pub mod sync;
+pub mod tree;
+pub mod update_major;
 pub mod verify;
+mod versions;
+pub mod why;
 
 pub use context::Context;
 pub use error::Error;

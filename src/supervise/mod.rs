@@ -66,6 +66,7 @@ mod reap;
 pub mod spec;
 pub mod state;
 pub mod status;
+pub mod tool;
 
 pub use error::Error;
 pub use manager::{Options, Outcome, run, run_blocking};

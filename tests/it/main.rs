@@ -17,8 +17,11 @@ mod upstream;
 mod bad_input;
 mod commands;
 mod crashes;
+mod exchange;
 mod github;
 mod integrity;
+mod knowing;
+mod merge;
 mod sameness;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

@@ -12,6 +12,9 @@ pub(crate) struct Args {
     /// Change nothing; fail when profiles and lock disagree, and say how
     #[arg(long)]
     pub(crate) check: bool,
+    /// Resolve a lock with conflict markers: only what both sides changed is locked anew
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) merge: bool,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -27,6 +30,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
+    if args.merge {
+        return merge(args, session);
+    }
     let changes = ops::lock::lock(&session.context)?;
     if args.json {
         let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
@@ -34,5 +40,26 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     } else {
         super::print_changes(&changes, session);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn merge(args: &Args, session: &Session) -> Outcome {
+    let report = ops::lock_merge::merge(&session.context)?;
+    if args.json {
+        session.printer.json(&report.shown());
+        return Ok(ExitCode::SUCCESS);
+    }
+    super::print_changes(&report.changes, session);
+    if !report.conflicted {
+        session.printer.note("dep.lock.json had no conflict");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let names: Vec<_> = report.resolved.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        session.printer.note("the two sides fit together; nothing was asked of a source");
+    } else {
+        session.printer.note(&format!("locked anew: {}", names.join(", ")));
+    }
+    session.printer.note("review it, then `git add dep.lock.json`");
     Ok(ExitCode::SUCCESS)
 }

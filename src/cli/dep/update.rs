@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use crate::base::DepName;
 use crate::cli::{Outcome, Session};
 use crate::ops;
@@ -10,10 +12,42 @@ use crate::ops;
 pub(crate) struct Args {
     /// Deps to move; all when none is named
     pub(crate) names: Vec<DepName>,
+    /// Raise requirements in the profiles where the newest version is beyond them
+    #[arg(long)]
+    pub(crate) major: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
-    let changes = ops::lock::update(&session.context, &args.names)?;
+    let (raised, changes) = if args.major {
+        let report = ops::update_major::update(&session.context, &args.names)?;
+        (report.raised, report.changes)
+    } else {
+        (Vec::new(), ops::lock::update(&session.context, &args.names)?)
+    };
+    if args.json {
+        let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
+        session
+            .printer
+            .json(&json!({ "raised": raised, "changed": !changes.is_empty(), "changes": words }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for one in &raised {
+        let files: Vec<_> = one
+            .files
+            .iter()
+            .map(|f| f.strip_prefix(session.context.project()).unwrap_or(f).display().to_string())
+            .collect();
+        session.printer.line(&format!(
+            "~ {} accepts {} instead of {} ({})",
+            one.name,
+            one.to,
+            one.from,
+            files.join(", ")
+        ));
+    }
     super::print_changes(&changes, session);
     Ok(ExitCode::SUCCESS)
 }

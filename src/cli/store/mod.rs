@@ -49,7 +49,7 @@ fn count(n: usize, what: &str) -> String {
 }
 
 /// A size for people.
-fn bytes(n: u64) -> String {
+pub(in crate::cli) fn bytes(n: u64) -> String {
     match n {
         0..=1023 => format!("{n} B"),
         1024..=1_048_575 => format!("{:.1} KiB", n as f64 / 1024.0),

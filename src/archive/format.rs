@@ -105,10 +105,7 @@ impl Format {
 
     /// Whether the tree is one executable file.
     pub fn is_file(self) -> bool {
-        matches!(
-            self,
-            Self::File | Self::FileGz | Self::FileXz | Self::FileZst | Self::FileBz2
-        )
+        matches!(self, Self::File | Self::FileGz | Self::FileXz | Self::FileZst | Self::FileBz2)
     }
 
     /// How the whole artifact is compressed, where it is. A zip's entries and a Debian package's

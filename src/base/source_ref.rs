@@ -14,6 +14,8 @@ pub enum SourceKind {
     Pypi,
     /// npm tarballs from a registry.
     Npm,
+    /// Packages of a Debian-style repository.
+    Deb,
     /// An artifact at a templated URL.
     Url,
     /// A directory of the project.
@@ -22,13 +24,14 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Pypi, Self::Npm, Self::Url, Self::Path];
+    pub const ALL: [Self; 5] = [Self::Pypi, Self::Npm, Self::Deb, Self::Url, Self::Path];
 
     /// The prefix in references and the key in `[source.NAME]`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pypi => "pypi",
             Self::Npm => "npm",
+            Self::Deb => "deb",
             Self::Url => "url",
             Self::Path => "path",
         }

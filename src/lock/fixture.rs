@@ -149,16 +149,14 @@ fn any_needs() -> impl Strategy<Value = Needs> {
 }
 
 fn any_artifact() -> impl Strategy<Value = Artifact> {
-    ("[ -.0-~äß]{1,20}", any::<u64>(), any::<[u8; 4]>(), 0..4usize, any::<u8>()).prop_filter_map(
-        "not a name",
-        |(file, size, seed, format, strip)| {
+    ("[ -.0-~äß]{1,20}", any::<u64>(), any::<[u8; 4]>(), 0..Format::ALL.len(), any::<u8>())
+        .prop_filter_map("not a name", |(file, size, seed, format, strip)| {
             if file == ".." {
                 return None;
             }
-            let format = [Format::Zip, Format::TarGz, Format::Tar, Format::File][format];
+            let format = Format::ALL[format];
             Some(Artifact { file, size, integrity: Integrity::sha256_of(&seed), format, strip })
-        },
-    )
+        })
 }
 
 prop_compose! {
@@ -183,7 +181,7 @@ prop_compose! {
             }).collect(),
             needs,
             verified: proofs.into_iter().map(|n| {
-                [Proof::RegistryHash, Proof::ChecksumFile, Proof::FirstUse, Proof::Local][n]
+                [Proof::RegistryHash, Proof::SignedRelease, Proof::FirstUse, Proof::Local][n]
             }).collect(),
         }))
     }

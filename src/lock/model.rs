@@ -93,6 +93,8 @@ pub struct Artifact {
 pub enum Proof {
     /// The hash in the registry's index.
     RegistryHash,
+    /// An index that the repository's keys, which this machine trusts, signed.
+    SignedRelease,
     /// A checksum file that the publisher serves.
     ChecksumFile,
     /// Nothing but the first download: later ones must equal it.

@@ -42,7 +42,7 @@ pub(super) struct FileV1 {
 pub(super) struct DepV1 {
     source: SourceRef,
     requirement: String,
-    version: Version,
+    version: String,
     platforms: Unique<Platform, RowV1>,
 }
 
@@ -87,6 +87,9 @@ impl FileV1 {
         let mut deps = BTreeMap::new();
         for (dep, locked) in self.deps.0 {
             let DepV1 { source, requirement, version, platforms } = locked;
+            // Versions of different sources look alike and mean different things.
+            let version = Version::of(source.kind(), &version)
+                .map_err(|e| BadRow { shown: format!("`{dep}`"), why: e.to_string() })?;
             let mut rows = BTreeMap::new();
             for (platform, row) in platforms.0 {
                 let row = row.into_row().map_err(|why| BadRow {
@@ -109,7 +112,7 @@ impl FileV1 {
             let locked = DepV1 {
                 source: source.clone(),
                 requirement: requirement.clone(),
-                version: version.clone(),
+                version: version.to_string(),
                 platforms: Unique(rows),
             };
             (dep.clone(), locked)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::memo::Memo;
-use super::{Source, npm, path, pypi, url};
+use super::{Source, deb, npm, path, pypi, url};
 use crate::base::SourceKind;
 use crate::config::Environ;
 use crate::http;
@@ -33,6 +33,7 @@ pub struct Setup {
 pub struct Sources {
     pypi: pypi::Pypi,
     npm: npm::Npm,
+    deb: deb::Deb,
     url: url::UrlSource,
     path: path::PathSource,
 }
@@ -47,6 +48,7 @@ impl Sources {
         Self {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),
+            deb: deb::Deb::new(Arc::clone(&access)),
             url: url::UrlSource::new(access),
             path,
         }
@@ -57,6 +59,7 @@ impl Sources {
         match kind {
             SourceKind::Pypi => &self.pypi,
             SourceKind::Npm => &self.npm,
+            SourceKind::Deb => &self.deb,
             SourceKind::Url => &self.url,
             SourceKind::Path => &self.path,
         }

@@ -16,5 +16,7 @@ mod upstream;
 mod bad_input;
 mod commands;
 mod crashes;
+#[cfg(feature = "deb")]
+mod deb;
 mod integrity;
 mod sameness;

@@ -43,11 +43,8 @@ fn absolute_links_mean_the_tree() {
             _ => None,
         })
         .collect();
-    let want = [
-        ("top", "."),
-        ("usr/bin/x", "../../etc/alternatives/x"),
-        ("usr/bin/y", "../../usr/lib/y"),
-    ];
+    let want =
+        [("top", "."), ("usr/bin/x", "../../etc/alternatives/x"), ("usr/bin/y", "../../usr/lib/y")];
     assert_eq!(targets, want);
     archive.unpack(&place.target()).expect("unpacks");
     place.assert_untouched();

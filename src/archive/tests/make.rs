@@ -82,7 +82,11 @@ pub(in crate::archive) struct ZipEntry {
     pub(in crate::archive) size: u32,
 }
 
-pub(in crate::archive) fn zip_entry(name: impl AsRef<[u8]>, mode: u32, data: impl AsRef<[u8]>) -> ZipEntry {
+pub(in crate::archive) fn zip_entry(
+    name: impl AsRef<[u8]>,
+    mode: u32,
+    data: impl AsRef<[u8]>,
+) -> ZipEntry {
     let data = data.as_ref().to_vec();
     let mut crc = flate2::Crc::new();
     crc.update(&data);
@@ -181,7 +185,11 @@ pub(in crate::archive) fn tar_file(name: impl AsRef<[u8]>) -> (Header, Vec<u8>) 
     (tar_header(name, EntryType::Regular, 4), b"data".to_vec())
 }
 
-pub(in crate::archive) fn tar_link(name: &str, kind: EntryType, target: impl AsRef<[u8]>) -> (Header, Vec<u8>) {
+pub(in crate::archive) fn tar_link(
+    name: &str,
+    kind: EntryType,
+    target: impl AsRef<[u8]>,
+) -> (Header, Vec<u8>) {
     let target = target.as_ref();
     let mut header = tar_header(name, kind, 0);
     header.as_old_mut().linkname[..target.len()].copy_from_slice(target);

@@ -1,8 +1,8 @@
 //! Archives made by hand and by the crates, opened, hashed and unpacked.
 
 mod behaviour;
-mod hostile_tar;
 mod hostile_deb;
+mod hostile_tar;
 mod hostile_zip;
 pub(super) mod make;
 mod round_trip;

@@ -99,6 +99,7 @@ fn subkeys_sign_with_their_consent() {
     assert!(why.expect_err("certifies only").contains("may not sign"));
 
     let mut claimed = key.to_public_key();
+    let whole = claimed.clone();
     for signature in &mut claimed.public_subkeys[0].signatures {
         // Without its own signature it is only claimed.
         let config = signature.config().expect("config").clone();
@@ -112,9 +113,9 @@ fn subkeys_sign_with_their_consent() {
         *signature = bare
             .sign_subkey_binding(
                 &key.primary_key,
-                &claimed.primary_key,
+                &whole.primary_key,
                 &Password::empty(),
-                &claimed.public_subkeys[0].key,
+                &whole.public_subkeys[0].key,
             )
             .expect("bound");
     }

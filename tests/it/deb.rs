@@ -171,6 +171,9 @@ fn a_list_that_the_index_does_not_name() {
     let list = FakeUpstream::apt_file("stable", "main/binary-amd64/Packages.xz");
     world.upstream.fault_always(&list, Fault::Tamper(30));
     refused(&world, 3, &["sha256 mismatch", "Packages.xz", "expected", "received"]);
+    // What was wrong is not believed to be unchanged.
+    world.upstream.heal();
+    world.env.ok(["dep", "lock"]);
 }
 
 #[test]

@@ -53,20 +53,24 @@ impl Suite<'_> {
         let ring = Arc::new(keyring(query, &self.repository.keys)?);
         let at = self.at("InRelease");
         if let Some(body) = self.access.get(query, &at, None).await? {
-            return ring.open(&String::from_utf8_lossy(&body)).map_err(|why| Error::Unsigned {
-                subject: query.subject(),
-                url: at.shown(),
-                why,
+            return ring.open(&String::from_utf8_lossy(&body)).map_err(|why| {
+                self.access.forget(&at);
+                Error::Unsigned { subject: query.subject(), url: at.shown(), why }
             });
         }
         let at = self.at("Release");
         let unknown = || Error::UnknownSuite { subject: query.subject(), url: at.shown() };
         let text = self.access.get(query, &at, None).await?.ok_or_else(unknown)?;
         let unsigned = |why| Error::Unsigned { subject: query.subject(), url: at.shown(), why };
-        let Some(signature) = self.access.get(query, &self.at("Release.gpg"), None).await? else {
+        let beside = self.at("Release.gpg");
+        let Some(signature) = self.access.get(query, &beside, None).await? else {
             return Err(unsigned("it is not signed".to_owned()));
         };
-        ring.check(&text, &signature).map_err(unsigned)?;
+        ring.check(&text, &signature).map_err(|why| {
+            self.access.forget(&at);
+            self.access.forget(&beside);
+            unsigned(why)
+        })?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
@@ -96,7 +100,10 @@ impl Suite<'_> {
                     missing = Some(at);
                     continue;
                 };
-                verify(query, &at, &body, expected, *size)?;
+                if let Err(error) = verify(query, &at, &body, expected, *size) {
+                    self.access.forget(&at);
+                    return Err(error);
+                }
                 return unpack(query, at, body, suffix).await.map(Some);
             }
         }

@@ -4,6 +4,7 @@ use super::Context;
 use crate::base::SourceKind;
 use crate::config::ecosystem;
 use crate::profile::Profiles;
+use crate::source::deb_repositories;
 
 /// A setting in words.
 #[derive(Clone, Debug)]
@@ -54,5 +55,13 @@ pub fn rows(context: &Context) -> Vec<Row> {
             Err(error) => Row { name, value: "-".to_owned(), origin: error.to_string() },
         });
     }
+    let chosen = overrides.get(&SourceKind::Deb);
+    // Most machines that have none do not want any: no row is no error.
+    let repositories = deb_repositories(chosen, context.environ(), context.project());
+    rows.extend(repositories.unwrap_or_default().into_iter().map(|repository| Row {
+        name: "source.deb.url".to_owned(),
+        value: format!("{} {}", crate::http::shown(&repository.base.value), repository.suite),
+        origin: repository.base.origin.to_string(),
+    }));
     rows
 }

@@ -25,6 +25,7 @@ use ::url::Url;
 use async_trait::async_trait;
 
 pub use choose::choose_version;
+pub use deb::repositories as deb_repositories;
 pub use error::{Error, NoVersion, Result, Subject};
 pub use sources::{Setup, Sources};
 

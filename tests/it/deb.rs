@@ -193,6 +193,20 @@ fn a_package_that_the_list_does_not_name() {
 }
 
 #[test]
+fn a_package_for_every_machine() {
+    let world = world(&suite("x"));
+    let text = world.env.read("profiles/dev.toml").replace("deb:hello", "deb:hello-data");
+    world.env.write("profiles/dev.toml", text);
+    let outcome = world.env.ok(["dep", "lock"]);
+    assert!(outcome.stderr.contains("offers no command"), "{}", outcome.stderr);
+    let dep = lock(&world.env);
+    for platform in ["x86_64-linux", "aarch64-linux"] {
+        let row = &dep["platforms"][platform]["artifact"];
+        assert_eq!(*row, "pool/main/h/hello-data/hello-data_9-1_all.deb", "{platform}");
+    }
+}
+
+#[test]
 fn unknown_packages_and_other_machines() {
     let world = world(&suite("x"));
     let text = world.env.read("profiles/dev.toml").replace("deb:hello", "deb:nope");

@@ -13,6 +13,7 @@ mod signature;
 mod suite;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -28,7 +29,9 @@ use super::{
 use crate::archive::Format;
 use crate::base::{Arch, Libc, Os, Platform, SourceKind, Version};
 use crate::config::ecosystem::apt::{self, Instead, Repository};
+use crate::config::{self, Environ};
 use crate::lock::model::Proof;
+use crate::profile::model::SourceOverride;
 
 /// The source.
 pub(super) struct Deb {
@@ -36,9 +39,12 @@ pub(super) struct Deb {
     repositories: Memo<(), Vec<Repository>>,
     /// By position of the repository.
     releases: Memo<usize, Release>,
-    /// By repository, component and architecture; `None` where there is no such list.
-    lists: Memo<(usize, Option<String>, &'static str), Option<Vec<u8>>>,
+    /// `None` where there is no such list.
+    lists: Memo<ListKey, Option<Vec<u8>>>,
 }
+
+/// Position of the repository, component, architecture.
+type ListKey = (usize, Option<String>, &'static str);
 
 /// A package and the position of the repository that has it.
 struct Found {
@@ -56,15 +62,8 @@ impl Deb {
 
     async fn repositories(&self, query: &Query<'_>) -> Result<Arc<Vec<Repository>>> {
         let find = async {
-            let project = &self.access.project;
-            let chosen = self.access.overrides.get(&SourceKind::Deb).cloned().unwrap_or_default();
-            let instead = chosen.url.map(|url| Instead {
-                url,
-                suite: chosen.suite.unwrap_or_default(),
-                components: chosen.components,
-                signed_by: chosen.signed_by.map(|path| path.under(project)),
-            });
-            apt::repositories(instead, &self.access.environ, project)
+            let chosen = self.access.overrides.get(&SourceKind::Deb);
+            repositories(chosen, &self.access.environ, &self.access.project)
                 .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) })
         };
         self.repositories.get((), find).await
@@ -84,11 +83,12 @@ impl Deb {
                 [] => vec![None],
                 some => some.iter().map(|component| Some(component.as_str())).collect(),
             };
-            let both = [architecture, "all"];
-            let architectures = if release.all_is_in_each { &both[..1] } else { &both[..] };
             for component in components {
-                for architecture in architectures {
-                    let key = (at, component.map(str::to_owned), *architecture);
+                for architecture in [architecture, "all"] {
+                    if !release.has_list(architecture) {
+                        continue;
+                    }
+                    let key = (at, component.map(str::to_owned), architecture);
                     let fetch = suite.list(query, &release, component, architecture);
                     let list = self.lists.get(key, fetch).await?;
                     let Some(list) = list.as_ref() else { continue };
@@ -112,6 +112,26 @@ impl Deb {
         }
         Ok(out)
     }
+}
+
+/// The repositories that `deb:` looks into: the one that a profile says, else those of apt.
+///
+/// # Errors
+/// There is none, or apt's configuration cannot be read.
+pub fn repositories(
+    chosen: Option<&SourceOverride>,
+    environ: &Environ,
+    project: &Path,
+) -> std::result::Result<Vec<Repository>, config::Error> {
+    let instead = chosen.and_then(|chosen| {
+        Some(Instead {
+            url: chosen.url.clone()?,
+            suite: chosen.suite.clone().unwrap_or_default(),
+            components: chosen.components.clone(),
+            signed_by: chosen.signed_by.as_ref().map(|path| path.under(project)),
+        })
+    });
+    apt::repositories(instead, environ, project)
 }
 
 #[async_trait]

@@ -78,6 +78,16 @@ impl Release {
             || same(&self.codename)
     }
 
+    /// Whether it has lists of its own for an architecture. Packages for `all` are in every other
+    /// list too, unless the suite says that it has a list for them alone.
+    pub(super) fn has_list(&self, architecture: &str) -> bool {
+        let has = self.architectures.iter().any(|one| one == architecture);
+        match architecture {
+            "all" => has && !self.all_is_in_each,
+            _ => has || self.architectures.is_empty(),
+        }
+    }
+
     /// Whether it is past its `Valid-Until`.
     pub(super) fn has_expired(&self, now: jiff::Timestamp) -> Result<bool, String> {
         let Some(text) = &self.valid_until else { return Ok(false) };
@@ -141,6 +151,12 @@ mod tests {
         assert_eq!((hash, *size), (&Integrity::sha256_of(b""), 0));
         let is = |suite| release.is(suite);
         assert!(is("stable") && is("bookworm") && !is("bullseye") && !is("stable-updates"));
+        assert!(release.has_list("arm64") && !release.has_list("riscv64"));
+        assert!(!release.has_list("all"), "they are in each");
+        let apart = TEXT.replace("No-Support", "X-No-Support");
+        assert!(Release::parse(&apart).expect("release").has_list("all"));
+        let old = apart.replace("Architectures: all", "Architectures:");
+        assert!(!Release::parse(&old).expect("release").has_list("all"));
         let at = |text: &str| text.parse().expect("time");
         assert!(!release.has_expired(at("2025-01-18T09:59:59Z")).expect("date"));
         assert!(release.has_expired(at("2025-01-18T10:00:01Z")).expect("date"));

@@ -11,6 +11,7 @@ use super::super::{Error, Location, Query, Result};
 use super::release::Release;
 use crate::base::{Algorithm, Hasher, Integrity};
 use crate::config::ecosystem::apt::{Keys, Repository};
+#[cfg(feature = "deb")]
 use crate::fs;
 
 /// Most bytes of a list after decompression.

@@ -20,7 +20,8 @@ use super::{SourceKind, debian};
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
-    raw: String,
+    // Boxed, since errors carry versions.
+    raw: Box<str>,
     order: semver::Version,
     /// Compared as dpkg does.
     debian: bool,
@@ -35,7 +36,7 @@ impl Version {
         match kind {
             SourceKind::Deb => {
                 let order = debian::release(text).ok_or_else(|| InvalidVersion(text.to_owned()))?;
-                Ok(Self { raw: text.to_owned(), order, debian: true })
+                Ok(Self { raw: text.into(), order, debian: true })
             }
             _ => text.parse(),
         }
@@ -108,7 +109,7 @@ impl FromStr for Version {
             return Self::of(SourceKind::Deb, s);
         }
         let order = map(s).ok_or_else(|| InvalidVersion(s.to_owned()))?;
-        Ok(Self { raw: s.to_owned(), order, debian: false })
+        Ok(Self { raw: s.into(), order, debian: false })
     }
 }
 
@@ -121,7 +122,7 @@ impl TryFrom<String> for Version {
 
 impl From<Version> for String {
     fn from(value: Version) -> Self {
-        value.raw
+        value.raw.into_string()
     }
 }
 

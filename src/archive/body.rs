@@ -63,9 +63,9 @@ impl Body {
 }
 
 /// Reads from a position on, without the file's cursor.
-struct At<'f> {
-    file: &'f File,
-    at: u64,
+pub(super) struct At<'f> {
+    pub(super) file: &'f File,
+    pub(super) at: u64,
 }
 
 impl io::Read for At<'_> {

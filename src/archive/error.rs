@@ -89,7 +89,7 @@ pub enum Error {
         why: Refusal,
     },
     /// The bytes are not of the format, or end early.
-    #[error("{archive} is not a readable {} archive", format_name(*format))]
+    #[error("{archive} is not a readable {format} archive")]
     Unreadable {
         /// The archive, as shown.
         archive: String,
@@ -217,15 +217,6 @@ pub enum Error {
     Fs(#[from] crate::fs::Error),
 }
 
-fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Zip => "zip",
-        Format::TarGz => "tar.gz",
-        Format::Tar => "tar",
-        Format::File => "single-file",
-    }
-}
-
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -270,8 +261,8 @@ impl Diagnose for Error {
                  copy and run the same command again"
             }
             Self::Encrypted { .. } | Self::Unsupported { .. } => {
-                "choose another artifact of this dep: zip (stored or deflated), tar, tar.gz and \
-                 plain files are read"
+                "choose another artifact of this dep: zip (stored or deflated), tar, deb and single \
+                 files are read, the latter also in gzip, xz, zstd and bzip2"
             }
             Self::Stripped { .. } => "lower `strip` in the profile",
             Self::NoFile { .. } => "check the path of the command in the profile's `bin`",

@@ -41,3 +41,7 @@ pub(super) const MAX_TARGET: u64 = 4095;
 
 /// Most bytes of headers (long names, pax records) between two entries of a tar.
 pub(super) const MAX_HEADERS: u64 = 1 << 20;
+
+/// Largest window that a compressed stream may ask memory for: what `zstd --long` and `xz -9` use,
+/// and some more.
+pub(super) const MAX_WINDOW: u64 = 256 << 20;

@@ -5,11 +5,14 @@
 //! written. Then the tree is hashed, or written and hashed in the same pass. Invariant: the
 //! tree hash is the same whichever of the two is done.
 
+mod ar;
 mod body;
+mod deb;
 mod disk;
 pub mod error;
 pub mod format;
 mod index;
+mod inflate;
 mod limits;
 mod links;
 mod names;
@@ -27,7 +30,7 @@ use std::io::Seek as _;
 use std::path::Path;
 
 pub use error::{Error, Refusal};
-pub use format::Format;
+pub use format::{Compression, Format};
 
 use crate::base::{RelPath, TreeHash};
 use body::Body;
@@ -50,7 +53,7 @@ pub struct Options {
     pub format: Format,
     /// Leading components to drop.
     pub strip: u8,
-    /// Name of the only file of `Format::File`.
+    /// Name of the only file, for formats that are one.
     pub file_name: String,
 }
 
@@ -83,8 +86,9 @@ pub enum EntryKind {
 }
 
 impl Archive {
-    /// Indexes and checks an archive. `shown` names it in errors. A compressed tar is inflated into
-    /// an anonymous temporary file, so that its entries can be read in sorted order.
+    /// Indexes and checks an archive. `shown` names it in errors. What is compressed as a
+    /// whole is inflated into an anonymous temporary file, so that its entries can be read in sorted
+    /// order.
     pub fn open(file: File, shown: &str, options: &Options) -> Result<Self, Error> {
         Self::open_within(file, shown, options, &Limits::DEFAULT)
     }
@@ -104,16 +108,23 @@ impl Archive {
         let packed = file.metadata().map_err(unreadable)?.len();
         let (raws, body) = match options.format {
             Format::Zip => zip::index(file, shown, limits)?,
-            Format::Tar => tar::index(file, shown, limits)?,
-            Format::TarGz => {
-                tar::index(tar::inflate(&file, packed, shown, limits)?, shown, limits)?
-            }
-            Format::File => {
-                (vec![Raw::file(options.file_name.as_bytes(), true, packed, 0)], Body::Flat(file))
+            Format::Deb => deb::index(&file, shown, limits)?,
+            format => {
+                let plain = match format.compression() {
+                    Some(how) => inflate::inflate(&file, how, packed, shown, format, limits)?,
+                    None => file,
+                };
+                if format.is_file() {
+                    let size = plain.metadata().map_err(unreadable)?.len();
+                    let raw = Raw::file(options.file_name.as_bytes(), true, size, 0);
+                    (vec![raw], Body::Flat(plain))
+                } else {
+                    tar::index(plain, shown, limits)?
+                }
             }
         };
-        // The only file of `Format::File` has no directories to drop.
-        let strip = if options.format == Format::File { 0 } else { options.strip };
+        // A single file has no directories to drop.
+        let strip = if options.format.is_file() { 0 } else { options.strip };
         let (entries, places) = index::build(raws, shown, strip, packed, limits)?;
         Ok(Self { shown: shown.to_owned(), entries, places, body })
     }

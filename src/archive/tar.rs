@@ -1,15 +1,14 @@
-//! Tar, plain or compressed with gzip.
+//! Tar: its headers as entries.
 //!
 //! Reference: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; the GNU tar
-//! manual for long names; RFC 1952 for gzip. Refuses sparse files, devices and pipes, links and
+//! manual for long names. Refuses sparse files, devices and pipes, links and
 //! directories with contents, and an archive without its closing zeros, which was cut short.
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write as _};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 
-use flate2::bufread::MultiGzDecoder;
 use tar::EntryType;
 
 use super::body::Body;
@@ -17,52 +16,8 @@ use super::error::shown;
 use super::index::{Raw, RawKind, refused, too_many};
 use super::limits::{Limits, MAX_HEADERS};
 use super::{Error, Format, Refusal};
-use crate::nar::overlap::BUFFER;
 
 const BLOCK: u64 = 512;
-
-/// Inflates into an anonymous temporary file, within the bounds.
-pub(super) fn inflate(
-    file: &File,
-    packed: u64,
-    archive: &str,
-    limits: &Limits,
-) -> Result<File, Error> {
-    let unreadable = |source: io::Error| match source.kind() {
-        io::ErrorKind::UnexpectedEof => Error::Truncated { archive: archive.to_owned() },
-        _ => Error::Unreadable { archive: archive.to_owned(), format: Format::TarGz, source },
-    };
-    let mut source = MultiGzDecoder::new(BufReader::with_capacity(128 * 1024, file));
-    let mut out = tempfile::tempfile().map_err(|source| {
-        Error::Fs(crate::fs::Error::Io {
-            action: "create a temporary file in",
-            path: std::env::temp_dir(),
-            source,
-        })
-    })?;
-    let mut buffer = vec![0; BUFFER];
-    let mut expanded = 0u64;
-    loop {
-        let n = source.read(&mut buffer).map_err(unreadable)?;
-        if n == 0 {
-            return Ok(out);
-        }
-        expanded += n as u64;
-        if expanded > limits.expanded {
-            return Err(Error::TooLarge { archive: archive.to_owned(), limit: limits.expanded });
-        }
-        if limits.ratio_exceeded(expanded, packed) {
-            return Err(Error::Ratio { archive: archive.to_owned(), limit: limits.ratio });
-        }
-        out.write_all(&buffer[..n]).map_err(|source| {
-            Error::Fs(crate::fs::Error::Io {
-                action: "write a temporary file in",
-                path: std::env::temp_dir(),
-                source,
-            })
-        })?;
-    }
-}
 
 /// The entries of a tar, places being offsets.
 pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<Raw>, Body), Error> {

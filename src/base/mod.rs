@@ -3,6 +3,7 @@
 //! Owns the newtypes that every other room speaks in. Each parses once, at the border, and cannot
 //! hold a value that breaks its rule; nothing here reads a file, the environment or the clock.
 
+mod debian;
 pub mod digest;
 pub mod hash;
 pub mod interrupt;

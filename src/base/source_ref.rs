@@ -17,6 +17,8 @@ pub enum SourceKind {
     Npm,
     /// An asset of a GitHub release.
     Github,
+    /// Packages of a Debian-style repository.
+    Deb,
     /// An artifact at a templated URL.
     Url,
     /// A directory of the project.
@@ -25,7 +27,8 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Pypi, Self::Npm, Self::Github, Self::Url, Self::Path];
+    pub const ALL: [Self; 6] =
+        [Self::Pypi, Self::Npm, Self::Github, Self::Deb, Self::Url, Self::Path];
 
     /// The prefix in references and the key in `[source.NAME]`.
     pub const fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl SourceKind {
             Self::Pypi => "pypi",
             Self::Npm => "npm",
             Self::Github => "github",
+            Self::Deb => "deb",
             Self::Url => "url",
             Self::Path => "path",
         }

@@ -3,7 +3,10 @@
 //! A [`Version`] keeps the source's own spelling (the lock and file names need it) beside a
 //! semantic version it maps to: missing parts are zero, a fourth part, PEP 440 `.postN` and `+local`
 //! become build metadata, `aN`/`bN`/`rcN`/`.devN` become pre-releases. Requirements are Cargo's
-//! (`^2.15`, `~0.40`, `1.10`, `=2.1.0`, `>=1, <3`). References: SemVer 2.0.0; PEP 440.
+//! (`^2.15`, `~0.40`, `1.10`, `=2.1.0`, `>=1, <3`); `=` with a Debian version is that package and no
+//! other. Debian's versions look like others' and mean something else (`1.6.1-3` is no pre-release),
+//! so who reads one says where it is from: [`Version::of`]. References: SemVer 2.0.0; PEP 440;
+//! Debian Policy 5.6.12.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,15 +14,39 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::{SourceKind, debian};
+
 /// A version in its source's own spelling.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Version {
-    raw: String,
+    // Boxed, since errors carry versions.
+    raw: Box<str>,
     order: semver::Version,
+    /// Compared as dpkg does.
+    debian: bool,
 }
 
 impl Version {
+    /// A version as a source of this kind spells it.
+    ///
+    /// # Errors
+    /// The text is no version there.
+    pub fn of(kind: SourceKind, text: &str) -> Result<Self, InvalidVersion> {
+        match kind {
+            SourceKind::Deb => {
+                let order = debian::release(text).ok_or_else(|| InvalidVersion(text.to_owned()))?;
+                Ok(Self { raw: text.into(), order, debian: true })
+            }
+            _ => text.parse(),
+        }
+    }
+
+    /// The first two numbers of the release: `2.15` for 2.15.1.
+    pub fn series(&self) -> String {
+        format!("{}.{}", self.order.major, self.order.minor)
+    }
+
     /// The source's spelling.
     pub fn as_str(&self) -> &str {
         &self.raw
@@ -52,7 +79,13 @@ impl PartialOrd for Version {
 
 impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.order.cmp(&other.order).then_with(|| self.raw.cmp(&other.raw))
+        let order = match (self.debian, other.debian) {
+            (true, true) => debian::cmp(&self.raw, &other.raw),
+            (false, false) => self.order.cmp(&other.order),
+            // Of two sources: no order means anything, but one must be total.
+            (one, another) => one.cmp(&another),
+        };
+        order.then_with(|| self.raw.cmp(&other.raw))
     }
 }
 
@@ -76,8 +109,12 @@ pub struct InvalidVersion(pub String);
 impl FromStr for Version {
     type Err = InvalidVersion;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
+        // Only Debian has these characters.
+        if s.contains([':', '~']) {
+            return Self::of(SourceKind::Deb, s);
+        }
         let order = map(s).ok_or_else(|| InvalidVersion(s.to_owned()))?;
-        Ok(Self { raw: s.to_owned(), order })
+        Ok(Self { raw: s.into(), order, debian: false })
     }
 }
 
@@ -90,7 +127,7 @@ impl TryFrom<String> for Version {
 
 impl From<Version> for String {
     fn from(value: Version) -> Self {
-        value.raw
+        value.raw.into_string()
     }
 }
 
@@ -171,13 +208,14 @@ fn words(text: &str) -> Vec<String> {
 #[serde(try_from = "String", into = "String")]
 pub struct VersionReq {
     raw: String,
-    req: semver::VersionReq,
+    /// `None` when only a Debian version spelled exactly so will do.
+    req: Option<semver::VersionReq>,
 }
 
 impl VersionReq {
     /// Any release.
     pub fn any() -> Self {
-        Self { raw: "*".to_owned(), req: semver::VersionReq::STAR }
+        Self { raw: "*".to_owned(), req: Some(semver::VersionReq::STAR) }
     }
 
     /// The requirement as it was written.
@@ -187,7 +225,13 @@ impl VersionReq {
 
     /// Whether a version is acceptable. Pre-releases only match a requirement that names one.
     pub fn matches(&self, version: &Version) -> bool {
-        self.req.matches(&version.order)
+        (version.debian && self.pinned() == Some(version.as_str()))
+            || self.req.as_ref().is_some_and(|req| req.matches(&version.order))
+    }
+
+    /// What stands behind a single `=`.
+    fn pinned(&self) -> Option<&str> {
+        pinned(&self.raw)
     }
 }
 
@@ -217,10 +261,17 @@ impl FromStr for VersionReq {
     type Err = InvalidVersionReq;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         match semver::VersionReq::parse(s) {
-            Ok(req) => Ok(Self { raw: s.to_owned(), req }),
+            Ok(req) => Ok(Self { raw: s.to_owned(), req: Some(req) }),
+            Err(_) if pinned(s).and_then(debian::release).is_some() => {
+                Ok(Self { raw: s.to_owned(), req: None })
+            }
             Err(e) => Err(InvalidVersionReq { text: s.to_owned(), why: e.to_string() }),
         }
     }
+}
+
+fn pinned(text: &str) -> Option<&str> {
+    text.trim().strip_prefix('=').map(str::trim).filter(|rest| !rest.contains(','))
 }
 
 impl TryFrom<String> for VersionReq {
@@ -290,6 +341,23 @@ mod tests {
         assert!(!ok("^2", "2.9.0b1"), "pre-releases must be asked for");
         assert!(ok("=2.1.0-rc.1", "2.1.0-rc.1"));
         assert!("^^2".parse::<VersionReq>().is_err());
+    }
+
+    #[test]
+    fn debian_versions() {
+        let d = |s: &str| Version::of(SourceKind::Deb, s).unwrap_or_else(|e| panic!("{e}"));
+        let ok = |req: &str, version: &str| {
+            req.parse::<VersionReq>().unwrap_or_else(|e| panic!("{e}")).matches(&d(version))
+        };
+        assert!(ok("^2.10", "2.10-3") && ok("*", "1:1.6.1-3+deb12u1") && ok("=1.6.1", "1.6.1-3"));
+        assert!(ok("=2.10-3", "2.10-3") && ok("=1.6.1-3", "1.6.1-3"));
+        assert!(!ok("=2.10-3", "2.10-4") && !ok("=1.6.1-3", "1.6.1-2") && !ok("^2.11", "2.10-3"));
+        assert!(ok("=1:2.0~rc1-1", "1:2.0~rc1-1") && !ok("*", "1:2.0~rc1-1"));
+        assert!(d("1:0.1") > d("9.0") && d("1.0~rc1") < d("1.0") && d("1.0-1") < d("1.0-1+b1"));
+        assert_eq!(v("1:2.0~rc1-1"), d("1:2.0~rc1-1"), "told by its characters");
+        assert_eq!((d("1:2.10-3").series(), v("v2.3.4").series()), ("2.10".into(), "2.3".into()));
+        assert!(!ok("=2.10-3", "2.10-3+b1"));
+        assert!("^2.10-3".parse::<VersionReq>().is_err());
     }
 
     #[test]

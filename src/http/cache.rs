@@ -63,6 +63,11 @@ impl Slot {
             .then_some(Entry { validators: line.validators, body })
     }
 
+    /// Forgets the document.
+    pub(super) fn remove(&self) {
+        let _ = fs::remove_file_if_exists(&self.path);
+    }
+
     /// Keeps a document. Not synced: the hash in its line finds what a crash left torn.
     pub(super) fn write(&self, validators: Validators, body: &[u8]) {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -105,6 +110,10 @@ mod tests {
         let entry = json.read().unwrap();
         assert_eq!((entry.validators, &entry.body[..]), (validators, &b"{\"a\"\n:1}"[..]));
         assert!(slot(dir.path(), None).read().is_none());
+        slot(dir.path(), None).remove();
+        assert!(json.read().is_some());
+        json.remove();
+        assert!(json.read().is_none());
     }
 
     #[test]

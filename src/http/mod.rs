@@ -108,6 +108,14 @@ impl Client {
         get::get(&self.transport, request).await
     }
 
+    /// Forgets a cached document whose bytes proved wrong: else the server would go on saying that
+    /// they did not change.
+    pub fn forget(&self, request: &Get) {
+        if let Some(directory) = self.transport.options.cache.as_deref() {
+            cache::Slot::new(directory, request).remove();
+        }
+    }
+
     /// Downloads into `file`, resuming what is there, hashing as it goes.
     ///
     /// `file` is created when missing (its directory must exist) and must have no other writer.

@@ -139,16 +139,14 @@ fn any_needs() -> impl Strategy<Value = Needs> {
 }
 
 fn any_artifact() -> impl Strategy<Value = Artifact> {
-    ("[ -.0-~äß]{1,20}", any::<u64>(), any::<[u8; 4]>(), 0..4usize, any::<u8>()).prop_filter_map(
-        "not a name",
-        |(file, size, seed, format, strip)| {
+    ("[ -.0-~äß]{1,20}", any::<u64>(), any::<[u8; 4]>(), 0..Format::ALL.len(), any::<u8>())
+        .prop_filter_map("not a name", |(file, size, seed, format, strip)| {
             if file == ".." {
                 return None;
             }
-            let format = [Format::Zip, Format::TarGz, Format::Tar, Format::File][format];
+            let format = Format::ALL[format];
             Some(Artifact { file, size, integrity: Integrity::sha256_of(&seed), format, strip })
-        },
-    )
+        })
 }
 
 prop_compose! {
@@ -158,7 +156,7 @@ prop_compose! {
         tree in any::<[u8; 32]>(),
         bin in proptest::collection::btree_map("[a-z][a-z0-9_.+-]{0,8}", "[a-z]{1,4}/[a-zä ]{1,4}", 0..3),
         needs in proptest::option::of(any_needs()),
-        proofs in proptest::collection::vec(0..5usize, 0..3),
+        proofs in proptest::collection::vec(0..6usize, 0..3),
     ) -> Row {
         if let Some(reason) = unavailable {
             return Row::Unavailable { reason };
@@ -177,6 +175,7 @@ prop_compose! {
                     Proof::RegistryHash,
                     Proof::ReleaseDigest,
                     Proof::ChecksumFile,
+                    Proof::SignedRelease,
                     Proof::FirstUse,
                     Proof::Local,
                 ][n]

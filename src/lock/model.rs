@@ -95,6 +95,8 @@ pub enum Proof {
     RegistryHash,
     /// The digest that a forge records of a release's asset.
     ReleaseDigest,
+    /// An index that the repository's keys, which this machine trusts, signed.
+    SignedRelease,
     /// A checksum file that the publisher serves.
     ChecksumFile,
     /// Nothing but the first download: later ones must equal it.

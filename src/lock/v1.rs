@@ -42,7 +42,7 @@ pub(super) struct FileV1 {
 pub(super) struct DepV1 {
     source: SourceRef,
     requirement: String,
-    version: Version,
+    version: String,
     platforms: Unique<Platform, RowV1>,
 }
 
@@ -101,7 +101,7 @@ impl FileV1 {
             let locked = DepV1 {
                 source: source.clone(),
                 requirement: requirement.clone(),
-                version: version.clone(),
+                version: version.to_string(),
                 platforms: Unique(rows),
             };
             (dep.clone(), locked)
@@ -114,6 +114,9 @@ impl DepV1 {
     /// The model of an entry.
     pub(super) fn into_locked(self, dep: &DepName) -> Result<LockedDep, BadRow> {
         let Self { source, requirement, version, platforms } = self;
+        // Versions of different sources look alike and mean different things.
+        let version = Version::of(source.kind(), &version)
+            .map_err(|e| BadRow { shown: format!("`{dep}`"), why: e.to_string() })?;
         let mut rows = BTreeMap::new();
         for (platform, row) in platforms.0 {
             let row = row

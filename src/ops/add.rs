@@ -92,7 +92,7 @@ fn default_name(source: &SourceRef) -> Result<DepName> {
     let name = match source.kind() {
         SourceKind::Pypi => last.strip_suffix("-bin").unwrap_or(last),
         SourceKind::Url => "",
-        SourceKind::Npm | SourceKind::Github | SourceKind::Path => last,
+        SourceKind::Npm | SourceKind::Github | SourceKind::Deb | SourceKind::Path => last,
     };
     DepName::new(name).map_err(|_| Error::NoName { package: package.to_owned() }.into())
 }
@@ -111,8 +111,7 @@ fn newest_series(context: &Context, name: &DepName, request: &Request) -> Result
         let candidates = (sync.sources)(from.kind()).versions(&query).await?;
         Ok::<_, sync::Error>(choose_version(&query, &candidates)?)
     })?;
-    let series: Vec<&str> = newest.as_str().split('.').take(2).collect();
-    Ok(format!("^{}", series.join(".")).parse().unwrap_or(any))
+    Ok(format!("^{}", newest.series()).parse().unwrap_or(any))
 }
 
 /// The lock without one dep.

@@ -4,6 +4,7 @@ use super::Context;
 use crate::base::SourceKind;
 use crate::config::ecosystem;
 use crate::profile::Profiles;
+use crate::source::deb_repositories;
 
 /// A setting in words.
 #[derive(Clone, Debug)]
@@ -28,11 +29,11 @@ pub fn rows(context: &Context) -> Vec<Row> {
             origin: origin.to_string(),
         })
         .collect();
-    let overrides = Profiles::load(context.project())
+    let union = Profiles::load(context.project())
         .ok()
         .and_then(|profiles| profiles.union().ok())
-        .map(|union| union.sources)
         .unwrap_or_default();
+    let overrides = &union.sources;
     for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github] {
         let url = overrides.get(&kind).and_then(|o| o.url.as_deref());
         let name = format!("source.{kind}.url");
@@ -53,6 +54,16 @@ pub fn rows(context: &Context) -> Vec<Row> {
             },
             Err(error) => Row { name, value: "-".to_owned(), origin: error.to_string() },
         });
+    }
+    // Apt's repositories are the system's: only a project that uses them wants to see them.
+    if union.requirements.values().any(|r| r.from.kind() == SourceKind::Deb) {
+        let chosen = overrides.get(&SourceKind::Deb);
+        let found = deb_repositories(chosen, context.environ(), context.project());
+        rows.extend(found.unwrap_or_default().into_iter().map(|repository| Row {
+            name: "source.deb.url".to_owned(),
+            value: format!("{} {}", crate::http::shown(&repository.base.value), repository.suite),
+            origin: repository.base.origin.to_string(),
+        }));
     }
     rows
 }

@@ -12,6 +12,7 @@ use crate::config::{Origin, ecosystem};
 use crate::fs;
 use crate::lock::{self, Lock, Row};
 use crate::profile::{Profiles, Union};
+use crate::source::deb_repositories;
 
 /// How a finding is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -148,6 +149,9 @@ fn project(context: &Context, profiles: &Profiles, union: &Union, findings: &mut
 fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     use crate::base::SourceKind;
     let used = |kind| union.requirements.values().any(|r| r.from.kind() == kind);
+    if used(SourceKind::Deb) {
+        repositories(context, union, findings);
+    }
     for kind in
         [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().filter(|k| used(*k))
     {
@@ -173,6 +177,21 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
                 findings.push(Finding::problem("source", &error.into(), "set its base URL"));
             }
         }
+    }
+}
+
+/// The repositories of `deb:`.
+fn repositories(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
+    let chosen = union.sources.get(&crate::base::SourceKind::Deb);
+    match deb_repositories(chosen, context.environ(), context.project()) {
+        Ok(all) => {
+            let mut origins: Vec<_> = all.iter().map(|one| one.base.origin.to_string()).collect();
+            origins.dedup();
+            let plural = if all.len() == 1 { "" } else { "s" };
+            let text = format!("deb: {} suite{plural} from {}", all.len(), origins.join(", "));
+            findings.push(Finding::good("source", text));
+        }
+        Err(error) => findings.push(Finding::problem("source", &error.into(), "set its base URL")),
     }
 }
 

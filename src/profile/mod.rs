@@ -24,6 +24,7 @@ mod profiles;
 mod read;
 mod read_dep;
 mod read_service;
+mod read_source;
 pub mod spot;
 pub mod starter;
 pub mod template;

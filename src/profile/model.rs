@@ -131,6 +131,25 @@ pub enum Port {
 pub struct SourceOverride {
     /// `url`: base URL to use instead of the ecosystem's own configuration.
     pub url: Option<String>,
+    /// `suite`: for `deb`, the suite below `dists/`.
+    pub suite: Option<String>,
+    /// `components`: for `deb`, `["main"]` when not given.
+    pub components: Vec<String>,
+    /// `signed-by`: for `deb`, a file of the project with the repository's keys; what apt trusts
+    /// when not given.
+    pub signed_by: Option<RelPath>,
+}
+
+impl SourceOverride {
+    /// One line that says all of it.
+    pub fn canonical(&self) -> String {
+        // Destructured, so that a new key cannot be forgotten here.
+        let Self { url, suite, components, signed_by } = self;
+        let mut words: Vec<String> = url.iter().chain(suite).cloned().collect();
+        words.extend(components.iter().cloned());
+        words.extend(signed_by.iter().map(|path| format!("signed-by={path}")));
+        words.join(" ")
+    }
 }
 
 /// `[service.NAME]`: a program to keep running.

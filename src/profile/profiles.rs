@@ -103,7 +103,7 @@ impl Profiles {
             }
             for (kind, setting) in &profile.sources {
                 let Some(spot) = loaded.sources.get(kind) else { continue };
-                let says = setting.url.clone().unwrap_or_default();
+                let says = setting.canonical();
                 let here = Said { profile: &profile.name, says, spot };
                 if let Some(said) = disagreement(&mut source_from, *kind, here) {
                     return Err(disagree("source", kind.name(), said));

@@ -1,6 +1,6 @@
 //! One profile file's text → [`Layer`].
 //!
-//! Owns the grammar of the top tables; `read_dep` and `read_service` own theirs. Refuses every
+//! Owns the grammar of the top tables; `read_dep`, `read_service` and `read_source` own theirs. Refuses every
 //! key it does not know. Invariant: nothing of another file is needed to read one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,14 +12,14 @@ use toml_edit::Document;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::layer::{Entries, Entry, Layer};
-use super::model::{Port, SourceOverride};
+use super::model::Port;
 use super::node::Node;
 use super::spot::{Source, Spanned, Spot};
 use super::template::Template;
-use super::{read_dep, read_service};
+use super::{read_dep, read_service, read_source};
 use crate::base::suggest::nearest;
 use crate::base::vars::exported;
-use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, SourceKind};
+use crate::base::{CommandName, DepName, EnvName, Platform, RelPath};
 
 const KEYS: &[&str] =
     &["extends", "platforms", "data", "dep", "port", "env", "file", "service", "source", "command"];
@@ -67,7 +67,7 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
             entries(&node, |k| crate::base::ServiceName::new(k), |n| read_service::service(n))?;
     }
     if let Some(node) = fields.take("source") {
-        layer.sources = sources(&node)?;
+        layer.sources = read_source::sources(&node)?;
     }
     if let Some(node) = fields.take("command") {
         layer.prefer = prefer(&node)?;
@@ -199,41 +199,6 @@ fn variable(node: &Node<'_>) -> Result<Template> {
 /// A path that stays inside the project or tree.
 pub(super) fn rel_path(node: &Node<'_>, expected: &'static str) -> Result<RelPath> {
     RelPath::new(node.text(expected)?).map_err(|e| node.bad(e, None, "leaves its tree"))
-}
-
-fn sources(node: &Node<'_>) -> Result<BTreeMap<SourceKind, Spanned<SourceOverride>>> {
-    let mut out = BTreeMap::new();
-    for (key, node) in node.entries("a table")? {
-        let kind: SourceKind = key.parse().map_err(|_| {
-            super::node::unknown_name(
-                node.key_spot(),
-                "source",
-                key,
-                SourceKind::ALL.map(SourceKind::name),
-            )
-        })?;
-        let mut fields = node.fields("a table with `url`", &["url"])?;
-        let url = match fields.take("url") {
-            None => return Err(node.missing("url", "write url = \"http://mirror.example/\"")),
-            Some(url) => url,
-        };
-        let text = url.text("a URL")?;
-        let parsed = url::Url::parse(text).map_err(|e| url.bad(e, None, "not a URL"))?;
-        if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(url.bad("a source is asked over http or https", None, "another scheme"));
-        }
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            let flaw = Flaw::BadValue {
-                key: url.path().to_owned(),
-                why: "it holds credentials, and profiles are kept in git".to_owned(),
-                hint: Some("put them into the ecosystem's own configuration".to_owned()),
-            };
-            return Err(Error::at(&url.spot().masked(), flaw, "credentials"));
-        }
-        let value = SourceOverride { url: Some(text.to_owned()) };
-        out.insert(kind, Spanned { value, spot: url.spot().clone() });
-    }
-    Ok(out)
 }
 
 fn prefer(node: &Node<'_>) -> Result<BTreeMap<CommandName, Spanned<DepName>>> {

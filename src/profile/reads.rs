@@ -249,11 +249,18 @@ fn sources_and_preferences() {
         busybox = "pypi:busybox"
         [source.pypi]
         url = "http://mirror.invalid/simple/"
+        [source.deb]
+        url = "http://mirror.invalid/debian/"
+        suite = "stable"
+        signed-by = "profiles/files/archive.asc"
         [command]
         sh = "busybox"
     "#);
     let url = profile.sources[&SourceKind::Pypi].url.as_deref();
     assert_eq!(url, Some("http://mirror.invalid/simple/"));
+    let deb = profile.sources[&SourceKind::Deb].canonical();
+    let want = "http://mirror.invalid/debian/ stable main signed-by=profiles/files/archive.asc";
+    assert_eq!(deb, want);
     assert_eq!(profile.prefer["sh"].as_str(), "busybox");
     assert_eq!(profile.data, Path::new("/srv/data"));
 }

@@ -69,6 +69,12 @@ impl Access {
         Ok(Location { url, authorization, accept: None })
     }
 
+    /// Forgets a document that was not what it must be, so that the next command asks anew.
+    pub(super) fn forget(&self, location: &Location) {
+        let url = location.url.clone();
+        self.client.forget(&http::Get { url, accept: None, authorization: None });
+    }
+
     /// A small document; `None` when the server says that there is none.
     pub(super) async fn get(
         &self,

@@ -46,7 +46,7 @@ pub fn choose_version(query: &Query<'_>, candidates: &[Candidate]) -> Result<Ver
     })))
 }
 
-fn is_exact(wanted: &VersionReq) -> bool {
+pub(super) fn is_exact(wanted: &VersionReq) -> bool {
     let text = wanted.as_str().trim();
     text.starts_with('=') && !text.contains(',')
 }

@@ -17,6 +17,7 @@ impl Diagnose for Error {
             | Self::Template { .. }
             | Self::Path { .. } => Kind::Usage,
             Self::NoFiles { .. } => Kind::Bug,
+            Self::Unsigned { .. } | Self::IndexHash { .. } => Kind::Integrity,
             _ => Kind::User,
         }
     }
@@ -92,6 +93,33 @@ impl Diagnose for Error {
                 "check that the base URL of {} is that of an index, not of a web page",
                 subject.from.kind()
             ),
+            Self::UnknownSuite { .. } => {
+                "check the suite and components, in `[source.deb]` of the profile or in apt's \
+                 sources; if the repository was just being updated, run the same command again"
+                    .to_owned()
+            }
+            Self::NoKeys { .. } => "write `signed-by = \"FILE\"` with the repository's keys under \
+                                    `[source.deb]` in the profile, or install its keyring for apt"
+                .to_owned(),
+            Self::Unsigned { .. } => {
+                return vec![
+                    Hint::new("nothing of this repository was used"),
+                    Hint::new(
+                        "if it has a new key, install its keyring for apt, or name the file of its \
+                         keys as `signed-by` under `[source.deb]` in the profile",
+                    ),
+                ];
+            }
+            Self::Expired { .. } => {
+                "the mirror is stale, or the clock of this machine is wrong; for an archived \
+                 release write `Check-Valid-Until: no` into apt's sources"
+                    .to_owned()
+            }
+            Self::IndexHash { .. } => {
+                "nothing of it was used; the mirror was being updated, or it serves something else: \
+                 run the same command again, or use another mirror"
+                    .to_owned()
+            }
             Self::WeakHash { subject, .. } => {
                 format!("choose a version of `{}` that was published with one", subject.dep)
             }
@@ -100,7 +128,9 @@ impl Diagnose for Error {
                     .to_owned()
             }
             Self::Format { .. } => {
-                "supported are .zip, .whl, .tar, .tar.gz, .tgz and plain executables".to_owned()
+                "supported are .zip, .whl, .deb, .tar, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, and \
+                 executables, plain or as .gz, .xz, .zst, .bz2"
+                    .to_owned()
             }
             Self::NotExact { subject, .. } => match subject.from.kind() {
                 SourceKind::Path => "write `version = \"=1.2.3\"`, or leave it out".to_owned(),
@@ -134,6 +164,16 @@ impl Diagnose for Error {
                 candidates.iter().map(|name| format!("file  {name}")).collect()
             }
             Self::RateLimit { source, .. } => source.details(),
+            Self::NoKeys { files, .. } if files.is_empty() => {
+                vec!["looked in  no file".to_owned()]
+            }
+            Self::NoKeys { files, .. } => {
+                files.iter().map(|file| format!("looked in  {file}")).collect()
+            }
+            Self::IndexHash { expected, received, .. } => vec![
+                format!("expected  {expected}  from the signed index"),
+                format!("received  {received}"),
+            ],
             Self::Endpoint { source, .. } => source.details(),
             Self::Fetch { source, .. } => source.details(),
             Self::PathIo { source, .. } => source.details(),

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use crate::base::{DepName, Platform, SourceKind, SourceRef, Version, VersionReq};
+use crate::base::{
+    DepName, Integrity, Platform, SourceKind, SourceRef, Version, VersionReq,
+};
 use crate::{config, fs, http};
 
 /// Whom an error is about: a dep and the package it comes from.
@@ -151,6 +153,54 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A repository has no such suite, or a list that it announces is not there.
+    #[error("`{url}`, which {subject} needs, does not exist")]
+    UnknownSuite {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// What was looked for, without credentials.
+        url: String,
+    },
+    /// No key that may sign a repository is on this machine.
+    #[error("there is no key to verify the repository of {subject} with")]
+    NoKeys {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The files that were looked into.
+        files: Vec<String>,
+    },
+    /// A repository's index has no signature that counts.
+    #[error("`{url}`, the index of {subject}, is not vouched for: {why}")]
+    Unsigned {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The index, without credentials.
+        url: String,
+        /// What is wrong with its signature.
+        why: String,
+    },
+    /// A repository's index is older than it may be.
+    #[error("`{url}`, the index of {subject}, was valid until {until}")]
+    Expired {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The index, without credentials.
+        url: String,
+        /// Its `Valid-Until`.
+        until: String,
+    },
+    /// A list of packages is not the one that the signed index names.
+    #[error("sha256 mismatch for `{url}`, which {subject} needs")]
+    IndexHash {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The list, without credentials.
+        url: String,
+        /// As the signed index says.
+        expected: Box<Integrity>,
+        /// Of what was served.
+        received: Box<Integrity>,
+    },
     /// Only a hash that no longer protects anything (SHA-1, MD5) is published.
     #[error("`{file}` of {subject} is published without a SHA-256 or SHA-512 hash")]
     WeakHash {
@@ -207,8 +257,8 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
-    /// The system refused to look at a `path:` directory.
-    #[error("cannot look at the directory of {subject}")]
+    /// The system refused to look at a `path:` directory, or at a file of keys.
+    #[error("cannot look at a file of {subject}")]
     PathIo {
         /// Whom for.
         subject: Box<Subject>,
@@ -242,6 +292,11 @@ impl Error {
             | Self::FileGone { subject, .. }
             | Self::Malformed { subject, .. }
             | Self::WeakHash { subject, .. }
+            | Self::UnknownSuite { subject, .. }
+            | Self::NoKeys { subject, .. }
+            | Self::Unsigned { subject, .. }
+            | Self::Expired { subject, .. }
+            | Self::IndexHash { subject, .. }
             | Self::Checksum { subject, .. }
             | Self::Format { subject, .. }
             | Self::NotExact { subject, .. }

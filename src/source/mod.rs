@@ -9,6 +9,7 @@
 mod access;
 mod checksum;
 mod choose;
+mod deb;
 mod diagnose;
 pub mod error;
 mod github;
@@ -26,6 +27,7 @@ use ::url::Url;
 use async_trait::async_trait;
 
 pub use choose::choose_version;
+pub use deb::repositories as deb_repositories;
 pub use error::{Error, NoVersion, Result, Subject};
 pub use sources::{Setup, Sources};
 
@@ -166,6 +168,9 @@ pub enum Commands {
     Wheel,
     /// Every executable file in `bin/`, else at the top of the tree.
     Found,
+    /// Those of a package of the system: every executable file in `bin/`, `sbin/`, `usr/bin/`,
+    /// `usr/sbin/` and `usr/games/`.
+    System,
 }
 
 /// Where a file can be fetched.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::memo::Memo;
-use super::{Source, github, npm, path, pypi, url};
+use super::{Source, deb, github, npm, path, pypi, url};
 use crate::base::SourceKind;
 use crate::config::Environ;
 use crate::http;
@@ -34,6 +34,7 @@ pub struct Sources {
     pypi: pypi::Pypi,
     npm: npm::Npm,
     github: github::Github,
+    deb: deb::Deb,
     url: url::UrlSource,
     path: path::PathSource,
 }
@@ -49,6 +50,7 @@ impl Sources {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),
             github: github::Github::new(Arc::clone(&access)),
+            deb: deb::Deb::new(Arc::clone(&access)),
             url: url::UrlSource::new(access),
             path,
         }
@@ -60,6 +62,7 @@ impl Sources {
             SourceKind::Pypi => &self.pypi,
             SourceKind::Npm => &self.npm,
             SourceKind::Github => &self.github,
+            SourceKind::Deb => &self.deb,
             SourceKind::Url => &self.url,
             SourceKind::Path => &self.path,
         }

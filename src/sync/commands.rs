@@ -17,6 +17,9 @@ const MAX_LINKS: usize = 16;
 /// Bytes of a file that are looked at; enough to tell a Java class from a Mach-O.
 pub const HEAD: usize = 8;
 
+/// Where a system's packages put commands (Filesystem Hierarchy Standard 3.0).
+const SYSTEM: [&str; 5] = ["bin", "sbin", "usr/bin", "usr/games", "usr/sbin"];
+
 /// Why the commands of a tree cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -86,6 +89,9 @@ pub fn choose<E: From<Refusal>>(
             }
             tree.pick(scripts, head, |path| path.components().rev().nth(1) == Some("bin"))
         }
+        Commands::System => tree.pick(scripts, head, |path| {
+            path.as_str().rsplit_once('/').is_some_and(|(dir, _)| SYSTEM.contains(&dir))
+        }),
         Commands::Found => {
             let mut base = String::new();
             loop {

@@ -69,6 +69,26 @@ fn wheels_prefer_scripts() {
 }
 
 #[test]
+fn packages_of_a_system() {
+    let system = |spec: &[&str]| chosen(spec, &Commands::System, false).expect("chosen");
+    let spec = [
+        "usr/bin/a",
+        "usr/bin/script.sh",
+        "usr/sbin/b",
+        "bin/c",
+        "usr/games/d",
+        "usr/lib/a/helper",
+        "usr/bin/deep/e",
+        "etc/bin/f",
+        "top",
+    ];
+    assert_eq!(system(&spec), ["a=usr/bin/a", "b=usr/sbin/b", "c=bin/c", "d=usr/games/d"]);
+    assert!(system(&["usr/lib/x"]).is_empty());
+    let twice = chosen(&["bin/a", "usr/bin/a"], &Commands::System, false);
+    assert!(matches!(twice, Err(Refusal::Ambiguous { .. })));
+}
+
+#[test]
 fn found_in_bin_then_at_the_top_then_one_directory_down() {
     let found = |spec: &[&str]| chosen(spec, &Commands::Found, false).expect("chosen");
     assert_eq!(found(&["bin/", "bin/a", "b", "bin/deep/", "bin/deep/c"]), ["a=bin/a"]);

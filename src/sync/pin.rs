@@ -60,12 +60,17 @@ pub fn options(
     bin: &BTreeMap<CommandName, RelPath>,
 ) -> Options {
     let own = file.rsplit('/').next().unwrap_or(file);
-    let file_name = if format == Format::File {
+    let file_name = if format.is_file() {
         let mut paths: Vec<_> = bin.values().collect();
         paths.dedup();
         let name = match paths[..] {
             [only] => only.file_name(),
             _ => dep.as_str(),
+        };
+        // `tool.exe.gz` holds `tool.exe`.
+        let own = match format.compression() {
+            Some(_) => own.rsplit_once('.').map_or(own, |(stem, _)| stem),
+            None => own,
         };
         let is_exe = |name: &str| name.to_ascii_lowercase().ends_with(".exe");
         let suffix = if is_exe(own) && !is_exe(name) { ".exe" } else { "" };
@@ -80,7 +85,7 @@ pub fn options(
 pub fn named(commands: &Commands) -> BTreeMap<CommandName, RelPath> {
     match commands {
         Commands::Named(named) => named.clone(),
-        Commands::Wheel | Commands::Found => BTreeMap::new(),
+        Commands::Wheel | Commands::Found | Commands::System => BTreeMap::new(),
     }
 }
 
@@ -213,6 +218,8 @@ mod tests {
         // What is chosen in it leads syncing to the same name.
         assert_eq!(name("x.exe", Format::File, &bin("t", "other.exe")), "other.exe");
         assert_eq!(name("x", Format::File, &bin("tool", "tool")), "tool");
+        assert_eq!(name("x_windows_amd64.exe.gz", Format::FileGz, &none), "tool.exe");
+        assert_eq!(name("x_linux_amd64.bz2", Format::FileBz2, &none), "tool");
         assert_eq!(name("a/tool.zip", Format::Zip, &bin("t", "other")), "tool.zip");
     }
 }

@@ -79,7 +79,7 @@ pub fn compare(
     let same_commands = match &offer.commands {
         Commands::Named(named) => *named == pin.bin,
         // Found by looking, as they were when nothing was named.
-        Commands::Wheel | Commands::Found => !old.requirement.contains(" bin."),
+        Commands::Wheel | Commands::Found | Commands::System => !old.requirement.contains(" bin."),
     };
     let same_way = artifact.format == offer.format && artifact.strip == offer.strip;
     if same_commands && same_way { Match::Same } else { Match::Other }

@@ -19,6 +19,8 @@ mod commands;
 mod crashes;
 mod exchange;
 mod github;
+#[cfg(feature = "deb")]
+mod deb;
 mod integrity;
 mod knowing;
 mod merge;

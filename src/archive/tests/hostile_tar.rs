@@ -2,13 +2,18 @@
 
 use tar::{EntryType, Header};
 
-use super::make::{gzip, pax_record, tar, tar_file, tar_header, tar_link, tar_open};
+use super::make::{gzip, packed, pax_record, tar, tar_file, tar_header, tar_link, tar_open};
 use super::*;
+
+/// Every compressed form of a tar that is held to exactly the same rules.
+const PACKED: [Format; 4] = [Format::TarGz, Format::TarXz, Format::TarZst, Format::TarBz2];
 
 fn assert_tar(entries: &[(Header, Vec<u8>)], why: &Refusal) {
     let bytes = tar(entries);
     assert_refusal(&bytes, Format::Tar, why);
-    assert_refusal(&gzip(&bytes), Format::TarGz, why);
+    for format in PACKED {
+        assert_refusal(&packed(&bytes, format), format, why);
+    }
 }
 
 fn symlink(name: &str, target: &str) -> (Header, Vec<u8>) {
@@ -147,14 +152,17 @@ fn what_is_not_read() {
 fn bombs() {
     let zeros = vec![0u8; 4 << 20];
     let bytes = tar(&[(tar_header("x", EntryType::Regular, zeros.len() as u64), zeros)]);
-    let packed = gzip(&bytes);
     let small = Limits { expanded: 1 << 20, ..Limits::DEFAULT };
-    let error = refused_within(&packed, Format::TarGz, &small);
-    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
     let dense = Limits { ratio: 10, ratio_from: 1 << 20, ..Limits::DEFAULT };
-    let error = refused_within(&packed, Format::TarGz, &dense);
-    assert!(matches!(error, Error::Ratio { .. }), "{error:?}");
-    open(&packed, Format::TarGz).expect("harmless under the real bounds");
+    for format in Format::ALL.into_iter().filter(|f| f.compression().is_some() || *f == Format::Deb)
+    {
+        let packed = packed(&bytes, format);
+        let error = refused_within(&packed, format, &small);
+        assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+        let error = refused_within(&packed, format, &dense);
+        assert!(matches!(error, Error::Ratio { .. }), "{error:?}");
+        open(&packed, format).expect("harmless under the real bounds");
+    }
 
     let few = Limits { entries: 3, ..Limits::DEFAULT };
     let many: Vec<_> = ["a", "b", "c", "d"].map(tar_file).into();
@@ -183,10 +191,19 @@ fn cut_short() {
         let error = refused(&bytes[..cut], Format::Tar);
         assert_eq!(error.kind(), Kind::Integrity, "cut at {cut}: {error:?}");
     }
-    let packed = gzip(&tar(&entries));
-    for cut in 0..packed.len() {
-        let error = refused(&packed[..cut], Format::TarGz);
-        assert_eq!(error.kind(), Kind::Integrity, "cut at {cut}: {error:?}");
+    for format in PACKED {
+        let packed = packed(&tar(&entries), format);
+        for cut in 0..packed.len() {
+            let error = refused(&packed[..cut], format);
+            assert_eq!(error.kind(), Kind::Integrity, "{format} cut at {cut}: {error:?}");
+        }
+    }
+    for format in [Format::FileXz, Format::FileGz, Format::FileBz2, Format::FileZst] {
+        let packed = packed(b"a program", format);
+        for cut in 1..packed.len() {
+            let error = refused(&packed[..cut], format);
+            assert_eq!(error.kind(), Kind::Integrity, "{format} cut at {cut}: {error:?}");
+        }
     }
     // A size beyond the end, up to where sums overflow.
     for size in [5000, u64::MAX / 2, u64::MAX - 600, u64::MAX] {
@@ -200,8 +217,8 @@ fn cut_short() {
 #[test]
 fn garbage() {
     for bytes in [&b"MZ not an archive"[..], b"PK\x05\x06", b"\x1f\x8b\x08"] {
-        for format in [Format::Zip, Format::Tar, Format::TarGz] {
-            assert_eq!(refused(bytes, format).kind(), Kind::Integrity);
+        for format in Format::ALL.into_iter().filter(|f| *f != Format::File) {
+            assert_eq!(refused(bytes, format).kind(), Kind::Integrity, "{format}");
         }
     }
     let mut damaged = tar(&[tar_file("a")]);
@@ -211,4 +228,37 @@ fn garbage() {
     let at = packed.len() - 6;
     packed[at] ^= 1;
     assert!(matches!(refused(&packed, Format::TarGz), Error::Unreadable { .. }), "checksum");
+}
+
+#[test]
+fn what_follows_the_end_of_a_stream() {
+    let plain = tar(&[tar_file("a")]);
+    let (first, second) = plain.split_at(600);
+    for format in PACKED {
+        // Several streams in a row are one, as their tools write and read them.
+        let streams = [packed(first, format), packed(second, format)].concat();
+        let mut archive = open(&streams, format).expect("opens");
+        assert_eq!(archive.read(&rel("a")).expect("read"), b"data", "{format}");
+    }
+    for format in [Format::TarXz, Format::TarZst] {
+        let garbage = [packed(&plain, format), b"garbage and more".to_vec()].concat();
+        assert_eq!(refused(&garbage, format).kind(), Kind::Integrity, "{format}");
+    }
+}
+
+#[test]
+fn checksums_of_compressed_bytes() {
+    for format in PACKED {
+        let good = packed(&tar(&[tar_file("a")]), format);
+        let mut silent = 0;
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            let Ok(mut archive) = open(&bad, format) else { continue };
+            // What is not covered (the time in a gzip header) changes nothing.
+            assert_eq!(archive.read(&rel("a")).expect("read"), b"data", "{format} at {at}");
+            silent += 1;
+        }
+        assert!(silent < 16, "{format}: {silent}");
+    }
 }

@@ -5,33 +5,88 @@ use std::io::{Seek as _, Write as _};
 
 use tar::{EntryType, Header};
 
-pub(super) fn file(bytes: &[u8]) -> File {
+pub(in crate::archive) fn file(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().expect("tempfile");
     file.write_all(bytes).expect("write");
     file.rewind().expect("rewind");
     file
 }
 
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(in crate::archive) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     out.write_all(bytes).expect("gzip");
     out.finish().expect("gzip")
 }
 
-/// A zip entry, every field free.
-#[derive(Clone)]
-pub(super) struct ZipEntry {
-    pub(super) name: Vec<u8>,
-    pub(super) data: Vec<u8>,
-    pub(super) mode: u32,
-    pub(super) system: u8,
-    pub(super) flags: u16,
-    pub(super) method: u16,
-    pub(super) crc: u32,
-    pub(super) size: u32,
+pub(in crate::archive) fn xz(bytes: &[u8]) -> Vec<u8> {
+    let options = lzma_rust2::XzOptions::with_preset(1);
+    let mut out = lzma_rust2::XzWriter::new(Vec::new(), options).expect("xz");
+    out.write_all(bytes).expect("xz");
+    out.finish().expect("xz")
 }
 
-pub(super) fn zip_entry(name: impl AsRef<[u8]>, mode: u32, data: impl AsRef<[u8]>) -> ZipEntry {
+pub(in crate::archive) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+    compress_to_vec(bytes, CompressionLevel::Fastest)
+}
+
+pub(in crate::archive) fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    out.write_all(bytes).expect("bzip2");
+    out.finish().expect("bzip2")
+}
+
+/// The bytes as a format compresses them; a Debian package gets its other members.
+pub(in crate::archive) fn packed(plain: &[u8], format: crate::archive::Format) -> Vec<u8> {
+    use crate::archive::{Compression, Format};
+    match (format, format.compression()) {
+        (Format::Deb, _) => deb("data.tar.xz", &xz(plain)),
+        (_, Some(Compression::Gzip)) => gzip(plain),
+        (_, Some(Compression::Xz)) => xz(plain),
+        (_, Some(Compression::Zstd)) => zstd(plain),
+        (_, Some(Compression::Bzip2)) => bzip2(plain),
+        (_, None) => plain.to_vec(),
+    }
+}
+
+/// ar(5): magic, then header and bytes of each member, padded to even lengths.
+pub(in crate::archive) fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, body) in members {
+        let size = body.len();
+        out.extend_from_slice(
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 100_644).as_bytes(),
+        );
+        out.extend_from_slice(body);
+        out.resize(out.len().next_multiple_of(2), b'\n');
+    }
+    out
+}
+
+/// deb(5) with this member as data.
+pub(in crate::archive) fn deb(name: &str, data: &[u8]) -> Vec<u8> {
+    let control = gzip(&tar(&[tar_file("control")]));
+    ar(&[("debian-binary", b"2.0\n"), ("control.tar.gz", &control), (name, data)])
+}
+
+/// A zip entry, every field free.
+#[derive(Clone)]
+pub(in crate::archive) struct ZipEntry {
+    pub(in crate::archive) name: Vec<u8>,
+    pub(in crate::archive) data: Vec<u8>,
+    pub(in crate::archive) mode: u32,
+    pub(in crate::archive) system: u8,
+    pub(in crate::archive) flags: u16,
+    pub(in crate::archive) method: u16,
+    pub(in crate::archive) crc: u32,
+    pub(in crate::archive) size: u32,
+}
+
+pub(in crate::archive) fn zip_entry(
+    name: impl AsRef<[u8]>,
+    mode: u32,
+    data: impl AsRef<[u8]>,
+) -> ZipEntry {
     let data = data.as_ref().to_vec();
     let mut crc = flate2::Crc::new();
     crc.update(&data);
@@ -47,16 +102,16 @@ pub(super) fn zip_entry(name: impl AsRef<[u8]>, mode: u32, data: impl AsRef<[u8]
     }
 }
 
-pub(super) fn zip_file(name: impl AsRef<[u8]>) -> ZipEntry {
+pub(in crate::archive) fn zip_file(name: impl AsRef<[u8]>) -> ZipEntry {
     zip_entry(name, 0o100_644, "data")
 }
 
-pub(super) fn zip_link(name: &str, target: impl AsRef<[u8]>) -> ZipEntry {
+pub(in crate::archive) fn zip_link(name: &str, target: impl AsRef<[u8]>) -> ZipEntry {
     zip_entry(name, 0o120_777, target)
 }
 
 /// APPNOTE 4.3: local headers and data, central directory, end record.
-pub(super) fn zip(entries: &[ZipEntry]) -> Vec<u8> {
+pub(in crate::archive) fn zip(entries: &[ZipEntry]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut central = Vec::new();
     for entry in entries {
@@ -66,7 +121,7 @@ pub(super) fn zip(entries: &[ZipEntry]) -> Vec<u8> {
 }
 
 /// Entries that all claim the data of the first.
-pub(super) fn zip_overlapping(entries: &[ZipEntry]) -> Vec<u8> {
+pub(in crate::archive) fn zip_overlapping(entries: &[ZipEntry]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut central = Vec::new();
     zip_header(&entries[0], 0, &mut out, &mut central);
@@ -114,7 +169,7 @@ fn zip_end(count: usize, mut out: Vec<u8>, central: &[u8]) -> Vec<u8> {
 }
 
 /// A tar header with a name that the crate would refuse to write.
-pub(super) fn tar_header(name: impl AsRef<[u8]>, kind: EntryType, size: u64) -> Header {
+pub(in crate::archive) fn tar_header(name: impl AsRef<[u8]>, kind: EntryType, size: u64) -> Header {
     let name = name.as_ref();
     let mut header = Header::new_gnu();
     header.as_old_mut().name[..name.len()].copy_from_slice(name);
@@ -126,11 +181,15 @@ pub(super) fn tar_header(name: impl AsRef<[u8]>, kind: EntryType, size: u64) -> 
     header
 }
 
-pub(super) fn tar_file(name: impl AsRef<[u8]>) -> (Header, Vec<u8>) {
+pub(in crate::archive) fn tar_file(name: impl AsRef<[u8]>) -> (Header, Vec<u8>) {
     (tar_header(name, EntryType::Regular, 4), b"data".to_vec())
 }
 
-pub(super) fn tar_link(name: &str, kind: EntryType, target: impl AsRef<[u8]>) -> (Header, Vec<u8>) {
+pub(in crate::archive) fn tar_link(
+    name: &str,
+    kind: EntryType,
+    target: impl AsRef<[u8]>,
+) -> (Header, Vec<u8>) {
     let target = target.as_ref();
     let mut header = tar_header(name, kind, 0);
     header.as_old_mut().linkname[..target.len()].copy_from_slice(target);
@@ -139,14 +198,14 @@ pub(super) fn tar_link(name: &str, kind: EntryType, target: impl AsRef<[u8]>) ->
 }
 
 /// Headers, data, closing zeros.
-pub(super) fn tar(entries: &[(Header, Vec<u8>)]) -> Vec<u8> {
+pub(in crate::archive) fn tar(entries: &[(Header, Vec<u8>)]) -> Vec<u8> {
     let mut out = tar_open(entries);
     out.extend_from_slice(&[0; 1024]);
     out
 }
 
 /// The same without the closing zeros.
-pub(super) fn tar_open(entries: &[(Header, Vec<u8>)]) -> Vec<u8> {
+pub(in crate::archive) fn tar_open(entries: &[(Header, Vec<u8>)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (header, data) in entries {
         out.extend_from_slice(header.as_bytes());
@@ -157,7 +216,7 @@ pub(super) fn tar_open(entries: &[(Header, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// A pax record: its own length, key, value.
-pub(super) fn pax_record(key: &str, value: &str) -> Vec<u8> {
+pub(in crate::archive) fn pax_record(key: &str, value: &str) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
     let mut len = rest + 1;
     while len.to_string().len() + rest != len {

@@ -1,9 +1,10 @@
 //! Archives made by hand and by the crates, opened, hashed and unpacked.
 
 mod behaviour;
+mod hostile_deb;
 mod hostile_tar;
 mod hostile_zip;
-mod make;
+pub(super) mod make;
 mod round_trip;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
-use super::make::gzip;
+use super::make::packed;
 use super::*;
 use crate::archive::names::fold;
 use crate::nar::hash_path;
@@ -84,6 +84,10 @@ fn make_tar(entries: &[(String, Tree)]) -> Vec<u8> {
     out.into_inner().expect("tar")
 }
 
+/// Everything that is a tar inside.
+const TARS: [Format; 6] =
+    [Format::Tar, Format::TarGz, Format::TarXz, Format::TarZst, Format::TarBz2, Format::Deb];
+
 fn check(bytes: &[u8], format: Format, expected: (crate::base::TreeHash, u64)) {
     let place = Place::new();
     let mut archive = open(bytes, format).expect("opens");
@@ -111,8 +115,18 @@ proptest! {
         let expected = tree.hash();
         check(&make_zip(&entries), Format::Zip, expected);
         let tar = make_tar(&entries);
-        check(&tar, Format::Tar, expected);
-        check(&gzip(&tar), Format::TarGz, expected);
+        for format in TARS {
+            check(&packed(&tar, format), format, expected);
+        }
+    }
+
+    #[test]
+    fn single_files_agree(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
+        let text = String::from_utf8_lossy(&bytes).into_owned().repeat(3);
+        let expected = Tree::dir([("tool", Tree::program(&text))]).hash();
+        for format in Format::ALL.into_iter().filter(|f| f.is_file()) {
+            check(&packed(text.as_bytes(), format), format, expected);
+        }
     }
 
     /// A changed byte gives an error or a tree that is the same on disk and in the hash: never a
@@ -120,13 +134,12 @@ proptest! {
     #[test]
     fn damage_stays_inside(
         (_, entries) in trees(),
-        format in prop::sample::select(vec![Format::Zip, Format::Tar, Format::TarGz]),
+        format in prop::sample::select(Format::ALL.to_vec()),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
         let mut bytes = match format {
             Format::Zip => make_zip(&entries),
-            Format::TarGz => gzip(&make_tar(&entries)),
-            _ => make_tar(&entries),
+            format => packed(&make_tar(&entries), format),
         };
         for (at, byte) in changes {
             let at = at.index(bytes.len());

@@ -4,6 +4,7 @@
 //! installed client reports as default; else an error that names the variable to set. No host name
 //! of a registry is written here. Invariant: a base URL holds no credentials and ends in `/`.
 
+pub mod apt;
 mod ask;
 mod github;
 mod ini;
@@ -103,7 +104,8 @@ impl Machine<'_> {
                 };
                 Ok(Endpoint { base, authorization, ca: self.common_ca()? })
             }
-            (SourceKind::Url | SourceKind::Path, _) => {
+            // It has several repositories: [`apt::repositories`].
+            (SourceKind::Url | SourceKind::Deb | SourceKind::Path, _) => {
                 Err(Error::NoBase { ecosystem: kind.name() })
             }
         }

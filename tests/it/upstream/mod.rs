@@ -1,10 +1,12 @@
 //! A fake upstream: every source's protocol on loopback, with faults to order.
 //!
 //! Owns a small threaded HTTP/1.1 server ([`FakeUpstream`]), what publishes packages on it
-//! ([`pypi`], [`npm`], [`github`], plain files), and builders of the archives and executables that packages
+//! ([`pypi`], [`npm`], [`github`], [`apt`], plain files), and builders of the archives and executables that packages
 //! hold ([`archives`], [`executables`]). Invariants: nothing leaves the machine, nothing sleeps,
 //! and the same calls serve the same bytes.
 
+#[cfg(feature = "deb")]
+mod apt;
 mod archives;
 mod connection;
 mod executables;
@@ -15,6 +17,8 @@ mod pypi;
 mod server;
 mod trials;
 
+#[cfg(feature = "deb")]
+pub(crate) use apt::{AptKey, AptSuite};
 pub(crate) use archives::{Tree, tar_gz, tgz, wheel, zip};
 pub(crate) use executables::{Machine, elf_with_interpreter, executable};
 pub(crate) use fault::Fault;

@@ -64,7 +64,7 @@ impl Asked {
     /// A dep `tool` from `from`, with `[source.KIND] url = base`.
     pub(super) fn new(from: &str, version: &str, base: &str) -> Self {
         let kind = from.split(':').next().expect("a kind").parse().expect("kind");
-        let base = SourceOverride { url: Some(base.to_owned()) };
+        let base = SourceOverride { url: Some(base.to_owned()), ..SourceOverride::default() };
         Self::made(from, version, BTreeMap::from([(kind, base)]))
     }
 

@@ -72,7 +72,7 @@ fn refuses_what_cannot_be_kept() {
         ("https://mirror.invalid/${nope}", "`${nope}`"),
         ("https://mirror.invalid/t/", "names no file"),
         ("mirror.invalid/t", "relative URL"),
-        ("/t.tar.xz", "archive format"),
+        ("/t.tar.lz", "archive format"),
     ] {
         let error = asked(&upstream, template).offer(Platform::X86_64Linux).expect_err(template);
         assert!(error.to_string().contains(why), "{error}");

@@ -1,0 +1,278 @@
+//! Packages of Debian-style repositories, as this machine's apt is configured or a profile says.
+//!
+//! Owns which package a platform gets: `amd64` and `arm64` for Linux with glibc, nothing elsewhere.
+//! Refuses repositories that no trusted key signed, and indexes past their date, whatever apt is
+//! told to tolerate. No script of a package is ever run, and dependencies are not looked at: what a
+//! program needs of the host is in its pin. Invariant: every hash offered follows, link by link,
+//! from a signature that was verified in this process.
+
+mod packages;
+mod release;
+#[cfg(feature = "deb")]
+mod signature;
+mod suite;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::packages::Package;
+use self::release::Release;
+use self::suite::Suite;
+use super::access::Access;
+use super::memo::Memo;
+use super::{
+    ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source, choose,
+};
+use crate::archive::Format;
+use crate::base::{Arch, Libc, Os, Platform, SourceKind, Version};
+use crate::config::ecosystem::apt::{self, Instead, Repository};
+use crate::config::{self, Environ};
+use crate::lock::model::Proof;
+use crate::profile::model::SourceOverride;
+
+/// The source.
+pub(super) struct Deb {
+    access: Arc<Access>,
+    repositories: Memo<(), Vec<Repository>>,
+    /// By position of the repository.
+    releases: Memo<usize, Release>,
+    /// `None` where there is no such list.
+    lists: Memo<ListKey, Option<Vec<u8>>>,
+}
+
+/// Position of the repository, component, architecture.
+type ListKey = (usize, Option<String>, &'static str);
+
+/// A package and the position of the repository that has it.
+struct Found {
+    at: usize,
+    package: Package,
+    /// Not to be taken unless it is named.
+    not_automatic: bool,
+}
+
+impl Deb {
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        let (repositories, releases, lists) = (Memo::new(), Memo::new(), Memo::new());
+        Self { access, repositories, releases, lists }
+    }
+
+    async fn repositories(&self, query: &Query<'_>) -> Result<Arc<Vec<Repository>>> {
+        let find = async {
+            let chosen = self.access.overrides.get(&SourceKind::Deb);
+            repositories(chosen, &self.access.environ, &self.access.project)
+                .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) })
+        };
+        self.repositories.get((), find).await
+    }
+
+    /// Every package of the query's name for an architecture, in the order of the repositories.
+    async fn find(&self, query: &Query<'_>, architecture: &'static str) -> Result<Vec<Found>> {
+        let name = query.package();
+        if !is_name(name) {
+            return Err(Error::PackageName { subject: query.subject() });
+        }
+        let mut out = Vec::new();
+        for (at, repository) in self.repositories(query).await?.iter().enumerate() {
+            let suite = Suite { access: &self.access, repository };
+            let release = self.releases.get(at, suite.release(query)).await?;
+            let components: Vec<Option<&str>> = match repository.components.as_slice() {
+                [] => vec![None],
+                some => some.iter().map(|component| Some(component.as_str())).collect(),
+            };
+            for component in components {
+                for architecture in [architecture, "all"] {
+                    if !release.has_list(architecture) {
+                        continue;
+                    }
+                    let key = (at, component.map(str::to_owned), architecture);
+                    let fetch = suite.list(query, &release, component, architecture);
+                    let list = self.lists.get(key, fetch).await?;
+                    let Some(list) = list.as_ref() else { continue };
+                    let found = packages::find(list, name).map_err(|why| Error::Malformed {
+                        subject: query.subject(),
+                        url: repository.base.value.to_string(),
+                        why,
+                    })?;
+                    let not_automatic = release.not_automatic;
+                    out.extend(found.into_iter().map(|package| Found {
+                        at,
+                        package,
+                        not_automatic,
+                    }));
+                    // A flat repository has one list for everything.
+                    if component.is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The repositories that `deb:` looks into: the one that a profile says, else those of apt.
+///
+/// # Errors
+/// There is none, or apt's configuration cannot be read.
+pub fn repositories(
+    chosen: Option<&SourceOverride>,
+    environ: &Environ,
+    project: &Path,
+) -> std::result::Result<Vec<Repository>, config::Error> {
+    let instead = chosen.and_then(|chosen| {
+        Some(Instead {
+            url: chosen.url.clone()?,
+            suite: chosen.suite.clone().unwrap_or_default(),
+            components: chosen.components.clone(),
+            signed_by: chosen.signed_by.as_ref().map(|path| path.under(project)),
+        })
+    });
+    apt::repositories(instead, environ, project)
+}
+
+#[async_trait]
+impl Source for Deb {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Deb
+    }
+
+    /// Those of this machine's architecture; of the other one where it has none. The lists are
+    /// large, so that no more of them are fetched than an answer needs.
+    async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
+        let (first, second) = match Platform::host().arch() {
+            Arch::X86_64 => ("amd64", "arm64"),
+            Arch::Aarch64 => ("arm64", "amd64"),
+        };
+        let mut found = self.find(query, first).await?;
+        if found.is_empty() {
+            found = self.find(query, second).await?;
+        }
+        if found.is_empty() {
+            let shown: Vec<_> = self
+                .repositories(query)
+                .await?
+                .iter()
+                .map(|r| crate::http::shown(&r.base.value))
+                .collect();
+            return Err(Error::UnknownPackage {
+                subject: query.subject(),
+                url: shown.join("`, `"),
+            });
+        }
+        let named = choose::is_exact(&query.requirement.version);
+        let versions: BTreeMap<Version, ()> = found
+            .into_iter()
+            .filter(|one| named || !one.not_automatic)
+            .map(|one| (one.package.version, ()))
+            .collect();
+        Ok(versions.into_keys().map(Candidate::new).collect())
+    }
+
+    async fn offer(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+        platform: Platform,
+    ) -> Result<Offer> {
+        let Some(architecture) = architecture(platform) else {
+            let reason = "Debian packages are for Linux with glibc".to_owned();
+            return Ok(Offer::Unavailable { reason });
+        };
+        let found = self.find(query, architecture).await?;
+        // One architecture's package may have been rebuilt without a change: `+b1`.
+        let wanted = packages::without_rebuild(version.as_str());
+        let same = |one: &&Found| packages::without_rebuild(one.package.version.as_str()) == wanted;
+        let exact = found.iter().find(|one| one.package.version == *version);
+        let best = exact.or_else(|| {
+            let mut best: Option<&Found> = None;
+            for one in found.iter().filter(same) {
+                if best.is_none_or(|best| best.package.version < one.package.version) {
+                    best = Some(one);
+                }
+            }
+            best
+        });
+        let Some(Found { at, package, .. }) = best else {
+            let reason = match found.iter().map(|one| &one.package.version).max() {
+                Some(newest) => format!("for {architecture} there is only {newest}"),
+                None => format!("the repositories have no package for {architecture}"),
+            };
+            return Ok(Offer::Unavailable { reason });
+        };
+        let repositories = self.repositories(query).await?;
+        Ok(Offer::Artifact(Box::new(ArtifactOffer {
+            location: suite::file(&repositories[*at], &package.file),
+            file: package.file.clone(),
+            integrity: Some(package.integrity.clone()),
+            size: Some(package.size),
+            format: Format::Deb,
+            strip: query.strip(0),
+            commands: query.commands(Commands::System),
+            proofs: vec![Proof::SignedRelease],
+        })))
+    }
+
+    /// Below every repository, without a look at an index: a package's path does not change as long
+    /// as a repository has it, and archives keep it when no index lists it any more. What it must
+    /// be is in the lock.
+    async fn locate(
+        &self,
+        query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let mut out: Vec<Location> = Vec::new();
+        for repository in self.repositories(query).await?.iter() {
+            let location = suite::file(repository, file);
+            if !out.contains(&location) {
+                out.push(location);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Debian's word for a platform.
+fn architecture(platform: Platform) -> Option<&'static str> {
+    match (platform.os(), platform.libc(), platform.arch()) {
+        (Os::Linux, Some(Libc::Glibc), Arch::X86_64) => Some("amd64"),
+        (Os::Linux, Some(Libc::Glibc), Arch::Aarch64) => Some("arm64"),
+        _ => None,
+    }
+}
+
+/// Debian Policy 5.6.7.
+fn is_name(name: &str) -> bool {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
+    name.len() >= 2
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.bytes().all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_architectures() {
+        for (name, good) in [
+            ("hello", true),
+            ("g++-12", true),
+            ("7zip", true),
+            ("Hello", false),
+            ("a", false),
+            ("-a", false),
+            ("a/b", false),
+            ("a\nb", false),
+        ] {
+            assert_eq!(is_name(name), good, "{name}");
+        }
+        let words = Platform::ALL.map(|p| architecture(p).unwrap_or("-"));
+        assert_eq!(words, ["-", "arm64", "-", "-", "-", "amd64", "-", "-"]);
+    }
+}

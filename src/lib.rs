@@ -75,7 +75,9 @@
 //! | `artifacts/` | downloads | [`store::Artifacts`] |
 //! | `roots/` | links and leases that keep objects | [`store`] |
 //! | `index/??/…` | documents of sources with their validators | [`http`] |
-//! | `index/clients.json` | what installed clients reported | [`config::ecosystem`] |
+//!
+//! In the user's cache directory: `infra/clients.json`, what installed clients reported
+//! ([`config::ecosystem`]).
 //!
 //! In an environment's object: `bin/`, `etc/` ([`env::build`]) and `env.json` ([`env::manifest`]).
 

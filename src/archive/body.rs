@@ -49,6 +49,12 @@ impl Body {
             }
             Self::Zip(archive) => {
                 let at = usize::try_from(place).unwrap_or(usize::MAX);
+                if len == size
+                    && ONE_GO.contains(&size)
+                    && let Some(whole) = inflate(archive, at, size)?
+                {
+                    return whole.chunks(overlap::BUFFER).try_for_each(take);
+                }
                 let mut entry = archive.by_index(at).map_err(|e| Fault::Damaged(e.into()))?;
                 if len == size {
                     overlap::pass(len, buffer, |buffer| fill(&mut entry, buffer), take)?;
@@ -60,6 +66,42 @@ impl Body {
         }
         if taken == len { Ok(()) } else { Err(Fault::Size(size)) }
     }
+}
+
+/// Sizes of zip entries that are inflated in one go: there it is about three times as fast as in
+/// parts, and the memory it takes is the entry's size. The rest is read in parts.
+const ONE_GO: std::ops::RangeInclusive<u64> = 64 << 10..=64 << 20;
+
+/// A deflated entry as a whole, its checksum compared; `None` for an entry that is stored.
+fn inflate(
+    archive: &mut zip::ZipArchive<Window>,
+    at: usize,
+    size: u64,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let damaged = |why: &str| Fault::Damaged(io::Error::new(io::ErrorKind::InvalidData, why));
+    let entry = archive.by_index_raw(at).map_err(|e| Fault::Damaged(e.into()))?;
+    if entry.compression() != zip::CompressionMethod::Deflated {
+        return Ok(None);
+    }
+    let (checksum, packed_size) = (entry.crc32(), entry.compressed_size());
+    // Deflate never makes more of it than this; a header that says so lies.
+    if packed_size > size + (size >> 8) + 64 {
+        return Ok(None);
+    }
+    let mut packed = Vec::new();
+    entry.take(packed_size).read_to_end(&mut packed).map_err(Fault::Damaged)?;
+    let mut whole = vec![0; usize::try_from(size).map_err(|_| Fault::Size(size))?];
+    match libdeflater::Decompressor::new().deflate_decompress(&packed, &mut whole) {
+        Ok(length) if length == whole.len() => {}
+        Ok(_) | Err(libdeflater::DecompressionError::InsufficientSpace) => {
+            return Err(Fault::Size(size));
+        }
+        Err(libdeflater::DecompressionError::BadData) => return Err(damaged("bad deflate data")),
+    }
+    if libdeflater::crc32(&whole) != checksum {
+        return Err(damaged("Invalid checksum"));
+    }
+    Ok(Some(whole))
 }
 
 /// Reads from a position on, without the file's cursor.

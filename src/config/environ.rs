@@ -72,6 +72,14 @@ impl Environ {
         self.get_os(name).map(Path::new).filter(|p| p.is_absolute())
     }
 
+    /// The user's cache directory: `XDG_CACHE_HOME`, else `.cache` in the home.
+    pub fn cache_home(&self) -> Option<PathBuf> {
+        match self.absolute("XDG_CACHE_HOME") {
+            Some(path) => Some(path.to_owned()),
+            None => Some(self.home()?.join(".cache")),
+        }
+    }
+
     /// The user's configuration directory: `XDG_CONFIG_HOME`, else `.config` in the home.
     pub fn config_home(&self) -> Option<PathBuf> {
         match self.absolute("XDG_CONFIG_HOME") {

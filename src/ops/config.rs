@@ -37,7 +37,7 @@ pub fn rows(context: &Context) -> Vec<Row> {
     for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github] {
         let url = overrides.get(&kind).and_then(|o| o.url.as_deref());
         let name = format!("source.{kind}.url");
-        let cache = context.settings().store.value.join("index");
+        let cache = context.client_answers();
         let found = ecosystem::endpoint(
             kind,
             url,

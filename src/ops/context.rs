@@ -75,6 +75,15 @@ impl Context {
         )
     }
 
+    /// Where answers of installed clients are remembered: they are about this machine, not about a
+    /// store, and asking one takes longer than a whole sync of what is there.
+    pub(super) fn client_answers(&self) -> PathBuf {
+        match self.environ.cache_home() {
+            Some(cache) => cache.join("infra"),
+            None => self.settings.store.value.join("index"),
+        }
+    }
+
     /// Every profile.
     pub fn profiles(&self) -> Result<Profiles> {
         Ok(Profiles::load(self.project())?)
@@ -98,14 +107,14 @@ impl Context {
             connect_timeout: settings.connect_timeout.value,
             retries: settings.retries.value,
             extra_roots: ecosystem::roots(&self.environ, self.project())?,
-            cache: Some(cache.clone()),
+            cache: Some(cache),
         })?;
         let sources = Sources::new(Setup {
             client: client.clone(),
             environ: self.environ.clone(),
             project: self.project().to_owned(),
             overrides: union.sources.clone(),
-            cache: Some(cache),
+            cache: Some(self.client_answers()),
         });
         let store = self.store();
         let runtime = tokio::runtime::Builder::new_multi_thread()

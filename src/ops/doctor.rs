@@ -156,7 +156,7 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
         [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().filter(|k| used(*k))
     {
         let url = union.sources.get(&kind).and_then(|o| o.url.as_deref());
-        let cache = context.settings().store.value.join("index");
+        let cache = context.client_answers();
         let found = ecosystem::endpoint(
             kind,
             url,

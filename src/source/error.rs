@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use crate::base::{
-    DepName, Integrity, Platform, SourceKind, SourceRef, Version, VersionReq,
-};
+use crate::base::{DepName, Integrity, Platform, SourceKind, SourceRef, Version, VersionReq};
 use crate::{config, fs, http};
 
 /// Whom an error is about: a dep and the package it comes from.

@@ -51,7 +51,10 @@ pub async fn execute(
     let failed = AtomicBool::new(false);
     // Collected, since a closure kept across an await would tie the future to one thread.
     let mut work = Vec::new();
-    for step in &plan.steps {
+    // The largest first: what takes longest to unpack should not be the last to arrive.
+    let mut steps: Vec<&Step> = plan.steps.iter().collect();
+    steps.sort_by_key(|step| std::cmp::Reverse(step.size()));
+    for step in steps {
         let failed = &failed;
         work.push(async move {
             if failed.load(Ordering::Relaxed) {

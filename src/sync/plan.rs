@@ -108,6 +108,14 @@ impl Step {
         }
     }
 
+    /// Bytes of the artifact that it reads; 0 where there is none.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Unpack { size, .. } | Self::Fetch { size, .. } => *size,
+            Self::Present { .. } | Self::CopyDirectory { .. } => 0,
+        }
+    }
+
     /// The object that is there afterwards.
     pub fn object(&self) -> &ObjectName {
         match self {

@@ -17,10 +17,10 @@ mod upstream;
 mod bad_input;
 mod commands;
 mod crashes;
-mod exchange;
-mod github;
 #[cfg(feature = "deb")]
 mod deb;
+mod exchange;
+mod github;
 mod integrity;
 mod knowing;
 mod merge;

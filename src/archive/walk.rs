@@ -4,12 +4,13 @@
 //! bytes in the same order.
 
 use super::body::Body;
+use super::error::Fault;
 use super::{Archive, Entry, EntryKind, Error};
 use crate::base::{RelPath, TreeHash};
 use crate::nar::{Directory, HashWriter, Node, Writer};
 
 /// Who gets the tree, entry by entry, parents first.
-pub(super) trait Taker {
+pub(super) trait Taker: Send {
     /// A directory.
     fn directory(&mut self, path: &RelPath) -> Result<(), Error>;
     /// A link.
@@ -116,11 +117,24 @@ impl<T: Taker> Walk<'_, T> {
         let fail = |e| serialise(shown, e);
         let mut out = node.file(executable, size).map_err(fail)?;
         taker.file(path)?;
+        let fault = |fault: Fault| fault.of(shown, path.as_str());
+        if let Some(whole) = body.whole(place, size).map_err(fault)? {
+            // Hashing is pure computing and taking mostly waits for memory: side by side they take
+            // as long as the longer one.
+            let taker = &mut **taker;
+            std::thread::scope(|scope| {
+                let taken = scope.spawn(|| taker.bytes(&whole));
+                out.write(&whole).map_err(fail)?;
+                taken.join().unwrap_or_else(|e| std::panic::resume_unwind(e))
+            })?;
+            out.finish().map_err(fail)?;
+            return taker.done(executable);
+        }
         body.stream(place, size, size, buffer, |part| {
             taker.bytes(part)?;
             out.write(part).map_err(fail)
         })
-        .map_err(|fault| fault.of(shown, path.as_str()))?;
+        .map_err(fault)?;
         out.finish().map_err(fail)?;
         taker.done(executable)
     }

@@ -18,6 +18,11 @@ use super::retry::{Again, Failure, Pace, Tries, retry_after};
 use super::{Error, Get, Options, shown};
 use crate::fs;
 
+/// Bytes of one response that may be under way.
+const STREAM_WINDOW: u32 = 8 << 20;
+/// Bytes of all responses of a connection that may be under way.
+const CONNECTION_WINDOW: u32 = 32 << 20;
+
 const REDIRECTS: usize = 10;
 
 /// The pool and its options.
@@ -113,7 +118,10 @@ fn build(options: &Options, direct: bool) -> Result<reqwest::Client, Error> {
         .referer(false)
         .connect_timeout(options.connect_timeout)
         .pool_idle_timeout(Duration::from_secs(60))
-        .http2_adaptive_window(true)
+        // Given at once: a window that grows with what it has seen lets the first files, which are
+        // often all there are, wait for it.
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .redirect(Policy::custom(follow));
     if direct {
         builder = builder.no_proxy();

@@ -4,7 +4,7 @@
     benches/compare.py [--infra PATH] [--runs N] [--only NAME …]
 
 Every command is run A B A B …, so that a machine that slows down slows both; medians of wall time
-and the largest peak memory are printed, and the ratio is the median of the paired ratios. Peers
+and the peak memory of one more run are printed, and the ratio is the median of the paired ratios. Peers
 that are not installed are left out with a line that says so. Nothing here is a test: it never
 fails because something was slow.
 """
@@ -23,10 +23,21 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Run:
-    """One finished command: wall seconds, peak memory in MiB."""
+    """One finished command: wall seconds."""
 
-    def __init__(self, wall, rss):
-        self.wall, self.rss = wall, rss
+    def __init__(self, wall):
+        self.wall = wall
+
+
+def peak(argv, env, cwd):
+    """Peak memory in words. Asked of GNU time: a child's figure never falls below what the process
+    that forked it had, and this script is larger than most of what it starts."""
+    timer = "/usr/bin/time"
+    if not os.path.exists(timer):
+        return "peak – (GNU time is not installed)"
+    done = subprocess.run([timer, "-f", "%M", *argv], env=env, cwd=cwd, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return f"peak {int(done.stderr.split()[-1]) / 1024:6.1f} MiB"
 
 
 def once(argv, env, cwd):
@@ -47,7 +58,7 @@ def once(argv, env, cwd):
                 (os.POSIX_SPAWN_DUP2, null_out, 2),
             ],
         )
-        _, status, usage = os.wait4(pid, 0)
+        _, status, _ = os.wait4(pid, 0)
         wall = time.perf_counter() - start
     finally:
         os.chdir(here)
@@ -55,7 +66,7 @@ def once(argv, env, cwd):
         os.close(null_out)
     if status != 0:
         raise SystemExit(f"{' '.join(argv)} ended with status {status}; run it by hand")
-    return Run(wall, usage.ru_maxrss / 1024)
+    return Run(wall)
 
 
 def pair(name, ours, peer, runs, env, cwd, before_ours=None, before_peer=None):
@@ -72,12 +83,14 @@ def pair(name, ours, peer, runs, env, cwd, before_ours=None, before_peer=None):
             a.append(first)
             b.append(second)
     print(f"\n{name}  ({runs} runs each, in turn)")
-    for label, results in ((ours[0], a), (peer[0], b)):
+    for (label, argv), results, before in ((ours, a, before_ours), (peer, b, before_peer)):
+        if before:
+            before()
         walls = sorted(r.wall * 1000 for r in results)
         print(
             f"  {label:34} median {statistics.median(walls):9.2f} ms"
             f"   min {walls[0]:9.2f}   max {walls[-1]:9.2f}"
-            f"   peak {max(r.rss for r in results):6.1f} MiB"
+            f"   {peak(argv, env, cwd)}"
         )
     ratio = statistics.median(x.wall / y.wall for x, y in zip(a, b))
     extra = statistics.median((x.wall - y.wall) * 1000 for x, y in zip(a, b))

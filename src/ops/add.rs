@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Context, Error, Result};
 use crate::base::{DepName, EnvName, SourceKind, SourceRef, VersionReq};
 use crate::fs;
-use crate::lock::{self, Change, Lock};
+use crate::lock::{self, Change};
 use crate::profile::edit::{self, Extra};
 use crate::profile::model::Requirement;
 use crate::source::{Query, choose_version};
@@ -112,10 +112,4 @@ fn newest_series(context: &Context, name: &DepName, request: &Request) -> Result
         Ok::<_, sync::Error>(choose_version(&query, &candidates)?)
     })?;
     Ok(format!("^{}", newest.series()).parse().unwrap_or(any))
-}
-
-/// The lock without one dep.
-pub(super) fn without(mut lock: Lock, name: &DepName) -> Lock {
-    lock.deps.remove(name);
-    lock
 }

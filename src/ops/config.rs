@@ -2,7 +2,6 @@
 
 use super::Context;
 use crate::base::SourceKind;
-use crate::config::ecosystem;
 use crate::profile::Profiles;
 use crate::source::deb_repositories;
 
@@ -35,18 +34,8 @@ pub fn rows(context: &Context) -> Vec<Row> {
         .unwrap_or_default();
     let overrides = &union.sources;
     for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github] {
-        let url = overrides.get(&kind).and_then(|o| o.url.as_deref());
         let name = format!("source.{kind}.url");
-        let cache = context.client_answers();
-        let found = ecosystem::endpoint(
-            kind,
-            url,
-            None,
-            context.environ(),
-            context.project(),
-            Some(&cache),
-        );
-        rows.push(match found {
+        rows.push(match context.endpoint(kind, overrides) {
             Ok(endpoint) => Row {
                 name,
                 value: endpoint.base.value.to_string(),

@@ -3,14 +3,17 @@
 //! Invariant: making one reads nothing and connects to nothing; a runtime and a client are made
 //! only by what needs the network.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Error, Result};
-use crate::base::{Platform, Reporter};
-use crate::config::{Environ, Settings, ecosystem};
+use crate::base::{Platform, Reporter, SourceKind};
+use crate::config::ecosystem::{self, Endpoint};
+use crate::config::{self, Environ, Settings};
 use crate::http;
 use crate::lock::{self, Lock, Requirements};
+use crate::profile::model::SourceOverride;
 use crate::profile::{Profiles, Union};
 use crate::source::{Setup, Sources};
 use crate::store::Store;
@@ -82,6 +85,17 @@ impl Context {
             Some(cache) => cache.join("infra"),
             None => self.settings.store.value.join("index"),
         }
+    }
+
+    /// Where an ecosystem is served for this project, by its own configuration.
+    pub(super) fn endpoint(
+        &self,
+        kind: SourceKind,
+        overrides: &BTreeMap<SourceKind, SourceOverride>,
+    ) -> std::result::Result<Endpoint, config::Error> {
+        let url = overrides.get(&kind).and_then(|o| o.url.as_deref());
+        let answers = self.client_answers();
+        ecosystem::endpoint(kind, url, None, &self.environ, self.project(), Some(&answers))
     }
 
     /// Every profile.

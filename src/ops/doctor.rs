@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Context, stack};
 use crate::base::{Diagnose, Libc, Platform, Problem};
 use crate::binary::{Needs, host};
-use crate::config::{Origin, ecosystem};
+use crate::config::Origin;
 use crate::fs;
 use crate::lock::{self, Lock, Row};
 use crate::profile::{Profiles, Union};
@@ -155,17 +155,7 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     for kind in
         [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().filter(|k| used(*k))
     {
-        let url = union.sources.get(&kind).and_then(|o| o.url.as_deref());
-        let cache = context.client_answers();
-        let found = ecosystem::endpoint(
-            kind,
-            url,
-            None,
-            context.environ(),
-            context.project(),
-            Some(&cache),
-        );
-        match found {
+        match context.endpoint(kind, &union.sources) {
             Ok(endpoint) => {
                 let origin = match &endpoint.base.origin {
                     client @ Origin::Client(_) => client.to_string(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Context, Error, Result, add, lock as lock_ops};
+use super::{Context, Error, Result, lock as lock_ops};
 use crate::base::DepName;
 use crate::fs;
 use crate::lock::{self, Change};
@@ -46,7 +46,8 @@ pub fn remove(context: &Context, name: &DepName) -> Result<Removed> {
     let Some(old) = locked else {
         return Ok(Removed { files, changes: Vec::new() });
     };
-    let new = add::without(old.clone(), name);
+    let mut new = old.clone();
+    new.deps.remove(name);
     lock::write(&path, &new)?;
     Ok(Removed { files, changes: lock::diff(&old, &new) })
 }

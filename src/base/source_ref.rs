@@ -17,8 +17,16 @@ pub enum SourceKind {
     Npm,
     /// An asset of a GitHub release.
     Github,
+    /// What the Aqua registry defines.
+    Aqua,
     /// Packages of a Debian-style repository.
     Deb,
+    /// Commands built from Go modules.
+    Go,
+    /// Commands that a crate publishes prebuilt.
+    Crate,
+    /// The files of a container image.
+    Oci,
     /// An artifact at a templated URL.
     Url,
     /// A directory of the project.
@@ -27,8 +35,18 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Pypi, Self::Npm, Self::Github, Self::Deb, Self::Url, Self::Path];
+    pub const ALL: [Self; 10] = [
+        Self::Pypi,
+        Self::Npm,
+        Self::Github,
+        Self::Aqua,
+        Self::Deb,
+        Self::Go,
+        Self::Crate,
+        Self::Oci,
+        Self::Url,
+        Self::Path,
+    ];
 
     /// The prefix in references and the key in `[source.NAME]`.
     pub const fn name(self) -> &'static str {
@@ -36,7 +54,11 @@ impl SourceKind {
             Self::Pypi => "pypi",
             Self::Npm => "npm",
             Self::Github => "github",
+            Self::Aqua => "aqua",
             Self::Deb => "deb",
+            Self::Go => "go",
+            Self::Crate => "crate",
+            Self::Oci => "oci",
             Self::Url => "url",
             Self::Path => "path",
         }

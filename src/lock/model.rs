@@ -29,8 +29,37 @@ pub struct LockedDep {
     pub requirement: String,
     /// The version chosen, in the source's spelling.
     pub version: Version,
+    /// What its trees are built from, when they are built.
+    pub build: Option<Build>,
+    /// The registry's file that says what is fetched, when one does (`aqua:`).
+    pub definition: Option<Definition>,
     /// One row for each platform.
     pub platforms: BTreeMap<Platform, Row>,
+}
+
+/// What a dep is built from. The same inputs give the same trees on every host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// The dep of this lock that builds it.
+    pub toolchain: DepName,
+    /// The toolchain's version when this was locked.
+    pub version: String,
+    /// Every module that takes part, as `go.sum` spells it: `PATH VERSION[/go.mod] h1:…`, sorted.
+    /// See <https://go.dev/ref/mod#go-sum-files>.
+    pub sums: Vec<String>,
+}
+
+/// A file of a registry of definitions, at a state of it that never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// The registry's commit.
+    pub revision: String,
+    /// The file's path in the registry.
+    pub file: String,
+    /// Hash of its bytes.
+    pub integrity: Integrity,
 }
 
 /// What one platform gets.
@@ -60,6 +89,9 @@ impl Row {
 pub struct Pin {
     /// The archive it is unpacked from; `None` for a directory of the project (`path:`).
     pub artifact: Option<Artifact>,
+    /// What is laid over the artifact's tree, in this order: layers of an image, packages of a
+    /// closure.
+    pub with: Vec<Artifact>,
     /// NAR hash of the unpacked tree.
     pub tree: TreeHash,
     /// Its name in the store; follows from `tree`, the dep's name and version.
@@ -70,6 +102,20 @@ pub struct Pin {
     pub needs: Option<Needs>,
     /// What vouched for it when it was locked.
     pub verified: Vec<Proof>,
+    /// Signed statements among those, which can be verified again without the network.
+    pub attestations: Vec<Attestation>,
+}
+
+/// A signed statement about an artifact that was verified when locking.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attestation {
+    /// What kind of statement.
+    pub kind: Proof,
+    /// Who signed it; the same for every version of the same publisher.
+    pub signer: String,
+    /// Hash of the statement's bytes, by which they are kept.
+    pub bundle: Integrity,
 }
 
 /// A file that a source serves.
@@ -99,6 +145,22 @@ pub enum Proof {
     SignedRelease,
     /// A checksum file that the publisher serves.
     ChecksumFile,
+    /// The digest of an image's manifest.
+    ManifestDigest,
+    /// The database of checksums that the Go command asks (`GOSUMDB`).
+    ChecksumDatabase,
+    /// A signature of the npm registry over name, version and hash.
+    NpmSignature,
+    /// A minisign signature by the key that the profile or registry names.
+    Minisign,
+    /// A cosign signature by the key or identity that the profile or registry names.
+    Cosign,
+    /// An index attestation of PyPI (PEP 740).
+    PypiAttestation,
+    /// A provenance statement in the npm registry.
+    NpmProvenance,
+    /// An artifact attestation of GitHub.
+    GithubAttestation,
     /// Nothing but the first download: later ones must equal it.
     FirstUse,
     /// A directory of this project, under its own version control.

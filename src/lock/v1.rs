@@ -3,9 +3,9 @@
 //! ```text
 //! version        1
 //! requirements   hash over the wishes that the rows answer, for tools and reviewers
-//! deps.NAME      source, requirement, version
+//! deps.NAME      source, requirement, version, build?, definition?
 //!   .platforms.P artifact, size, integrity, format, strip?   (not for `path:`)
-//!                tree, object, bin, needs?, verified
+//!                with? (more artifacts), tree, object, bin, needs?, verified, attestations?
 //!             or unavailable: the reason
 //! ```
 //! Refuses unknown fields and names that are listed twice (a merge can do that, and JSON parsers
@@ -18,7 +18,7 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::model::{Artifact, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{Artifact, Attestation, Build, Definition, Lock, LockedDep, Pin, Proof, Row};
 use crate::archive::Format;
 use crate::base::{
     CommandName, DepName, Integrity, ObjectName, Platform, RelPath, SourceRef, TreeHash, Version,
@@ -43,6 +43,10 @@ pub(super) struct DepV1 {
     source: SourceRef,
     requirement: String,
     version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    build: Option<Build>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    definition: Option<Definition>,
     platforms: Unique<Platform, RowV1>,
 }
 
@@ -60,6 +64,8 @@ pub(super) struct RowV1 {
     format: Option<Format>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     strip: Option<u8>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    with: Vec<ArtifactV1>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tree: Option<TreeHash>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,8 +76,36 @@ pub(super) struct RowV1 {
     needs: Option<Needs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verified: Option<Vec<Proof>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attestations: Vec<Attestation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unavailable: Option<String>,
+}
+
+/// One of several artifacts of a row.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArtifactV1 {
+    artifact: String,
+    size: u64,
+    integrity: Integrity,
+    format: Format,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    strip: Option<u8>,
+}
+
+impl ArtifactV1 {
+    fn of(artifact: &Artifact) -> Self {
+        let Artifact { file, size, integrity, format, strip } = artifact.clone();
+        let strip = (strip > 0).then_some(strip);
+        Self { artifact: file, size, integrity, format, strip }
+    }
+
+    fn into_artifact(self) -> Result<Artifact, String> {
+        let Self { artifact, size, integrity, format, strip } = self;
+        check_file(&artifact)?;
+        Ok(Artifact { file: artifact, size, integrity, format, strip: strip.unwrap_or(0) })
+    }
 }
 
 /// A row that breaks the form: dep, version, platform, and how.
@@ -96,12 +130,14 @@ impl FileV1 {
     pub(super) fn of(lock: &Lock) -> Self {
         let Lock { deps } = lock;
         let deps = deps.iter().map(|(dep, locked)| {
-            let LockedDep { source, requirement, version, platforms } = locked;
+            let LockedDep { source, requirement, version, build, definition, platforms } = locked;
             let rows = platforms.iter().map(|(p, row)| (*p, RowV1::of(row))).collect();
             let locked = DepV1 {
                 source: source.clone(),
                 requirement: requirement.clone(),
                 version: version.to_string(),
+                build: build.clone(),
+                definition: definition.clone(),
                 platforms: Unique(rows),
             };
             (dep.clone(), locked)
@@ -113,7 +149,7 @@ impl FileV1 {
 impl DepV1 {
     /// The model of an entry.
     pub(super) fn into_locked(self, dep: &DepName) -> Result<LockedDep, BadRow> {
-        let Self { source, requirement, version, platforms } = self;
+        let Self { source, requirement, version, build, definition, platforms } = self;
         // Versions of different sources look alike and mean different things.
         let version = Version::of(source.kind(), &version)
             .map_err(|e| BadRow { shown: format!("`{dep}`"), why: e.to_string() })?;
@@ -124,7 +160,7 @@ impl DepV1 {
                 .map_err(|why| BadRow { shown: format!("`{dep}` {version} ({platform})"), why })?;
             rows.insert(platform, row);
         }
-        Ok(LockedDep { source, requirement, version, platforms: rows })
+        Ok(LockedDep { source, requirement, version, build, definition, platforms: rows })
     }
 }
 
@@ -136,13 +172,15 @@ impl RowV1 {
             }
             Row::Pinned(pin) => pin,
         };
-        let Pin { artifact, tree, object, bin, needs, verified } = pin.as_ref();
+        let Pin { artifact, with, tree, object, bin, needs, verified, attestations } = pin.as_ref();
         let mut out = Self {
             tree: Some(*tree),
             object: Some(object.clone()),
             bin: Some(Unique(bin.clone())),
             needs: needs.clone(),
             verified: Some(verified.clone()),
+            with: with.iter().map(ArtifactV1::of).collect(),
+            attestations: attestations.clone(),
             ..Self::default()
         };
         if let Some(Artifact { file, size, integrity, format, strip }) = artifact {
@@ -162,13 +200,17 @@ impl RowV1 {
             integrity,
             format,
             strip,
+            with,
             tree,
             object,
             bin,
             needs,
             verified,
+            attestations,
             unavailable,
         } = self;
+        let with =
+            with.into_iter().map(ArtifactV1::into_artifact).collect::<Result<Vec<_>, _>>()?;
         let artifact = match (artifact, size, integrity, format) {
             (Some(file), Some(size), Some(integrity), Some(format)) => {
                 check_file(&file)?;
@@ -183,14 +225,21 @@ impl RowV1 {
             (Some(tree), Some(object), Some(bin), Some(verified), None) => {
                 Ok(Row::Pinned(Box::new(Pin {
                     artifact,
+                    with,
                     tree,
                     object,
                     bin: bin.0,
                     needs,
                     verified,
+                    attestations,
                 })))
             }
-            (None, None, None, None, Some(reason)) if artifact.is_none() && needs.is_none() => {
+            (None, None, None, None, Some(reason))
+                if artifact.is_none()
+                    && needs.is_none()
+                    && with.is_empty()
+                    && attestations.is_empty() =>
+            {
                 Ok(Row::Unavailable { reason })
             }
             (_, _, _, _, Some(_)) => Err("`unavailable` stands alone".to_owned()),

@@ -92,7 +92,14 @@ fn default_name(source: &SourceRef) -> Result<DepName> {
     let name = match source.kind() {
         SourceKind::Pypi => last.strip_suffix("-bin").unwrap_or(last),
         SourceKind::Url => "",
-        SourceKind::Npm | SourceKind::Github | SourceKind::Deb | SourceKind::Path => last,
+        SourceKind::Npm
+        | SourceKind::Github
+        | SourceKind::Aqua
+        | SourceKind::Deb
+        | SourceKind::Go
+        | SourceKind::Crate
+        | SourceKind::Oci
+        | SourceKind::Path => last,
     };
     DepName::new(name).map_err(|_| Error::NoName { package: package.to_owned() }.into())
 }

@@ -7,14 +7,18 @@
 //! they are configured for, and no hash weaker than SHA-256 is ever offered.
 
 mod access;
+mod aqua;
 mod checksum;
 mod choose;
+mod crates;
 mod deb;
 mod diagnose;
 pub mod error;
 mod github;
+mod go;
 mod memo;
 mod npm;
+mod oci;
 mod path;
 mod pypi;
 mod sources;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::access::Access;
 use super::memo::Memo;
-use super::{Source, deb, github, npm, path, pypi, url};
+use super::{Source, aqua, crates, deb, github, go, npm, oci, path, pypi, url};
 use crate::base::SourceKind;
 use crate::config::Environ;
 use crate::http;
@@ -34,7 +34,11 @@ pub struct Sources {
     pypi: pypi::Pypi,
     npm: npm::Npm,
     github: github::Github,
+    aqua: aqua::Aqua,
     deb: deb::Deb,
+    go: go::Go,
+    crates: crates::Crates,
+    oci: oci::Oci,
     url: url::UrlSource,
     path: path::PathSource,
 }
@@ -50,7 +54,11 @@ impl Sources {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),
             github: github::Github::new(Arc::clone(&access)),
+            aqua: aqua::Aqua::new(Arc::clone(&access)),
             deb: deb::Deb::new(Arc::clone(&access)),
+            go: go::Go::new(Arc::clone(&access)),
+            crates: crates::Crates::new(Arc::clone(&access)),
+            oci: oci::Oci::new(Arc::clone(&access)),
             url: url::UrlSource::new(access),
             path,
         }
@@ -62,7 +70,11 @@ impl Sources {
             SourceKind::Pypi => &self.pypi,
             SourceKind::Npm => &self.npm,
             SourceKind::Github => &self.github,
+            SourceKind::Aqua => &self.aqua,
             SourceKind::Deb => &self.deb,
+            SourceKind::Go => &self.go,
+            SourceKind::Crate => &self.crates,
+            SourceKind::Oci => &self.oci,
             SourceKind::Url => &self.url,
             SourceKind::Path => &self.path,
         }

@@ -119,6 +119,8 @@ impl<'a, 'c> Resolve<'a, 'c> {
             source: self.requirement.from.clone(),
             requirement: self.requirement.canonical(),
             version,
+            build: None,
+            definition: None,
             platforms: done,
         })
     }

@@ -148,7 +148,16 @@ fn row(
         .map_err(|source| Error::Name { shown: about.shown(), source })?;
     verified.sort_unstable();
     verified.dedup();
-    Ok(Row::Pinned(Box::new(Pin { artifact, tree, object, bin, needs, verified })))
+    Ok(Row::Pinned(Box::new(Pin {
+        artifact,
+        with: Vec::new(),
+        tree,
+        object,
+        bin,
+        needs,
+        verified,
+        attestations: Vec::new(),
+    })))
 }
 
 /// While locking, it is the index that was wrong, and nothing is locked yet.

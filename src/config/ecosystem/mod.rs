@@ -105,9 +105,16 @@ impl Machine<'_> {
                 Ok(Endpoint { base, authorization, ca: self.common_ca()? })
             }
             // It has several repositories: [`apt::repositories`].
-            (SourceKind::Url | SourceKind::Deb | SourceKind::Path, _) => {
-                Err(Error::NoBase { ecosystem: kind.name() })
-            }
+            (
+                SourceKind::Url
+                | SourceKind::Deb
+                | SourceKind::Path
+                | SourceKind::Aqua
+                | SourceKind::Go
+                | SourceKind::Crate
+                | SourceKind::Oci,
+                _,
+            ) => Err(Error::NoBase { ecosystem: kind.name() }),
         }
     }
 

@@ -1,0 +1,52 @@
+//! The files of container images.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::access::Access;
+use super::{Candidate, Location, Offer, Query, Result, Source};
+use crate::base::{Platform, SourceKind, Version};
+
+/// The source.
+pub(super) struct Oci {
+    #[allow(dead_code)]
+    access: Arc<Access>,
+}
+
+impl Oci {
+    /// Reaches nothing yet.
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self { access }
+    }
+}
+
+#[async_trait]
+impl Source for Oci {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Oci
+    }
+
+    async fn versions(&self, _query: &Query<'_>) -> Result<Vec<Candidate>> {
+        todo!()
+    }
+
+    async fn offer(
+        &self,
+        _query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+    ) -> Result<Offer> {
+        todo!()
+    }
+
+    async fn locate(
+        &self,
+        _query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        _file: &str,
+    ) -> Result<Vec<Location>> {
+        todo!()
+    }
+}

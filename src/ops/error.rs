@@ -44,6 +44,14 @@ pub enum Error {
         /// Its name.
         name: DepName,
     },
+    /// A path that leads to no object.
+    #[error("`{}` is not in an object of the store", path.display())]
+    NotInStore {
+        /// As given.
+        path: PathBuf,
+        /// The directory with the objects.
+        store: PathBuf,
+    },
     /// The dep has nothing for this platform.
     #[error("`{name}` has nothing for {platform}: {reason}")]
     Unavailable {
@@ -231,6 +239,9 @@ impl Diagnose for Error {
                 "`infra dep update {name}` moves it; `--name` gives a second one another name"
             )],
             Self::NotSynced { .. } => vec!["run `infra dep sync`".into()],
+            Self::NotInStore { store, .. } => {
+                vec![format!("objects lie in `{}`", store.display())]
+            }
             Self::NoName { .. } => vec!["give one with `--name`".into()],
             Self::AlreadyInitialised { .. } => {
                 vec!["nothing was written; edit the profiles that are there".into()]

@@ -27,6 +27,7 @@ pub mod lock;
 pub mod lock_merge;
 mod logs;
 pub mod merge_driver;
+pub mod objects;
 pub mod outdated;
 pub mod print;
 pub mod remove;

@@ -5,6 +5,7 @@
 //! meta/<digest>.json       registrations: an object without one does not exist
 //! artifacts/<algo>/<hex>   downloads (this directory may lie elsewhere)
 //! artifacts/partial/       downloads under way, and their locks
+//! pins/NAME                links to objects that a person keeps
 //! roots/                   links to the links that keep objects, and leases of processes
 //! tmp/                     everything is made here and renamed
 //! locks/<digest>           one lock for each object that is being added
@@ -48,6 +49,9 @@ impl Layout {
     }
     pub(super) fn roots(&self) -> PathBuf {
         self.root.join("roots")
+    }
+    pub(super) fn pins(&self) -> PathBuf {
+        self.root.join("pins")
     }
     pub(super) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")

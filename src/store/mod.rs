@@ -22,6 +22,8 @@ mod info;
 mod layout;
 mod lease;
 mod links;
+mod optimise;
+mod pins;
 mod reach;
 mod registration;
 mod repair;
@@ -32,6 +34,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod why;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,10 +47,12 @@ pub use error::{Error, RootProblem};
 pub use gc::{GcFile, GcObject, GcOptions, GcReport};
 pub use info::StoreInfo;
 pub use lease::Lease;
+pub use optimise::{OptimiseOptions, OptimiseReport};
 pub use registration::{Origin, Registration};
 pub use repair::{Refetch, RepairReport};
 pub use roots::{Root, RootKind};
 pub use verify::{Damage, Progress, VerifyReport};
+pub use why::Kept;
 
 use layout::Layout;
 

@@ -1,7 +1,7 @@
 //! A Debian package: the tree of its `data.tar`.
 //!
-//! Reference: deb(5). Refuses packages of another major version, without data or with it twice, and
-//! compressions that deb(5) no longer has. The control member is passed over: it holds scripts, and
+//! Reference: deb(5). Refuses packages of another major version, without data or with it twice, with
+//! members out of order, and compressions that deb(5) no longer has. The control member is passed over: it holds scripts, and
 //! none is ever run.
 //!
 //! An absolute link is meant against the root that a package is unpacked into. Here that root is
@@ -32,6 +32,7 @@ pub(super) fn index(
     let len = file.metadata().map_err(unreadable)?.len();
     let members = ar::members(file, len).map_err(unreadable)?;
     check_version(file, members.first()).map_err(unreadable)?;
+    check_order(&members).map_err(unreadable)?;
     let mut data = members.iter().filter(|m| m.name.starts_with("data.tar"));
     let (Some(data), None) = (data.next(), data.next()) else {
         return Err(unreadable(invalid("it has no member `data.tar`, or several")));
@@ -76,6 +77,21 @@ fn check_version(file: &File, first: Option<&Member>) -> io::Result<()> {
     match text.starts_with("2.") {
         true => Ok(()),
         false => Err(invalid("it is in another version of the format than 2")),
+    }
+}
+
+/// `control.tar` comes once and before the data. Between them only members that begin with `_`, as
+/// deb(5) has it; what follows the data is passed over.
+fn check_order(members: &[Member]) -> io::Result<()> {
+    let is_control = |m: &Member| m.name.starts_with("control.tar");
+    if members.iter().filter(|m| is_control(m)).count() != 1 {
+        return Err(invalid("it has no member `control.tar`, or several"));
+    }
+    let before = members.iter().skip(1).take_while(|m| !m.name.starts_with("data.tar"));
+    let mut before = before.filter(|m| !m.name.starts_with('_'));
+    match (before.next(), before.next()) {
+        (Some(first), None) if is_control(first) => Ok(()),
+        _ => Err(invalid("its members are not in order")),
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::error::shown as escaped;
-use super::limits::Limits;
+use super::limits::{Limits, MAX_NAMES};
 use super::names::{clean, fold, tree_order};
 use super::{Entry, EntryKind, Error, Refusal, links};
 use crate::base::RelPath;
@@ -33,6 +33,27 @@ impl Raw {
     }
 }
 
+/// Counts the bytes of names.
+pub(super) struct Names<'a> {
+    archive: &'a str,
+    left: usize,
+}
+
+impl<'a> Names<'a> {
+    /// Of an archive, as shown.
+    pub(super) fn new(archive: &'a str) -> Self {
+        Self { archive, left: MAX_NAMES }
+    }
+
+    /// So many more.
+    pub(super) fn add(&mut self, bytes: usize) -> Result<(), Error> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left
+            .ok_or_else(|| Error::Names { archive: self.archive.to_owned(), limit: MAX_NAMES })?;
+        Ok(())
+    }
+}
+
 struct Found {
     path: String,
     kind: EntryKind,
@@ -54,11 +75,14 @@ pub(super) fn build(
 
     let mut entries: Vec<Entry> = Vec::with_capacity(found.len());
     let mut places = Vec::with_capacity(found.len());
+    let mut names = Names::new(archive);
     for one in found {
         if let Some(last) = entries.last() {
             check_neighbour(last, &one.path).map_err(|why| refuse(&one.path, why))?;
         }
+        names.add(one.path.len())?;
         for parent in missing_parents(entries.last(), &one.path) {
+            names.add(parent.len())?;
             let path = rel_path(parent).map_err(|why| refuse(&one.path, why))?;
             entries.push(Entry { path, kind: EntryKind::Directory });
             places.push(0);

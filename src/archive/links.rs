@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::error::shown;
 use super::limits::{MAX_DEPTH, MAX_TARGET};
-use super::names::fold;
+use super::names::{fold, is_control};
 use super::{Entry, EntryKind, Refusal};
 
 /// As many links as Linux follows for one path.
@@ -23,7 +23,7 @@ pub(super) fn check_target(target: &[u8]) -> Result<String, Refusal> {
     let odd = text.is_empty()
         || text.len() as u64 > MAX_TARGET
         || text.contains('\\')
-        || text.chars().any(char::is_control);
+        || text.chars().any(is_control);
     if odd {
         return Err(Refusal::LinkTarget(shown(target)));
     }

@@ -10,12 +10,15 @@ mod body;
 mod deb;
 mod disk;
 pub mod error;
+mod extended;
 pub mod format;
 mod index;
 mod inflate;
 mod limits;
 mod links;
 mod names;
+mod portable;
+mod records;
 mod tar;
 mod walk;
 mod window;
@@ -126,6 +129,8 @@ impl Archive {
         // A single file has no directories to drop.
         let strip = if options.format.is_file() { 0 } else { options.strip };
         let (entries, places) = index::build(raws, shown, strip, packed, limits)?;
+        portable::check(&entries, options.format)
+            .map_err(|(entry, why)| index::refused(shown, entry.as_bytes(), why))?;
         Ok(Self { shown: shown.to_owned(), entries, places, body })
     }
 

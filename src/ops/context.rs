@@ -119,6 +119,7 @@ impl Context {
         let client = http::Client::new(http::Options {
             offline: settings.offline.value,
             connect_timeout: settings.connect_timeout.value,
+            stall_timeout: settings.stall_timeout.value,
             retries: settings.retries.value,
             extra_roots: ecosystem::roots(&self.environ, self.project())?,
             cache: Some(cache),

@@ -24,7 +24,11 @@ enum Answer {
     Document(Validators, Vec<u8>),
 }
 
-pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Page, Error> {
+pub(super) async fn get(
+    transport: &Transport,
+    request: &Get,
+    hasty: bool,
+) -> Result<Page, Error> {
     let slot = transport.options.cache.as_deref().map(|dir| Slot::new(dir, request));
     let kept = slot.as_ref().and_then(Slot::read);
     if transport.options.offline {
@@ -33,20 +37,30 @@ pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Page, Er
             None => Err(Error::Offline { url: shown(&request.url) }),
         };
     }
-    let mut tries = transport.tries();
-    loop {
-        match attempt(transport, request, kept.as_ref()).await {
-            Ok(Answer::Document(validators, body)) => {
-                if let Some(slot) = &slot {
-                    slot.write(validators.clone(), &body);
-                }
-                return Ok(page(request, Entry { validators, body }));
+    let answer = asked(transport, request, kept.as_ref(), hasty).await;
+    match (transport.settle(&request.url, answer)?, kept) {
+        (Answer::Document(validators, body), _) => {
+            if let Some(slot) = &slot {
+                slot.write(validators.clone(), &body);
             }
-            Ok(Answer::Unchanged) => match kept {
-                Some(entry) => return Ok(page(request, entry)),
-                // Nothing was asked conditionally, so this is no answer.
-                None => return Err(Error::Status { url: shown(&request.url), status: 304 }),
-            },
+            Ok(page(request, Entry { validators, body }))
+        }
+        (Answer::Unchanged, Some(entry)) => Ok(page(request, entry)),
+        // Nothing was asked conditionally, so this is no answer.
+        (Answer::Unchanged, None) => Err(Error::Status { url: shown(&request.url), status: 304 }),
+    }
+}
+
+async fn asked(
+    transport: &Transport,
+    request: &Get,
+    kept: Option<&Entry>,
+    hasty: bool,
+) -> Result<Answer, Error> {
+    let mut tries = transport.tries(hasty);
+    loop {
+        match attempt(transport, request, kept).await {
+            Ok(answer) => return Ok(answer),
             Err(failure) => tries.next(failure).await?,
         }
     }

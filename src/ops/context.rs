@@ -119,17 +119,19 @@ impl Context {
         let client = http::Client::new(http::Options {
             offline: settings.offline.value,
             connect_timeout: settings.connect_timeout.value,
+            stall_timeout: settings.stall_timeout.value,
             retries: settings.retries.value,
             extra_roots: ecosystem::roots(&self.environ, self.project())?,
             cache: Some(cache),
         })?;
-        let sources = Sources::new(Setup {
+        let setup = Setup {
             client: client.clone(),
             environ: self.environ.clone(),
             project: self.project().to_owned(),
             overrides: union.sources.clone(),
             cache: Some(self.client_answers()),
-        });
+        };
+        let sources = Sources::reporting(setup, Arc::clone(&self.reporter));
         let store = self.store();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -131,6 +131,8 @@ pub enum Port {
 pub struct SourceOverride {
     /// `url`: base URL to use instead of the ecosystem's own configuration.
     pub url: Option<String>,
+    /// The other elements of `url`, where it is an array: mirrors, in the order they are asked.
+    pub mirrors: Vec<String>,
     /// `suite`: for `deb`, the suite below `dists/`.
     pub suite: Option<String>,
     /// `components`: for `deb`, `["main"]` when not given.
@@ -141,11 +143,16 @@ pub struct SourceOverride {
 }
 
 impl SourceOverride {
+    /// Every base URL, best first; none when the ecosystem's own configuration is used.
+    pub fn urls(&self) -> Vec<String> {
+        self.url.iter().chain(&self.mirrors).cloned().collect()
+    }
+
     /// One line that says all of it.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { url, suite, components, signed_by } = self;
-        let mut words: Vec<String> = url.iter().chain(suite).cloned().collect();
+        let Self { url, mirrors, suite, components, signed_by } = self;
+        let mut words: Vec<String> = url.iter().chain(mirrors).chain(suite).cloned().collect();
         words.extend(components.iter().cloned());
         words.extend(signed_by.iter().map(|path| format!("signed-by={path}")));
         words.join(" ")

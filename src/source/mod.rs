@@ -2,8 +2,8 @@
 //!
 //! A source lists versions, describes the artifact of a version for a platform, and says where a
 //! locked file lies now. Sources know no store and no lock file; they never unpack anything.
-//! [`Sources`] makes all of them and finds where each is served on this machine; what an index
-//! says is read by pure functions over bytes. Invariant: credentials only go to the host that
+//! [`Sources`] makes all of them and finds where each is served on this machine, which may be
+//! several places ([`mirrors`]); what an index says is read by pure functions over bytes. Invariant: credentials only go to the host that
 //! they are configured for, and no hash weaker than SHA-256 is ever offered.
 
 mod access;
@@ -17,6 +17,7 @@ pub mod error;
 mod github;
 mod go;
 mod memo;
+mod mirrors;
 mod npm;
 mod oci;
 mod path;
@@ -67,6 +68,18 @@ pub trait Source: Send + Sync {
         platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>>;
+
+    /// Where else it may lie, at places that [`Source::locate`] did not need to ask; for when what
+    /// those gave proved wrong or was not there. May repeat what `locate` gave.
+    async fn locate_elsewhere(
+        &self,
+        _query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        _file: &str,
+    ) -> Result<Vec<Location>> {
+        Ok(Vec::new())
+    }
 }
 
 /// What is asked of a source.

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::access::Access;
 use super::memo::Memo;
 use super::{Source, aqua, crates, deb, github, go, npm, oci, path, pypi, url};
-use crate::base::SourceKind;
+use crate::base::{Quiet, Reporter, SourceKind};
 use crate::config::Environ;
 use crate::http;
 use crate::profile::model::SourceOverride;
@@ -46,10 +46,24 @@ pub struct Sources {
 impl Sources {
     /// Makes them; endpoints are found when they are first needed.
     pub fn new(setup: Setup) -> Self {
+        Self::reporting(setup, Arc::new(Quiet))
+    }
+
+    /// Like [`Self::new`]; a place that is passed over is warned of.
+    pub fn reporting(setup: Setup, reporter: Arc<dyn Reporter>) -> Self {
         let Setup { client, environ, project, overrides, cache } = setup;
         let path = path::PathSource::new(project.clone());
-        let endpoints = Memo::new();
-        let access = Arc::new(Access { client, environ, project, overrides, cache, endpoints });
+        let (endpoints, warned) = (Memo::new(), Mutex::default());
+        let access = Arc::new(Access {
+            client,
+            environ,
+            project,
+            overrides,
+            cache,
+            endpoints,
+            reporter,
+            warned,
+        });
         Self {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),

@@ -51,6 +51,18 @@ pub trait Fetch: Send + Sync {
         size: Option<u64>,
         task: &dyn Task,
     ) -> Result<http::Downloaded, FetchError>;
+
+    /// Like [`Fetch::fetch`], from a place that is not the only one: it need not be patient.
+    async fn fetch_or_pass(
+        &self,
+        location: &Location,
+        file: &Path,
+        algorithms: &[Algorithm],
+        size: Option<u64>,
+        task: &dyn Task,
+    ) -> Result<http::Downloaded, FetchError> {
+        self.fetch(location, file, algorithms, size, task).await
+    }
 }
 
 #[async_trait]
@@ -70,6 +82,17 @@ impl Fetch for http::Client {
         };
         Ok(self.download(&request, file, algorithms, size, task).await?)
     }
+
+    async fn fetch_or_pass(
+        &self,
+        location: &Location,
+        file: &Path,
+        algorithms: &[Algorithm],
+        size: Option<u64>,
+        task: &dyn Task,
+    ) -> Result<http::Downloaded, FetchError> {
+        self.hasty().fetch(location, file, algorithms, size, task).await
+    }
 }
 
 /// A download that failed.
@@ -85,6 +108,16 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether nobody was asked, since the host did not answer before.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self, Self::Http(e) if e.is_skipped())
+    }
+
+    /// Whether nobody was asked, since there is to be no network.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Http(e) if e.is_offline())
+    }
+
     /// Whether the server said that there is no such file.
     pub fn is_not_found(&self) -> bool {
         match self {

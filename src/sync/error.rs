@@ -4,7 +4,7 @@ use super::commands::Refusal;
 use super::context::FetchError;
 use crate::base::object_name::InvalidObjectName;
 use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Version};
-use crate::{archive, fs, source, store};
+use crate::{archive, fs, http, source, store};
 
 /// A dep that a platform cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Unfetched {
     pub shown: String,
     /// Its file, and the source that has it.
     pub from: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Syncing or locking that failed.
@@ -53,13 +55,24 @@ pub enum Error {
     },
     /// The network may not be used, and something is neither in the store nor in the cache.
     #[error(
-        "{} artifact{} must be fetched, but the network is not to be used",
+        "{} artifact{} ({}) must be fetched, but the network is not to be used",
         missing.len(),
-        if missing.len() == 1 { "" } else { "s" }
+        if missing.len() == 1 { "" } else { "s" },
+        bytes(missing.iter().map(|m| m.size).sum())
     )]
     Offline {
         /// Which, and from where.
         missing: Vec<Unfetched>,
+    },
+    /// The network may not be used, and deps cannot be locked without.
+    #[error(
+        "{} dep{} cannot be locked, since the network is not to be used",
+        missing.len(),
+        if missing.len() == 1 { "" } else { "s" }
+    )]
+    OfflineLock {
+        /// What each of them needs, in words.
+        missing: Vec<String>,
     },
     /// A source failed.
     #[error(transparent)]
@@ -194,7 +207,39 @@ fn names<'a>(deps: impl IntoIterator<Item = &'a DepName>) -> String {
     deps.into_iter().map(|dep| format!("`{dep}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// `512 bytes`, `1.5 KiB`, `7.0 MiB`
+fn bytes(count: u64) -> String {
+    let (mut value, mut unit) = (count as f64, "bytes");
+    for larger in ["KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, larger);
+    }
+    if unit == "bytes" { format!("{count} bytes") } else { format!("{value:.1} {unit}") }
+}
+
 impl Error {
+    /// What was needed of the network, if that there is none is all that failed.
+    pub(super) fn offline_need(&self) -> Option<String> {
+        match self {
+            Self::Source(e) => match e.as_ref() {
+                source::Error::Fetch { subject, source } => match source.as_ref() {
+                    http::Error::Offline { url } => Some(format!("{subject} needs `{url}`")),
+                    _ => None,
+                },
+                _ => None,
+            },
+            Self::Fetch { shown, source, .. } => match source.as_ref() {
+                FetchError::Http(http::Error::Offline { url }) => {
+                    Some(format!("{shown} needs `{url}`"))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The room below that made the error, if it came through unchanged.
     fn inner(&self) -> Option<&dyn Diagnose> {
         match self {
@@ -234,7 +279,10 @@ impl Diagnose for Error {
                 ),
             ],
             Self::Offline { .. } => {
-                vec!["run the same command once with the network, then offline".to_owned()]
+                vec!["run `infra dep sync` once with the network, then this offline".to_owned()]
+            }
+            Self::OfflineLock { .. } => {
+                vec!["run the same command once with the network".to_owned()]
             }
             Self::Commands { source, .. } => source.hints(),
             Self::Contradiction { .. } => vec![
@@ -275,8 +323,12 @@ impl Diagnose for Error {
                 missing.iter().map(|m| format!("{} {}: {}", m.dep, m.version, m.reason)).collect()
             }
             Self::Offline { missing } => {
-                missing.iter().map(|m| format!("{} needs {}", m.shown, m.from)).collect()
+                let line = |m: &Unfetched| {
+                    format!("{} needs {}, {}", m.shown, m.from, bytes(m.size))
+                };
+                missing.iter().map(line).collect()
             }
+            Self::OfflineLock { missing } => missing.clone(),
             Self::Lied { published, received, from, .. } => vec![
                 format!("expected  {published}  from the source's index"),
                 format!("received  {received}  from {from}"),

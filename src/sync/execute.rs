@@ -97,10 +97,12 @@ pub async fn execute(
 async fn refuse_offline(context: &Context<'_>, plan: &Plan) -> Result<()> {
     let mut missing = Vec::new();
     for step in &plan.steps {
-        let Step::Fetch { dep, version, source, artifact, integrity, .. } = step else { continue };
+        let Step::Fetch { dep, version, source, artifact, integrity, size, .. } = step else {
+            continue;
+        };
         let shown = shown(dep, version.as_str(), plan.platform);
         if cached(context, integrity, &shown).await?.is_none() {
-            missing.push(Unfetched { shown, from: format!("`{artifact}` from {source}") });
+            missing.push(Unfetched { shown, from: format!("`{artifact}` from {source}"), size: *size });
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(Error::Offline { missing }) }
@@ -158,19 +160,22 @@ impl Job<'_> {
         task: &Arc<dyn Task>,
     ) -> Result<ObjectPath> {
         let requirement = self.requirement(requirements);
+        let source = (context.sources)(self.locked.source.kind());
+        let query = Query { dep: self.dep, requirement: &requirement };
+        let (version, file) = (&self.locked.version, &self.artifact.file);
         let locations = async {
-            let source = (context.sources)(self.locked.source.kind());
-            let query = Query { dep: self.dep, requirement: &requirement };
             task.stage("looking up");
-            let file = &self.artifact.file;
-            Ok(source.locate(&query, &self.locked.version, self.platform, file).await?)
+            Ok(source.locate(&query, version, self.platform, file).await?)
         };
+        let elsewhere = Box::pin(async {
+            Ok(source.locate_elsewhere(&query, version, self.platform, file).await?)
+        });
         let wanted = Wanted {
             integrity: &self.artifact.integrity,
             size: Some(self.artifact.size),
             shown: &self.shown,
         };
-        let verified = artifact::fetch(context, &wanted, locations, task).await?;
+        let verified = artifact::fetch(context, &wanted, locations, elsewhere, task).await?;
         task.stage("unpacking");
         let options = {
             let Artifact { file, format, strip, .. } = self.artifact;

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod resolve;
 pub mod reuse;
 mod rows;
+mod tour;
 
 pub use context::{Context, Fetch, FetchError};
 pub use error::{Error, Result};

@@ -80,8 +80,22 @@ pub async fn resolve(
         };
         work.push(async move { Ok::<_, Error>((dep.clone(), one.run().await?)) });
     }
-    let deps = stream::iter(work).buffer_unordered(LOOKUPS).try_collect().await?;
-    Ok(Lock { deps })
+    let mut results = stream::iter(work).buffer_unordered(LOOKUPS);
+    let (mut deps, mut missing) = (BTreeMap::new(), Vec::new());
+    while let Some(result) = results.next().await {
+        match result {
+            Ok((dep, locked)) => {
+                deps.insert(dep, locked);
+            }
+            // Without a network, everything that needs it is named at once.
+            Err(error) => match error.offline_need() {
+                Some(need) => missing.push(need),
+                None => return Err(error),
+            },
+        }
+    }
+    missing.sort();
+    if missing.is_empty() { Ok(Lock { deps }) } else { Err(Error::OfflineLock { missing }) }
 }
 
 /// One dep.
@@ -125,7 +139,7 @@ impl<'a, 'c> Resolve<'a, 'c> {
         })
     }
 
-    fn source(&self) -> &'c dyn Source {
+    pub(super) fn source(&self) -> &'c dyn Source {
         (self.context.sources)(self.requirement.from.kind())
     }
 

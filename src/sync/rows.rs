@@ -11,11 +11,12 @@ use super::artifact::{self, Wanted, blocking};
 use super::error::{Error, Result};
 use super::pin::{self, About, Found};
 use super::resolve::Resolve;
+use super::tour::{Stop, Tour};
 use crate::base::{Algorithm, Integrity, Platform, Task, Version};
-use crate::fs::StagingDir;
+use crate::fs::{self, StagingDir};
 use crate::lock::model::{Artifact, Pin, Proof, Row};
 use crate::lock::object_name;
-use crate::source::{ArtifactOffer, Commands};
+use crate::source::{ArtifactOffer, Commands, Location};
 use crate::store;
 
 /// One file, and the platforms it serves.
@@ -61,7 +62,7 @@ pub(super) async fn of_group(
     let label = format!("{} {version} ({})", one.dep, names.join(", "));
     let task = one.context.reporter.begin(&label, group.offer.size);
     let shown = format!("`{}` {version} ({})", one.dep, names.join(", "));
-    let at_hand = match fetch(one, group, &shown, &task).await {
+    let at_hand = match fetch(one, version, group, &shown, &task).await {
         Ok(at_hand) => Arc::new(at_hand),
         // Without an index, only asking for the file tells that it was never published.
         Err(Error::Fetch { source, .. })
@@ -176,8 +177,22 @@ fn lied(error: Error) -> Error {
     }
 }
 
+/// Every other place that may have an offered file.
+async fn elsewhere(
+    one: &Resolve<'_, '_>,
+    version: &Version,
+    group: &Group,
+) -> Result<Vec<Location>> {
+    let Some((platform, offer)) = group.platforms.first() else { return Ok(Vec::new()) };
+    let (source, query) = (one.source(), one.query());
+    let mut found = source.locate(&query, version, *platform, &offer.file).await?;
+    found.extend(source.locate_elsewhere(&query, version, *platform, &offer.file).await?);
+    Ok(found)
+}
+
 async fn fetch(
     one: &Resolve<'_, '_>,
+    version: &Version,
     group: &Group,
     shown: &str,
     task: &Arc<dyn Task>,
@@ -189,7 +204,8 @@ async fn fetch(
         let wanted = Wanted { integrity, size: offer.size, shown };
         let verified = if is_host {
             let locations = async { Ok(vec![offer.location.clone()]) };
-            Some(artifact::fetch(context, &wanted, locations, task).await.map_err(lied)?)
+            let more = Box::pin(elsewhere(one, version, group));
+            Some(artifact::fetch(context, &wanted, locations, more, task).await.map_err(lied)?)
         } else {
             artifact::cached(context, integrity, shown).await?
         };
@@ -204,32 +220,21 @@ async fn fetch(
     }
     let temporary = StagingDir::new_in(&context.store.temp_dir()?, "artifact")?;
     let path = temporary.path().join("file");
-    let algorithm = offer.integrity.as_ref().map_or(Algorithm::Sha256, Integrity::algorithm);
     task.stage("downloading");
-    let done = context
-        .fetch
-        .fetch(&offer.location, &path, &[algorithm], offer.size, task.as_ref())
-        .await
-        .map_err(|source| Error::Fetch {
-            shown: shown.to_owned(),
-            attempts: Vec::new(),
-            source: Box::new(source),
-        })?;
-    let computed = artifact::hash_of(&done.hashes, algorithm);
-    if let Some(expected) = &offer.integrity
-        && *expected != computed
-    {
-        return Err(Error::Lied {
-            shown: shown.to_owned(),
-            published: Box::new(expected.clone()),
-            received: Box::new(computed),
-            from: offer.location.shown(),
-        });
-    }
+    let more = Box::pin(elsewhere(one, version, group));
+    let mut tour = Tour::new(context.reporter, shown, vec![offer.location.clone()], more);
+    let (computed, size, from) = loop {
+        let Some(stop) = tour.next().await else { return Err(tour.end()) };
+        let said = from_one(one, offer, &stop, &path, shown, task).await;
+        if let Some((computed, size)) = tour.heard(&stop, said)? {
+            break (computed, size, stop.location.shown());
+        }
+        // Nothing of one place's file may become part of another's.
+        fs::remove_file_if_exists(&path)?;
+    };
     if is_host {
         let artifacts = context.store.artifacts().clone();
-        let (file, hash) = (path.clone(), computed.clone());
-        let (name, from) = (shown.to_owned(), offer.location.shown());
+        let (file, hash, name) = (path.clone(), computed.clone(), shown.to_owned());
         let verified =
             blocking(shown, move || Ok(artifacts.admit(&file, &hash, &hash, &name, &from)?))
                 .await?;
@@ -240,5 +245,29 @@ async fn fetch(
             _temporary: None,
         });
     }
-    Ok(AtHand { path, integrity: computed, size: done.size, _temporary: Some(temporary) })
+    Ok(AtHand { path, integrity: computed, size, _temporary: Some(temporary) })
+}
+
+/// A file and its hash, which is the one that the index publishes if it does.
+async fn from_one(
+    one: &Resolve<'_, '_>,
+    offer: &ArtifactOffer,
+    stop: &Stop,
+    path: &Path,
+    shown: &str,
+    task: &Arc<dyn Task>,
+) -> Result<(Integrity, u64)> {
+    let algorithm = offer.integrity.as_ref().map_or(Algorithm::Sha256, Integrity::algorithm);
+    let about = (offer.size, shown);
+    let done = artifact::download(one.context, stop, path, algorithm, about, task).await?;
+    let computed = artifact::hash_of(&done.hashes, algorithm);
+    match &offer.integrity {
+        Some(expected) if *expected != computed => Err(Error::Lied {
+            shown: shown.to_owned(),
+            published: Box::new(expected.clone()),
+            received: Box::new(computed),
+            from: stop.location.shown(),
+        }),
+        _ => Ok((computed, done.size)),
+    }
 }

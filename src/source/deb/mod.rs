@@ -126,6 +126,7 @@ pub fn repositories(
     let instead = chosen.and_then(|chosen| {
         Some(Instead {
             url: chosen.url.clone()?,
+            mirrors: chosen.mirrors.clone(),
             suite: chosen.suite.clone().unwrap_or_default(),
             components: chosen.components.clone(),
             signed_by: chosen.signed_by.as_ref().map(|path| path.under(project)),
@@ -205,7 +206,7 @@ impl Source for Deb {
         };
         let repositories = self.repositories(query).await?;
         Ok(Offer::Artifact(Box::new(ArtifactOffer {
-            location: suite::file(&repositories[*at], &package.file),
+            location: suite::files(&repositories[*at], &package.file).swap_remove(0),
             file: package.file.clone(),
             integrity: Some(package.integrity.clone()),
             size: Some(package.size),
@@ -228,9 +229,10 @@ impl Source for Deb {
     ) -> Result<Vec<Location>> {
         let mut out: Vec<Location> = Vec::new();
         for repository in self.repositories(query).await?.iter() {
-            let location = suite::file(repository, file);
-            if !out.contains(&location) {
-                out.push(location);
+            for location in suite::files(repository, file) {
+                if !out.contains(&location) {
+                    out.push(location);
+                }
             }
         }
         Ok(out)

@@ -25,6 +25,7 @@ use self::pick::{Pick, Wanted};
 use self::release::{Asset, Release};
 use super::access::{self, Access};
 use super::memo::Memo;
+use super::mirrors::{self, Place, Round};
 use super::url::exact;
 use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
 use crate::archive::Format;
@@ -47,9 +48,15 @@ pub(super) struct Github {
     /// By repository.
     lists: Memo<String, Vec<Release>>,
     /// By repository and tag; `None` when there is no such release.
-    releases: Memo<(String, String), Option<Release>>,
+    releases: Memo<(String, String), Option<Found>>,
     /// Checksum files by URL; `None` when there is no such document.
     checksums: Memo<String, Option<String>>,
+}
+
+/// A release, and the place that has it.
+struct Found {
+    endpoint: Endpoint,
+    release: Release,
 }
 
 impl Github {
@@ -58,19 +65,28 @@ impl Github {
     }
 
     /// A document of the API below the repository.
-    async fn address(&self, query: &Query<'_>, path: &[&str]) -> Result<Location> {
+    fn address(
+        &self,
+        query: &Query<'_>,
+        endpoint: &Endpoint,
+        path: &[&str],
+    ) -> Result<Location> {
         let (owner, repository) = names(query)?;
-        let endpoint = self.access.endpoint(query, None).await?;
         let mut url = access::below(&endpoint.base.value, "");
         if let Ok(mut segments) = url.path_segments_mut() {
             // A tag may hold a slash; as one segment it stays one name.
             segments.pop_if_empty().extend(["repos", owner, repository]).extend(path);
         }
-        Ok(access::located(&endpoint, url))
+        Ok(access::located(endpoint, url))
     }
 
-    async fn page(&self, query: &Query<'_>, at: &Location) -> Result<Option<http::Page>> {
-        match self.access.page(query, at, Some(JSON)).await {
+    async fn page(
+        &self,
+        query: &Query<'_>,
+        last: bool,
+        at: &Location,
+    ) -> Result<Option<http::Page>> {
+        match self.access.page_of(last, query, at, Some(JSON)).await {
             Err(Error::Fetch { subject, source })
                 if matches!(*source, http::Error::RateLimited { .. }) =>
             {
@@ -83,37 +99,74 @@ impl Github {
     /// Every release of the repository that is published.
     async fn list(&self, query: &Query<'_>) -> Result<Arc<Vec<Release>>> {
         let fetch = async {
-            let mut at = self.address(query, &["releases"]).await?;
-            at.url.query_pairs_mut().append_pair("per_page", PAGE);
-            let endpoint = self.access.endpoint(query, None).await?;
-            let mut all = Vec::new();
-            for _ in 0..PAGES {
-                let Some(page) = self.page(query, &at).await? else {
-                    return Err(Error::UnknownPackage {
-                        subject: query.subject(),
-                        url: at.shown(),
-                    });
-                };
-                let found = release::page(&page.body).map_err(|why| malformed(query, &at, why))?;
-                all.extend(found);
-                match page.next {
-                    Some(next) => at = access::located(&endpoint, next),
-                    None => break,
+            let indexes = self.access.indexes(query, None).await?;
+            let mut round = Round::new(&self.access, &indexes);
+            while let Some(place) = round.next() {
+                let said = self.list_at(query, place).await;
+                if let Some(found) = round.heard(place, said)? {
+                    return Ok(found);
                 }
             }
-            Ok(all)
+            round.end()?;
+            let (owner, repository) = names(query)?;
+            let url = mirrors::shown(&indexes, |e| {
+                let path = format!("repos/{owner}/{repository}/releases");
+                http::shown(&access::below(&e.base.value, &path))
+            });
+            Err(Error::UnknownPackage { subject: query.subject(), url })
         };
         self.lists.get(query.package().to_owned(), fetch).await
     }
 
+    /// A place's list of releases, all pages of it; `None` when it has no such repository.
+    async fn list_at(&self, query: &Query<'_>, place: Place<'_>) -> Result<Option<Vec<Release>>> {
+        let mut at = self.address(query, place.endpoint, &["releases"])?;
+        at.url.query_pairs_mut().append_pair("per_page", PAGE);
+        let mut all = Vec::new();
+        for _ in 0..PAGES {
+            let Some(page) = self.page(query, place.last, &at).await? else { return Ok(None) };
+            let found = release::page(&page.body).map_err(|why| self.malformed(query, &at, why))?;
+            all.extend(found);
+            match page.next {
+                Some(next) => at = access::located(place.endpoint, next),
+                None => break,
+            }
+        }
+        Ok(Some(all))
+    }
+
     /// The release of a tag.
-    async fn by_tag(&self, query: &Query<'_>, tag: &str) -> Result<Arc<Option<Release>>> {
+    async fn by_tag(&self, query: &Query<'_>, tag: &str) -> Result<Arc<Option<Found>>> {
         let fetch = async {
-            let at = self.address(query, &["releases", "tags", tag]).await?;
-            let Some(page) = self.page(query, &at).await? else { return Ok(None) };
-            release::one(&page.body).map_err(|why| malformed(query, &at, why))
+            let indexes = self.access.indexes(query, None).await?;
+            let mut round = Round::new(&self.access, &indexes);
+            while let Some(place) = round.next() {
+                let said = self.tag_at(query, place, tag).await;
+                if let Some(found) = round.heard(place, said)? {
+                    return Ok(Some(found));
+                }
+            }
+            round.end().map(|()| None)
         };
         self.releases.get((query.package().to_owned(), tag.to_owned()), fetch).await
+    }
+
+    /// A place's release of a tag.
+    async fn tag_at(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        tag: &str,
+    ) -> Result<Option<Found>> {
+        let at = self.address(query, place.endpoint, &["releases", "tags", tag])?;
+        let Some(page) = self.page(query, place.last, &at).await? else { return Ok(None) };
+        let found = release::one(&page.body).map_err(|why| self.malformed(query, &at, why))?;
+        Ok(found.map(|release| Found { endpoint: place.endpoint.clone(), release }))
+    }
+
+    fn malformed(&self, query: &Query<'_>, at: &Location, why: String) -> Error {
+        self.access.forget_as(at, Some(JSON));
+        Error::Malformed { subject: query.subject(), url: at.shown(), why }
     }
 
     /// The releases that the query is about, by version: a single one where the profile pins it
@@ -129,7 +182,8 @@ impl Github {
         if let Some(version) = pinned {
             let tag = tag::expand(template.unwrap_or("v${version}"), version.as_str());
             let found = self.by_tag(query, &tag).await?;
-            if let Some(release) = found.as_ref().as_ref().filter(|r| !r.assets.is_empty()) {
+            let release = found.iter().map(|found| &found.release).find(|r| !r.assets.is_empty());
+            if let Some(release) = release {
                 return Ok([(version, release.clone())].into());
             }
         }
@@ -160,8 +214,8 @@ impl Github {
     /// Where an asset lies, best first. With a token it comes from the API, which alone serves the
     /// files of private repositories.
     async fn locations(&self, query: &Query<'_>, asset: &Asset) -> Result<Vec<Location>> {
-        let endpoint = self.access.endpoint(query, None).await?;
-        let api = asset.api.clone().map(|url| access::located(&endpoint, url));
+        let indexes = self.access.indexes(query, None).await?;
+        let api = asset.api.clone().map(|url| access::located_in(&indexes, url));
         let api = api.filter(|at| at.authorization.is_some());
         let api = api.map(|at| Location { accept: Some(BYTES), ..at });
         Ok(api.into_iter().chain([self.access.direct(query, asset.web.clone())?]).collect())
@@ -226,10 +280,6 @@ fn names<'a>(query: &Query<'a>) -> Result<(&'a str, &'a str)> {
     }
 }
 
-fn malformed(query: &Query<'_>, at: &Location, why: String) -> Error {
-    Error::Malformed { subject: query.subject(), url: at.shown(), why }
-}
-
 #[async_trait]
 impl Source for Github {
     fn kind(&self) -> SourceKind {
@@ -288,7 +338,7 @@ impl Source for Github {
         &self,
         query: &Query<'_>,
         version: &Version,
-        _platform: Platform,
+        platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
         let gone = || Error::FileGone {
@@ -302,9 +352,43 @@ impl Source for Github {
         if let Some(web) = self.web(query, &endpoint, tag, name)? {
             return Ok(vec![web]);
         }
-        let release = self.by_tag(query, tag).await?;
-        let asset =
-            release.as_ref().as_ref().and_then(|r| r.assets.iter().find(|a| a.name == name));
-        self.locations(query, asset.ok_or_else(gone)?).await
+        let found = self.by_tag(query, tag).await?;
+        match found.iter().find_map(|found| asset_of(&found.release, name)) {
+            Some(asset) => self.locations(query, asset).await,
+            None => {
+                // A mirror may lag behind.
+                let elsewhere = self.locate_elsewhere(query, version, platform, file).await?;
+                if elsewhere.is_empty() { Err(gone()) } else { Ok(elsewhere) }
+            }
+        }
     }
+
+    async fn locate_elsewhere(
+        &self,
+        query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let Some((tag, name)) = file.rsplit_once('/') else { return Ok(Vec::new()) };
+        let indexes = self.access.indexes(query, None).await?;
+        if indexes.iter().flatten().count() < 2 {
+            return Ok(Vec::new());
+        }
+        let found = self.by_tag(query, tag).await?;
+        let Some(found) = found.as_ref() else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        for place in mirrors::others(&indexes, &found.endpoint) {
+            let said = self.tag_at(query, place, tag).await;
+            let there = self.access.tolerated(place, said)?;
+            if let Some(asset) = there.iter().find_map(|there| asset_of(&there.release, name)) {
+                out.extend(self.locations(query, asset).await?);
+            }
+        }
+        Ok(out)
+    }
+}
+
+fn asset_of<'a>(release: &'a Release, name: &str) -> Option<&'a Asset> {
+    release.assets.iter().find(|asset| asset.name == name)
 }

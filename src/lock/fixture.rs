@@ -73,6 +73,7 @@ pub(crate) fn lock() -> Lock {
         libc_version: Some("2.17".to_owned()),
         interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
         libraries: vec!["libc.so.6".to_owned()],
+        programs: Vec::new(),
     });
     let mut darwin =
         pin("nats-server", "2.15.1", 2, Some(artifact("nats-server-darwin-arm64.tar.gz")));
@@ -136,14 +137,15 @@ pub(crate) fn large_lock(deps: usize) -> Lock {
 }
 
 fn any_needs() -> impl Strategy<Value = Needs> {
-    (any::<Option<bool>>(), proptest::collection::vec("lib[a-z]{1,5}\\.so", 0..3)).prop_map(
-        |(musl, libraries)| Needs {
-            libc: musl.map(|m| if m { "musl" } else { "glibc" }.to_owned()),
-            libc_version: musl.map(|_| "2.17".to_owned()),
-            interpreter: None,
-            libraries,
-        },
-    )
+    let libraries = proptest::collection::vec("lib[a-z]{1,5}\\.so", 0..3);
+    let programs = proptest::collection::vec("/[a-z]{1,5}( [a-z]{1,5})?", 0..2);
+    (any::<Option<bool>>(), libraries, programs).prop_map(|(musl, libraries, programs)| Needs {
+        libc: musl.map(|m| if m { "musl" } else { "glibc" }.to_owned()),
+        libc_version: musl.map(|_| "2.17".to_owned()),
+        interpreter: None,
+        libraries,
+        programs,
+    })
 }
 
 fn any_artifact() -> impl Strategy<Value = Artifact> {
@@ -159,7 +161,7 @@ fn any_artifact() -> impl Strategy<Value = Artifact> {
 
 prop_compose! {
     fn any_row(dep: DepName, version: Version)(
-        unavailable in proptest::option::weighted(0.2, "\\PC{0,20}"),
+        unavailable in proptest::option::weighted(0.2, "[a-z]\\PC{0,20}"),
         artifact in proptest::option::weighted(0.8, any_artifact()),
         tree in any::<[u8; 32]>(),
         bin in proptest::collection::btree_map("[a-z][a-z0-9_.+-]{0,8}", "[a-z]{1,4}/[a-zä ]{1,4}", 0..3),

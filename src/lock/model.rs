@@ -145,6 +145,8 @@ pub enum Proof {
     SignedRelease,
     /// A checksum file that the publisher serves.
     ChecksumFile,
+    /// A hash that the profile gives (`hashes`), for instance from another tool's lock.
+    ProfileHash,
     /// The digest of an image's manifest.
     ManifestDigest,
     /// The database of checksums that the Go command asks (`GOSUMDB`).

@@ -240,6 +240,9 @@ impl RowV1 {
                     && with.is_empty()
                     && attestations.is_empty() =>
             {
+                if reason.trim().is_empty() {
+                    return Err("`unavailable` says why".to_owned());
+                }
                 Ok(Row::Unavailable { reason })
             }
             (_, _, _, _, Some(_)) => Err("`unavailable` stands alone".to_owned()),

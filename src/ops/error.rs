@@ -152,9 +152,16 @@ pub enum Error {
     /// The system does not say where this program lies.
     #[error("cannot find out where this program lies")]
     OwnPath(#[source] std::io::Error),
-    /// What was locked is not what an imported file says.
-    #[error("{} of the locked files are not what the imported file says", .0.len())]
-    NotAsImported(Vec<String>),
+    /// This host lacks what a program needs to start.
+    #[error("`{}` cannot start on this host", program.display())]
+    CannotStart {
+        /// The file.
+        program: PathBuf,
+        /// What it needs.
+        lines: Vec<String>,
+        /// What to do about it.
+        next: String,
+    },
     /// git refused.
     #[error("git could not {what}")]
     Git {
@@ -177,7 +184,7 @@ impl Diagnose for Error {
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
             | Self::NoServices(_) => Kind::Usage,
-            Self::Damaged(_) | Self::NotAsImported(_) => Kind::Integrity,
+            Self::Damaged(_) => Kind::Integrity,
             _ => Kind::User,
         }
     }
@@ -185,7 +192,7 @@ impl Diagnose for Error {
     fn exit_code(&self) -> u8 {
         match self {
             // As shells have it.
-            Self::UnknownCommand { .. } => 127,
+            Self::UnknownCommand { .. } | Self::CannotStart { .. } => 127,
             _ => self.kind().exit_code(),
         }
     }
@@ -193,7 +200,7 @@ impl Diagnose for Error {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
-            Self::Damaged(lines) | Self::NotAsImported(lines) => lines.clone(),
+            Self::Damaged(lines) | Self::CannotStart { lines, .. } => lines.clone(),
             Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
                 said.lines().map(|line| format!("git says  {line}")).collect()
             }
@@ -220,6 +227,9 @@ impl Diagnose for Error {
                 let mut texts = did_you_mean(nearest);
                 texts.push("`infra dep list` shows every dep".into());
                 texts
+            }
+            Self::CannotStart { next, .. } => {
+                vec![next.clone(), "`infra doctor` looks at every dep".into()]
             }
             Self::UnknownService { nearest, .. } => {
                 let mut texts = did_you_mean(nearest);
@@ -257,10 +267,6 @@ impl Diagnose for Error {
                 format!("then `infra runtime up --env {name}` starts it"),
             ],
             Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
-            Self::NotAsImported(_) => vec![
-                "profile and lock are as they were".into(),
-                "find out which of the two is right before you import it with `--no-lock`".into(),
-            ],
             Self::UnknownRevision { .. } => {
                 vec!["name a branch, a tag or a commit, e.g. `infra dep diff main`".into()]
             }

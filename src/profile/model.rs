@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::template::Template;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, ServiceName, SourceKind};
-use crate::base::{SourceRef, VersionReq};
+use crate::base::{Integrity, SourceRef, Version, VersionReq};
 
 /// One environment's wishes, with everything inherited already merged in.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,6 +47,9 @@ impl Profile {
     }
 }
 
+/// Hashes by version, then by platform or file name.
+pub type Hashes = BTreeMap<String, BTreeMap<String, Integrity>>;
+
 /// What `[dep]` asks for under one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
@@ -64,6 +67,8 @@ pub struct Requirement {
     pub tag: Option<String>,
     /// `checksum`: for `url:`, template of the checksum file's URL.
     pub checksum: Option<String>,
+    /// `hashes`: what a file's bytes must hash to.
+    pub hashes: Hashes,
     /// `os`/`arch`: for `url:` and `github:`, the publisher's words for `${os}` and `${arch}` by our word.
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
@@ -81,16 +86,30 @@ impl Requirement {
             asset: None,
             tag: None,
             checksum: None,
+            hashes: Hashes::new(),
             words: BTreeMap::new(),
             platforms: None,
         }
+    }
+
+    /// The hash that the profile gives for a version's file of a platform, by either name. `file`
+    /// may have a path before its name, as some sources have it.
+    pub fn hash_of(&self, version: &Version, platform: Platform, file: &str) -> Option<&Integrity> {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let is_this = |text: &str| {
+            text == version.as_str()
+                || text.parse::<Version>().is_ok_and(|v| v.cmp_meaning(version).is_eq())
+        };
+        let (_, files) = self.hashes.iter().find(|(text, _)| is_this(text))?;
+        files.get(platform.name()).or_else(|| files.get(name))
     }
 
     /// One line that changes exactly when the requirement changes; kept in the lock so that a
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, asset, tag, checksum, words, platforms } = self;
+        let Self { from, version, bin, strip, asset, tag, checksum, hashes, words, platforms } =
+            self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
@@ -106,6 +125,14 @@ impl Requirement {
         }
         if let Some(checksum) = checksum {
             out.push_str(&format!(" checksum={checksum}"));
+        }
+        if !hashes.is_empty() {
+            // One word for all of them: there may be one for each version and platform.
+            let lines = hashes.iter().flat_map(|(version, files)| {
+                files.iter().map(move |(file, hash)| format!("{version}\t{file}\t{hash}\n"))
+            });
+            let all = Integrity::sha256_of(lines.collect::<String>().as_bytes());
+            out.push_str(&format!(" hashes={all}"));
         }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));

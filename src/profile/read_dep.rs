@@ -6,15 +6,26 @@
 use std::collections::BTreeMap;
 
 use super::error::Result;
-use super::model::Requirement;
+use super::model::{Hashes, Requirement};
 use super::node::Node;
 use super::read::{platforms, rel_path};
 use crate::base::source_ref::InvalidSourceRef;
-use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
+use crate::base::{CommandName, Integrity, RelPath, SourceKind, SourceRef, Version, VersionReq};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
-const KEYS: &[&str] =
-    &["from", "version", "bin", "strip", "asset", "tag", "checksum", "os", "arch", "platforms"];
+const KEYS: &[&str] = &[
+    "from",
+    "version",
+    "bin",
+    "strip",
+    "asset",
+    "tag",
+    "checksum",
+    "hashes",
+    "os",
+    "arch",
+    "platforms",
+];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
 const EITHER: &[SourceKind] = &[SourceKind::Url, SourceKind::Github];
@@ -70,6 +81,14 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
         None => None,
     };
+    let hashes = match fields.take("hashes") {
+        Some(n) if from.kind() == SourceKind::Path => {
+            let why = "a directory of the project is under its own version control";
+            return Err(n.bad(why, None, "remove it"));
+        }
+        Some(n) => hashes(&n)?,
+        None => Hashes::new(),
+    };
     let mut words = BTreeMap::new();
     for (key, ours) in
         [("os", &["linux", "darwin", "windows"][..]), ("arch", &["x86_64", "aarch64"])]
@@ -84,7 +103,7 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
-    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, words, platforms })
+    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, hashes, words, platforms })
 }
 
 /// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
@@ -148,6 +167,29 @@ fn tag(node: &Node<'_>) -> Result<String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// `hashes`: a table from version to a table from platform or file name to hash.
+fn hashes(node: &Node<'_>) -> Result<Hashes> {
+    const VERSIONS: &str = "a table from version to hashes";
+    const FILES: &str = "a table from platform or file name to hash";
+    let mut out = Hashes::new();
+    for (version, node) in node.entries(VERSIONS)? {
+        if version.parse::<Version>().is_err() {
+            return Err(node.bad_key("it is no version"));
+        }
+        let mut files = BTreeMap::new();
+        for (file, node) in node.entries(FILES)? {
+            let text = node.text("a hash such as \"sha256-…\"")?;
+            let hash: Integrity = text.parse().map_err(|e| {
+                let hint = "write it as in dep.lock.json: `sha256-` and Base64";
+                node.bad(e, Some(hint.to_owned()), "not a hash")
+            })?;
+            files.insert(file.to_owned(), hash);
+        }
+        out.insert(version.to_owned(), files);
+    }
+    Ok(out)
 }
 
 /// `bin`: a table from command to path, or an array of paths named as their commands are.

@@ -60,6 +60,13 @@ pub trait Source: Send + Sync {
         platform: Platform,
     ) -> Result<Offer>;
 
+    /// Whether it only took an offered file to be for its platform's C library, since nobody said
+    /// so: neither the publisher, in metadata or the file's name, nor the profile. When the file's
+    /// own headers then say otherwise, it is no lie and the platform has nothing.
+    fn guesses_libc(&self, _query: &Query<'_>, _file: &str) -> bool {
+        false
+    }
+
     /// Where a locked file lies now, best first; never empty.
     async fn locate(
         &self,
@@ -89,6 +96,13 @@ pub struct Query<'a> {
     pub dep: &'a DepName,
     /// What the profile says of it.
     pub requirement: &'a Requirement,
+}
+
+/// Whether a file's name has a word for a C library: then its publisher says for which it is.
+fn names_libc(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| ["musl", "gnu", "glibc", "alpine", "musllinux", "manylinux"].contains(&word))
 }
 
 impl Query<'_> {

@@ -114,17 +114,18 @@ pub fn choose<E: From<Refusal>>(
     }
 }
 
-struct Tree<'a> {
+/// A listing by path.
+pub(super) struct Tree<'a> {
     entries: BTreeMap<&'a str, &'a Entry>,
 }
 
 impl<'a> Tree<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
+    pub(super) fn of(entries: &'a [Entry]) -> Self {
         Self { entries: entries.iter().map(|e| (e.path.as_str(), e)).collect() }
     }
 
     /// The file at a path, through links that stay inside the tree.
-    fn file(&self, path: &str) -> Option<&'a Entry> {
+    pub(super) fn file(&self, path: &str) -> Option<&'a Entry> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
             let entry = *self.entries.get(path.as_str())?;
@@ -228,7 +229,7 @@ fn command_of(file: &str) -> Option<CommandName> {
 }
 
 /// Where a link at `from` leads; `None` when it leaves the tree.
-fn join(from: &str, target: &str) -> Option<String> {
+pub(super) fn join(from: &str, target: &str) -> Option<String> {
     if target.starts_with('/') {
         return None;
     }

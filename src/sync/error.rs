@@ -119,6 +119,20 @@ pub enum Error {
         file: String,
         /// What it says of itself.
         what: String,
+        /// Whether nothing but its C library is in the way.
+        libc_only: bool,
+    },
+    /// A file is not the one whose hash the profile gives.
+    #[error("{} mismatch for {shown}", expected.algorithm().name())]
+    NotTheHash {
+        /// Dep, version and platforms.
+        shown: String,
+        /// In the profile.
+        expected: Box<Integrity>,
+        /// Of the bytes.
+        received: Box<Integrity>,
+        /// Where they came from.
+        from: String,
     },
     /// A source served other bytes than its index promises.
     #[error("{} mismatch for {shown}", published.algorithm().name())]
@@ -256,9 +270,10 @@ impl Error {
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Contradiction { .. } | Self::Lied { .. } | Self::Changed { .. } => {
-                Kind::Integrity
-            }
+            Self::Contradiction { .. }
+            | Self::NotTheHash { .. }
+            | Self::Lied { .. }
+            | Self::Changed { .. } => Kind::Integrity,
             Self::UnknownDep { .. } => Kind::Usage,
             Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
             _ => self.inner().map_or(Kind::User, Diagnose::kind),
@@ -290,6 +305,12 @@ impl Diagnose for Error {
                  locked"
                     .to_owned(),
                 "choose another version or source, or leave the platform out with `platforms`"
+                    .to_owned(),
+            ],
+            Self::NotTheHash { .. } => vec![
+                "the file is not the one that `hashes` in the profile means; nothing was locked"
+                    .to_owned(),
+                "find out which of the two is right, then correct the hash or take it out"
                     .to_owned(),
             ],
             Self::Lied { .. } => vec![
@@ -329,6 +350,10 @@ impl Diagnose for Error {
                 missing.iter().map(line).collect()
             }
             Self::OfflineLock { missing } => missing.clone(),
+            Self::NotTheHash { expected, received, from, .. } => vec![
+                format!("expected  {expected}  from `hashes` in the profile"),
+                format!("received  {received}  from {from}"),
+            ],
             Self::Lied { published, received, from, .. } => vec![
                 format!("expected  {published}  from the source's index"),
                 format!("received  {received}  from {from}"),

@@ -86,6 +86,8 @@ pub(super) struct FakeSource {
     pub(super) packages: Mutex<BTreeMap<String, Releases>>,
     /// Every question.
     pub(super) asked: Mutex<Vec<String>>,
+    /// Whether nobody says which C library its files are for.
+    pub(super) guesses: bool,
     /// Mirrors that come before the true place.
     pub(super) mirrors: Mutex<Vec<String>>,
 }
@@ -155,6 +157,10 @@ impl Source for FakeSource {
             proofs: if file.published_hash { vec![Proof::RegistryHash] } else { Vec::new() },
             file: file.name,
         })))
+    }
+
+    fn guesses_libc(&self, _query: &Query<'_>, _file: &str) -> bool {
+        self.guesses
     }
 
     async fn locate(

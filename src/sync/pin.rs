@@ -12,7 +12,7 @@ use super::execute::shown;
 use super::{listing, needs};
 use crate::archive::{Archive, Format, Options};
 use crate::base::{CommandName, DepName, Platform, RelPath, TreeHash, Version};
-use crate::binary::{self, Needs};
+use crate::binary::Needs;
 use crate::fs;
 use crate::lock::object_suffix;
 use crate::source::Commands;
@@ -129,30 +129,18 @@ pub fn from_archive(
     })
     .map_err(|failure| failure.of(about))?;
     let executables: BTreeSet<_> = bin.values().cloned().collect();
-    let mut all = Needs::default();
-    for path in &executables {
-        let bytes = archive.read(path)?;
-        if let Some(what) = inspect(&bytes, about.platform, &mut all) {
-            return Err(Error::Contradiction {
-                shown: about.shown(),
-                file: path.to_string(),
-                what,
-            });
-        }
-    }
+    let needs = needs::of_tree(&entries, &executables, about.platform, &mut |path| {
+        Ok::<_, Error>(archive.read(path)?)
+    })?;
+    let needs = needs.map_err(|refused| Error::Contradiction {
+        shown: about.shown(),
+        file: refused.file.to_string(),
+        what: refused.what,
+        libc_only: refused.libc_only,
+    })?;
     archive.set_executable(&executables)?;
     let (tree, _) = archive.hash()?;
-    Ok(Found { tree, bin, needs: needs::unless_empty(all) })
-}
-
-/// Adds what one executable needs; says why it cannot run on the platform, if so.
-fn inspect(bytes: &[u8], platform: Platform, all: &mut Needs) -> Option<String> {
-    let executable = binary::inspect(bytes)?;
-    let contradiction = binary::contradiction(&executable, platform);
-    if contradiction.is_none() {
-        needs::merge(all, &executable.needs);
-    }
-    contradiction
+    Ok(Found { tree, bin, needs })
 }
 
 /// Reads a directory of the project, and adds it to the store; its row for each platform, or why
@@ -174,22 +162,16 @@ pub fn from_directory(
         })
         .map_err(|failure| failure.of(&about))?;
         let executables: BTreeSet<_> = bin.values().cloned().collect();
-        let mut all = Needs::default();
-        let mut refused = None;
-        for path in &executables {
-            let bytes = fs::read(&path.under(directory))?;
-            if let Some(what) = inspect(&bytes, *platform, &mut all) {
-                refused = Some(format!("`{path}` {what}"));
-                break;
-            }
-        }
-        let row = match refused {
-            Some(why) => Err(why),
-            None => {
+        let needs = needs::of_tree(&entries, &executables, *platform, &mut |path| {
+            fs::read(&path.under(directory))
+        })?;
+        let row = match needs {
+            Err(refused) => Err(format!("`{}` {}", refused.file, refused.what)),
+            Ok(needs) => {
                 let name = object_suffix(dep, version);
                 let object =
                     store.add_directory(directory, &name, &executables, None, &about.shown())?;
-                Ok(Found { tree: *object.tree(), bin, needs: needs::unless_empty(all) })
+                Ok(Found { tree: *object.tree(), bin, needs })
             }
         };
         rows.push((*platform, row));

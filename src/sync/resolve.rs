@@ -19,7 +19,7 @@ use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
 use crate::base::{DepName, Platform, SourceKind, Version, suggest};
 use crate::lock::Requirements;
-use crate::lock::model::{Lock, LockedDep, Pin, Row};
+use crate::lock::model::{Lock, LockedDep, Pin, Proof, Row};
 use crate::profile::model::Requirement;
 use crate::source::{ArtifactOffer, Offer, Query, Source};
 
@@ -217,7 +217,7 @@ impl<'a, 'c> Resolve<'a, 'c> {
             // Only fetching it anew tells whether it is still the same.
             return Ok(None);
         }
-        match reuse::compare(old, pin, version, self.requirement, offer) {
+        match reuse::compare(old, pin, version, platform, self.requirement, offer) {
             Match::Same => Ok(Some(row.clone())),
             Match::Other => Ok(None),
             // What an update finds is told when the new rows are there.
@@ -297,7 +297,10 @@ impl<'a, 'c> Resolve<'a, 'c> {
                     is.file
                 ));
             }
-            if before.verified.iter().any(|proof| !pin.verified.contains(proof)) {
+            // The profile's own hashes are for the versions that it names.
+            let lost =
+                |proof: &&Proof| **proof != Proof::ProfileHash && !pin.verified.contains(*proof);
+            if before.verified.iter().any(|proof| lost(&proof)) {
                 self.context.reporter.warn(&format!("{shown} is vouched for by less than before"));
             }
         }

@@ -3,8 +3,8 @@
 //! Invariant: a row is kept only when locking anew from the same source, version and file would
 //! write the same row.
 
-use crate::base::Version;
-use crate::lock::model::{LockedDep, Pin};
+use crate::base::{Platform, Version};
+use crate::lock::model::{LockedDep, Pin, Proof};
 use crate::profile::model::Requirement;
 use crate::source::{ArtifactOffer, Commands};
 
@@ -52,16 +52,26 @@ pub enum Match {
     Other,
 }
 
-/// Compares an old pin with an offer. `version` is the one now chosen.
+/// Compares an old pin of a platform with an offer. `version` is the one now chosen.
 pub fn compare(
     old: &LockedDep,
     pin: &Pin,
     version: &Version,
+    platform: Platform,
     requirement: &Requirement,
     offer: &ArtifactOffer,
 ) -> Match {
     let Some(artifact) = &pin.artifact else { return Match::Other };
     if old.version != *version || old.source != requirement.from || artifact.file != offer.file {
+        return Match::Other;
+    }
+    // The profile's own hash was compared when the row was made, or was not there.
+    let hash = requirement.hash_of(version, platform, &offer.file);
+    if hash.is_some() != pin.verified.contains(&Proof::ProfileHash)
+        || hash.is_some_and(|hash| {
+            hash.algorithm() == artifact.integrity.algorithm() && *hash != artifact.integrity
+        })
+    {
         return Match::Other;
     }
     let same_hash = match &offer.integrity {
@@ -88,7 +98,7 @@ pub fn compare(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{CommandName, Integrity, Platform, RelPath};
+    use crate::base::{CommandName, Integrity, RelPath};
     use crate::lock::fixture;
     use crate::source::Location;
 
@@ -133,7 +143,9 @@ mod tests {
             proofs: Vec::new(),
         };
         let wish = requirement("^2.15");
-        let check = |offer: &ArtifactOffer| compare(&old, pin, &old.version, &wish, offer);
+        let check = |offer: &ArtifactOffer| {
+            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, offer)
+        };
         assert_eq!(check(&offer), Match::Same);
         let with = |change: &dyn Fn(&mut ArtifactOffer)| {
             let mut other = offer.clone();
@@ -156,7 +168,19 @@ mod tests {
         };
         assert_eq!(with(&|o| o.commands = named("bin/nats-server")), Match::Same);
         assert_eq!(with(&|o| o.commands = named("bin/other")), Match::Other);
+        let with_hash = |hash: &Integrity, pin: &Pin| {
+            let mut wish = requirement("^2.15");
+            let files = [(artifact.file.clone(), hash.clone())].into();
+            wish.hashes = [("2.15.1".to_owned(), files)].into();
+            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, &offer)
+        };
+        assert_eq!(with_hash(&artifact.integrity, pin), Match::Other, "not compared yet");
+        let mut compared = pin.clone();
+        compared.verified.push(Proof::ProfileHash);
+        assert_eq!(with_hash(&artifact.integrity, &compared), Match::Same);
+        assert_eq!(with_hash(&Integrity::sha256_of(b"x"), &compared), Match::Other);
         let newer = "2.16.0".parse().expect("version");
-        assert_eq!(compare(&old, pin, &newer, &wish, &offer), Match::Other);
+        let newer = compare(&old, pin, &newer, Platform::X86_64Linux, &wish, &offer);
+        assert_eq!(newer, Match::Other);
     }
 }

@@ -4,6 +4,7 @@
 //! temporary file that is dropped. Invariant: a file's bytes matched the source's hash, where it
 //! publishes one, before anything in it was read.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use super::error::{Error, Result};
 use super::pin::{self, About, Found};
 use super::resolve::Resolve;
 use super::tour::{Stop, Tour};
-use crate::base::{Algorithm, Integrity, Platform, Task, Version};
-use crate::fs::{self, StagingDir};
+use crate::base::{Algorithm, Hasher, Integrity, Platform, Task, Version};
+use crate::fs::{self, Context as _, StagingDir};
 use crate::lock::model::{Artifact, Pin, Proof, Row};
 use crate::lock::object_name;
 use crate::source::{ArtifactOffer, Commands, Location};
@@ -76,6 +77,10 @@ pub(super) async fn of_group(
         }
         Err(error) => return Err(error),
     };
+    let hash_of = |platform| one.requirement.hash_of(version, platform, &group.offer.file);
+    for hash in group.platforms.iter().filter_map(|(platform, _)| hash_of(*platform)) {
+        compare(hash, &at_hand, &shown, &group.offer.location.shown()).await?;
+    }
     task.stage("reading");
     let mut out = Vec::new();
     for (platform, offer) in &group.platforms {
@@ -91,7 +96,18 @@ pub(super) async fn of_group(
         let read = about.clone();
         let found =
             blocking(&shown, move || pin::from_archive(&file.path, &read, &options, &commands))
-                .await?;
+                .await;
+        let found = match found {
+            // Nobody said that the file is for this C library: it is another platform's.
+            Err(Error::Contradiction { file, what, libc_only: true, .. })
+                if one.source().guesses_libc(&one.query(), &offer.file) =>
+            {
+                let reason = format!("`{file}` of `{}` {what}", offer.file);
+                out.push((*platform, Row::Unavailable { reason }));
+                continue;
+            }
+            found => found?,
+        };
         let artifact = Artifact {
             file: offer.file.clone(),
             size: at_hand.size,
@@ -102,6 +118,11 @@ pub(super) async fn of_group(
         let mut proofs = offer.proofs.clone();
         if offer.integrity.is_none() && proofs.is_empty() {
             proofs.push(Proof::FirstUse);
+        }
+        if hash_of(*platform).is_some() {
+            // It was known before the first download.
+            proofs.retain(|proof| *proof != Proof::FirstUse);
+            proofs.push(Proof::ProfileHash);
         }
         out.push((*platform, row(&about, Some(artifact), found, proofs)?));
     }
@@ -136,6 +157,35 @@ pub(super) async fn of_directory(
         out.push((platform, row));
     }
     Ok(out)
+}
+
+/// Holds a file to the hash that the profile gives.
+async fn compare(hash: &Integrity, at_hand: &Arc<AtHand>, shown: &str, from: &str) -> Result<()> {
+    let received = if hash.algorithm() == at_hand.integrity.algorithm() {
+        at_hand.integrity.clone()
+    } else {
+        let (file, algorithm) = (Arc::clone(at_hand), hash.algorithm());
+        blocking(shown, move || Ok(hash_file(&file.path, algorithm)?)).await?
+    };
+    if received == *hash {
+        return Ok(());
+    }
+    let expected = Box::new(hash.clone());
+    let (shown, from) = (shown.to_owned(), from.to_owned());
+    Err(Error::NotTheHash { shown, expected, received: Box::new(received), from })
+}
+
+fn hash_file(path: &Path, algorithm: Algorithm) -> fs::Result<Integrity> {
+    let mut file = fs::open(path)?;
+    let mut hasher = Hasher::new(algorithm);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = file.read(&mut buffer).context("read", path)?;
+        if count == 0 {
+            return Ok(hasher.finish());
+        }
+        hasher.update(&buffer[..count]);
+    }
 }
 
 fn row(

@@ -141,6 +141,11 @@ impl Source for Deb {
         SourceKind::Deb
     }
 
+    /// An architecture of Debian says nothing of a C library.
+    fn guesses_libc(&self, _query: &Query<'_>, _file: &str) -> bool {
+        true
+    }
+
     /// Those of this machine's architecture; of the other one where it has none. The lists are
     /// large, so that no more of them are fetched than an answer needs.
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {

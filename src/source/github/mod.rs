@@ -286,6 +286,11 @@ impl Source for Github {
         SourceKind::Github
     }
 
+    /// The name's words decide; where they have none for a C library, nobody said.
+    fn guesses_libc(&self, query: &Query<'_>, file: &str) -> bool {
+        query.requirement.asset.is_none() && !super::names_libc(file)
+    }
+
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let found = self.versions_of(query).await?;
         Ok(found

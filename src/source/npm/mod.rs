@@ -235,6 +235,11 @@ impl Source for Npm {
         SourceKind::Npm
     }
 
+    /// Few packages say `libc`; those that exist for both have it in their names.
+    fn guesses_libc(&self, _query: &Query<'_>, file: &str) -> bool {
+        !super::names_libc(file)
+    }
+
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let own = self.own(query).await?;
         let versions = own.iter().flat_map(|found| found.packument.versions());

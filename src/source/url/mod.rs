@@ -164,6 +164,11 @@ impl Source for UrlSource {
         SourceKind::Url
     }
 
+    /// The same template serves both C libraries, unless its words tell them apart.
+    fn guesses_libc(&self, _query: &Query<'_>, file: &str) -> bool {
+        !super::names_libc(file)
+    }
+
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let wanted = &query.requirement.version;
         let version = exact(wanted)

@@ -9,6 +9,7 @@ pub mod host;
 mod mach_o;
 pub mod needs;
 mod pe;
+pub mod runpath;
 mod verdict;
 
 #[cfg(test)]

@@ -60,8 +60,11 @@ pub struct Requirement {
     pub strip: Option<u8>,
     /// `asset`: for `github:`, a pattern (`*`, `?`, `${…}`) of the asset's name.
     pub asset: Option<String>,
-    /// `tag`: for `github:`, the release's tag with `${version}` in it.
+    /// `tag`: for `github:`, the release's tag with `${version}` in it; for `oci:` the image's tag, with
+    /// `${version}` or as it is.
     pub tag: Option<String>,
+    /// `closure`: for `deb:`, whether what the package depends on comes with it.
+    pub closure: bool,
     /// `checksum`: for `url:`, template of the checksum file's URL.
     pub checksum: Option<String>,
     /// `os`/`arch`: for `url:` and `github:`, the publisher's words for `${os}` and `${arch}` by our word.
@@ -80,6 +83,7 @@ impl Requirement {
             strip: None,
             asset: None,
             tag: None,
+            closure: false,
             checksum: None,
             words: BTreeMap::new(),
             platforms: None,
@@ -90,7 +94,18 @@ impl Requirement {
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, asset, tag, checksum, words, platforms } = self;
+        let Self {
+            from,
+            version,
+            bin,
+            strip,
+            asset,
+            tag,
+            closure,
+            checksum,
+            words,
+            platforms,
+        } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
@@ -103,6 +118,9 @@ impl Requirement {
         }
         if let Some(tag) = tag {
             out.push_str(&format!(" tag={tag}"));
+        }
+        if *closure {
+            out.push_str(" closure");
         }
         if let Some(checksum) = checksum {
             out.push_str(&format!(" checksum={checksum}"));

@@ -14,9 +14,11 @@ use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
 const KEYS: &[&str] =
-    &["from", "version", "bin", "strip", "asset", "tag", "checksum", "os", "arch", "platforms"];
+    &["from", "version", "bin", "strip", "asset", "tag", "closure", "checksum", "os", "arch", "platforms"];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
+const TAGGED: &[SourceKind] = &[SourceKind::Github, SourceKind::Oci];
+const DEB: &[SourceKind] = &[SourceKind::Deb];
 const EITHER: &[SourceKind] = &[SourceKind::Url, SourceKind::Github];
 
 /// A requirement.
@@ -58,10 +60,17 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
     };
     let tag = match fields.take("tag") {
         Some(n) => {
-            only(GITHUB, &n)?;
-            Some(tag(&n)?)
+            only(TAGGED, &n)?;
+            Some(if from.kind() == SourceKind::Oci { image_tag(&n)? } else { tag(&n)? })
         }
         None => None,
+    };
+    let closure = match fields.take("closure") {
+        Some(n) => {
+            only(DEB, &n)?;
+            n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?
+        }
+        None => false,
     };
     let checksum = match fields.take("checksum") {
         Some(n) => {
@@ -84,7 +93,7 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
-    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, words, platforms })
+    Ok(Requirement { from, version, bin, strip, asset, tag, closure, checksum, words, platforms })
 }
 
 /// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
@@ -146,6 +155,23 @@ fn tag(node: &Node<'_>) -> Result<String> {
             Some(hint.to_owned()),
             "no version in it",
         ));
+    }
+    Ok(text.to_owned())
+}
+
+/// `tag` of an image: as it is, or with one `${version}`.
+fn image_tag(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a tag such as \"stable\" or \"${version}-alpine\"")?;
+    let plain = text.replacen("${version}", "0", 1);
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    // Distribution specification: at most 128 of these, the first no dot or dash.
+    let ok = !plain.is_empty()
+        && plain.len() <= 128
+        && !plain.starts_with(['.', '-'])
+        && plain.bytes().all(good);
+    if !ok {
+        let hint = "write it as the registry lists it, with `${version}` where the version stands";
+        return Err(node.bad("no image has such a tag", Some(hint.to_owned()), "not a tag"));
     }
     Ok(text.to_owned())
 }

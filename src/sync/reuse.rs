@@ -6,7 +6,7 @@
 use crate::base::Version;
 use crate::lock::model::{LockedDep, Pin};
 use crate::profile::model::Requirement;
-use crate::source::{ArtifactOffer, Commands};
+use crate::source::{Commands, StackOffer};
 
 /// How an old entry relates to a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +58,9 @@ pub fn compare(
     pin: &Pin,
     version: &Version,
     requirement: &Requirement,
-    offer: &ArtifactOffer,
+    stack: &StackOffer,
 ) -> Match {
+    let offer = &stack.first;
     let Some(artifact) = &pin.artifact else { return Match::Other };
     if old.version != *version || old.source != requirement.from || artifact.file != offer.file {
         return Match::Other;
@@ -79,10 +80,34 @@ pub fn compare(
     let same_commands = match &offer.commands {
         Commands::Named(named) => *named == pin.bin,
         // Found by looking, as they were when nothing was named.
-        Commands::Wheel | Commands::Found | Commands::System => !old.requirement.contains(" bin."),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => !old.requirement.contains(" bin."),
     };
+    match compare_layers(pin, stack) {
+        Match::Same => {}
+        other => return other,
+    }
     let same_way = artifact.format == offer.format && artifact.strip == offer.strip;
     if same_commands && same_way { Match::Same } else { Match::Other }
+}
+
+/// What is laid over the first.
+fn compare_layers(pin: &Pin, stack: &StackOffer) -> Match {
+    if pin.with.len() != stack.with.len() || pin.linking != stack.linking {
+        return Match::Other;
+    }
+    let mut all = Match::Same;
+    for (locked, offered) in pin.with.iter().zip(&stack.with) {
+        let same_way = locked.format == offered.format && locked.strip == offered.strip;
+        let same_kind = locked.integrity.algorithm() == offered.integrity.algorithm();
+        if locked.file != offered.file || !same_way || !same_kind {
+            return Match::Other;
+        }
+        let same_size = offered.size.is_none_or(|size| size == locked.size);
+        if locked.integrity != offered.integrity || !same_size {
+            all = Match::Changed;
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -118,7 +143,7 @@ mod tests {
         let old = old();
         let pin = old.platforms[&Platform::X86_64Linux].pin().expect("pin");
         let artifact = pin.artifact.clone().expect("artifact");
-        let offer = ArtifactOffer {
+        let offer = crate::source::ArtifactOffer {
             file: artifact.file.clone(),
             location: Location {
                 url: "http://mirror.invalid/x.whl".parse().expect("url"),
@@ -133,9 +158,9 @@ mod tests {
             proofs: Vec::new(),
         };
         let wish = requirement("^2.15");
-        let check = |offer: &ArtifactOffer| compare(&old, pin, &old.version, &wish, offer);
+        let check = |offer: &crate::source::ArtifactOffer| compare(&old, pin, &old.version, &wish, &offer.clone().into());
         assert_eq!(check(&offer), Match::Same);
-        let with = |change: &dyn Fn(&mut ArtifactOffer)| {
+        let with = |change: &dyn Fn(&mut crate::source::ArtifactOffer)| {
             let mut other = offer.clone();
             change(&mut other);
             check(&other)
@@ -157,6 +182,6 @@ mod tests {
         assert_eq!(with(&|o| o.commands = named("bin/nats-server")), Match::Same);
         assert_eq!(with(&|o| o.commands = named("bin/other")), Match::Other);
         let newer = "2.16.0".parse().expect("version");
-        assert_eq!(compare(&old, pin, &newer, &wish, &offer), Match::Other);
+        assert_eq!(compare(&old, pin, &newer, &wish, &offer.into()), Match::Other);
     }
 }

@@ -20,6 +20,7 @@ const DT_STRTAB: u64 = 5;
 const DT_STRSZ: u64 = 10;
 const DT_RPATH: u64 = 15;
 const DT_RUNPATH: u64 = 29;
+const DT_RELACOUNT: u64 = 0x6fff_fff9;
 /// Of a program header, a section header, an entry of the dynamic table.
 const PH: usize = 56;
 const SH: usize = 64;
@@ -98,7 +99,12 @@ pub fn write(bytes: &[u8], runpath: &str) -> Result<Vec<u8>, &'static str> {
     let find = |tag: u64| entries.iter().find(|e| e.1 == tag).map(|e| e.0);
     let place = match find(DT_RUNPATH).or_else(|| find(DT_RPATH)) {
         Some(place) => place,
-        None => elf.spare().ok_or("its dynamic table has no spare entry")?,
+        // Linkers leave spare entries, or else how many relocations are relative, which only saves
+        // the loader a look at each.
+        None => elf
+            .spare()
+            .or_else(|| find(DT_RELACOUNT))
+            .ok_or("its dynamic table has no spare entry")?,
     };
     put(&mut out, place, DT_RUNPATH);
     put(&mut out, place + 8, at);

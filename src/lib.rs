@@ -13,7 +13,7 @@
 //! | 0 | [`base`] |
 //! | 1 | [`fs`] |
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
-//! | 3 | [`archive`] |
+//! | 3 | [`archive`], [`oci`] |
 //! | 4 | [`lock`], [`store`] |
 //! | 5 | [`env`], [`exchange`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
@@ -33,6 +33,7 @@
 //! | [`profile`] | `profiles/*.toml`: reading, `extends`, checking, `${…}`, editing, the starter set |
 //! | [`ui`] | both output streams: tables, colours, problems, progress |
 //! | [`archive`] | zip and tar as one guarded tree, unpacked and hashed in one pass |
+//! | [`oci`] | container images: descriptors, manifests, the registry protocol |
 //! | [`lock`] | `dep.lock.json`: its form, freshness, differences, the cache key |
 //! | [`store`] | objects, registrations, artifacts, roots, collection, verification |
 //! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
@@ -92,6 +93,7 @@ pub mod fs;
 pub mod http;
 pub mod lock;
 pub mod nar;
+pub mod oci;
 pub mod ops;
 pub mod profile;
 pub mod source;

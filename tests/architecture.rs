@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["base"],
     &["fs"],
     &["binary", "config", "http", "nar", "profile", "ui"],
-    &["archive"],
+    &["archive", "oci"],
     &["lock", "store"],
     &["env", "exchange", "source"],
     &["supervise", "sync"],

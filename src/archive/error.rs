@@ -119,6 +119,24 @@ pub enum Error {
         /// Most entries accepted.
         limit: usize,
     },
+    /// Too many archives over each other.
+    #[error("{archive} is made of more than {limit} archives")]
+    TooManyLayers {
+        /// The stack, as shown.
+        archive: String,
+        /// Most archives accepted.
+        limit: usize,
+    },
+    /// A program or library that cannot be told where its libraries are.
+    #[error("`{entry}` in {archive} cannot be linked to the libraries of its tree: {why}")]
+    Unlinkable {
+        /// The archive, as shown.
+        archive: String,
+        /// The program or library.
+        entry: String,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// Too many bytes.
     #[error("{archive} expands to more than {limit} bytes")]
     TooLarge {
@@ -251,6 +269,7 @@ impl Diagnose for Error {
             | Self::Unreadable { .. }
             | Self::Truncated { .. }
             | Self::TooManyEntries { .. }
+            | Self::TooManyLayers { .. }
             | Self::TooLarge { .. }
             | Self::Ratio { .. }
             | Self::Overlap { .. }
@@ -261,6 +280,7 @@ impl Diagnose for Error {
             | Self::Damaged { .. } => Kind::Integrity,
             Self::Encrypted { .. }
             | Self::Unsupported { .. }
+            | Self::Unlinkable { .. }
             | Self::Stripped { .. }
             | Self::NoFile { .. } => Kind::User,
             Self::NotEmpty { .. } | Self::Serialise { .. } => Kind::Bug,
@@ -280,6 +300,7 @@ impl Diagnose for Error {
             }
             Self::Refused { .. }
             | Self::TooManyEntries { .. }
+            | Self::TooManyLayers { .. }
             | Self::TooLarge { .. }
             | Self::Ratio { .. }
             | Self::Overlap { .. }
@@ -296,8 +317,11 @@ impl Diagnose for Error {
                  copy and run the same command again"
             }
             Self::Encrypted { .. } | Self::Unsupported { .. } => {
-                "choose another artifact of this dep: zip (stored or deflated), tar, deb and single \
+                "choose another artifact of this dep: zip (stored or deflated), tar, 7z, deb and single \
                  files are read, the latter also in gzip, xz, zstd and bzip2"
+            }
+            Self::Unlinkable { .. } => {
+                "leave `closure` out, or choose another version of the package"
             }
             Self::Stripped { .. } => "lower `strip` in the profile",
             Self::NoFile { .. } => "check the path of the command in the profile's `bin`",

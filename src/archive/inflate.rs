@@ -87,7 +87,7 @@ impl Copy<'_> {
     }
 }
 
-fn temporary(what: &str, source: io::Error) -> Error {
+pub(super) fn temporary(what: &str, source: io::Error) -> Error {
     let action = match what {
         "create" => "create a temporary file in",
         _ => "write a temporary file in",

@@ -27,6 +27,9 @@ impl Limits {
     }
 }
 
+/// Most archives of a stack. Each holds a file open; engines of containers stop at 127 layers.
+pub(super) const MAX_LAYERS: usize = 256;
+
 /// Longest path in bytes (`PATH_MAX`).
 pub(super) const MAX_PATH: usize = 4096;
 

@@ -11,12 +11,14 @@ use super::{Entry, Format, Refusal};
 /// Names of devices, with any extension and in any case.
 const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
 
+/// Whether archives of a format are looked at: the name of a single file is given by the project,
+/// not by the archive, and images are of one system, as Debian packages are.
+pub(super) fn applies(format: Format) -> bool {
+    format != Format::Deb && !format.is_file() && !format.is_layer()
+}
+
 /// Looks at each entry's own name: parents are entries too.
-pub(super) fn check(entries: &[Entry], format: Format) -> Result<(), (&str, Refusal)> {
-    // The name of a single file is given by the project, not by the archive.
-    if format == Format::Deb || format.is_file() {
-        return Ok(());
-    }
+pub(super) fn check(entries: &[Entry]) -> Result<(), (&str, Refusal)> {
     for entry in entries {
         let name = entry.path.file_name();
         if !fits(name) {

@@ -17,12 +17,38 @@ use super::error::shown;
 use super::extended::{self, Fault};
 use super::index::{Names, Raw, RawKind, refused, too_many};
 use super::limits::{Limits, MAX_HEADERS, MAX_PATH, MAX_TARGET};
-use super::{Error, Format, Refusal};
+use super::{Error, Format, Note, Refusal};
 
 const BLOCK: u64 = 512;
 
+/// What happens to entries that no tree can hold.
+pub(super) enum Strictness {
+    /// They are refused.
+    Refuse,
+    /// Devices and pipes are left out and set-ID bits dropped; each is told. Images hold them for
+    /// their containers' sake, not to be run from a store.
+    Tell(Vec<Note>),
+}
+
+impl Strictness {
+    fn tell(&mut self, name: &[u8], why: Refusal, archive: &str) -> Result<(), Error> {
+        match self {
+            Self::Refuse => Err(refused(archive, name, why)),
+            Self::Tell(notes) => {
+                notes.push(Note { entry: shown(name), why });
+                Ok(())
+            }
+        }
+    }
+}
+
 /// The entries of a tar, places being offsets.
-pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<Raw>, Body), Error> {
+pub(super) fn index(
+    file: File,
+    archive: &str,
+    limits: &Limits,
+    strictness: &mut Strictness,
+) -> Result<(Vec<Raw>, Body), Error> {
     let unreadable = |source: io::Error| Error::Unreadable {
         archive: archive.to_owned(),
         format: Format::Tar,
@@ -85,7 +111,7 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
             EntryType::Regular if name.ends_with(b"/") && size == 0 => RawKind::Directory,
             EntryType::Regular | EntryType::Continuous => {
                 if mode & 0o6000 != 0 {
-                    return refuse(Refusal::SetId);
+                    strictness.tell(&name, Refusal::SetId, archive)?;
                 }
                 if name.ends_with(b"/") {
                     return refuse(Refusal::Contents);
@@ -96,9 +122,15 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
             EntryType::Symlink => RawKind::Symlink(target),
             EntryType::Link if mode & 0o6000 != 0 => return refuse(Refusal::SetId),
             EntryType::Link => RawKind::HardLink(target),
-            EntryType::Char => return refuse(Refusal::Special("character device")),
-            EntryType::Block => return refuse(Refusal::Special("block device")),
-            EntryType::Fifo => return refuse(Refusal::Special("named pipe")),
+            special @ (EntryType::Char | EntryType::Block | EntryType::Fifo) => {
+                let what = match special {
+                    EntryType::Char => "character device",
+                    EntryType::Block => "block device",
+                    _ => "named pipe",
+                };
+                strictness.tell(&name, Refusal::Special(what), archive)?;
+                continue;
+            }
             EntryType::GNUSparse => return Err(unsupported(archive, &name, "sparse files")),
             other => {
                 let what = format!("the entry type `{}`", other.as_byte().escape_ascii());

@@ -10,6 +10,7 @@ mod loader;
 mod mach_o;
 pub mod needs;
 mod pe;
+pub mod runpath;
 mod verdict;
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub(super) fn pin(name: &str, fill: u8, commands: &[&str]) -> Pin {
             strip: 0,
         }),
         with: Vec::new(),
+        linking: None,
         tree,
         object: ObjectName::for_tree(&tree, &BTreeSet::new(), &format!("{name}-1.0"))
             .expect("object"),

@@ -84,6 +84,14 @@ pub enum Error {
         /// The HTTP status code.
         status: u16,
     },
+    /// The server wants to know who asks (RFC 9110, 11.6).
+    #[error("`{url}` answered 401 (Unauthorized)")]
+    Unauthorized {
+        /// What was asked for.
+        url: String,
+        /// Its `WWW-Authenticate` headers.
+        challenges: Vec<String>,
+    },
     /// The server answers no more until a time, because too much was asked of it.
     #[error("`{url}` answered {status}: its rate limit is used up")]
     RateLimited {
@@ -227,8 +235,12 @@ impl Diagnose for Error {
             Self::Stalled { .. } | Self::Short { .. } | Self::Broken { .. } => &[AGAIN, MIRROR],
             Self::Redirect { .. } => &["check the source's base URL"],
             Self::RateLimited { .. } => &["wait until then, or use a mirror"],
+            Self::Unauthorized { .. } | Self::Status { status: 403, .. } => {
+                &["check the credentials for this host (user and password in the base URL, \
+                   .netrc, or an .npmrc token)"]
+            }
             Self::Status { status, .. } => match status {
-                401 | 403 => {
+                401 => {
                     &["check the credentials for this host (user and password in the base URL, \
                      .netrc, or an .npmrc token)"]
                 }

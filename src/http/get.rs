@@ -24,6 +24,20 @@ enum Answer {
     Document(Validators, Vec<u8>),
 }
 
+/// A document that is kept nowhere.
+pub(super) async fn fresh(transport: &Transport, request: &Get) -> Result<Vec<u8>, Error> {
+    let mut tries = transport.tries(false);
+    loop {
+        match attempt(transport, request, None).await {
+            Ok(Answer::Document(_, body)) => return Ok(body),
+            Ok(Answer::Unchanged) => {
+                return Err(Error::Status { url: shown(&request.url), status: 304 });
+            }
+            Err(failure) => tries.next(failure).await?,
+        }
+    }
+}
+
 pub(super) async fn get(
     transport: &Transport,
     request: &Get,

@@ -126,6 +126,11 @@ impl Client {
         get::get(&self.transport, request, self.hasty).await
     }
 
+    /// Gets a small document that no cache may keep, such as a token.
+    pub async fn fresh(&self, request: &Get) -> Result<Vec<u8>, Error> {
+        get::fresh(&self.transport, request).await
+    }
+
     /// Forgets a cached document whose bytes proved wrong: else the server would go on saying that
     /// they did not change.
     pub fn forget(&self, request: &Get) {

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Response, StatusCode};
 use url::Url;
@@ -202,6 +202,14 @@ fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, longest: Duration
             _ => Again::Never,
         };
         return Failure { error, again };
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let challenges: Vec<_> =
+            headers.get_all(WWW_AUTHENTICATE).iter().filter_map(text).collect();
+        if !challenges.is_empty() {
+            return Failure::last(Error::Unauthorized { url: shown(url), challenges });
+        }
     }
     let error = Error::Status { url: shown(url), status: status.as_u16() };
     let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();

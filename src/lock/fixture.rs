@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::model::{Artifact, Attestation, Build, Definition, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row};
 use super::{Requirements, object_name};
 use crate::archive::Format;
 use crate::base::{
@@ -36,6 +36,7 @@ pub(crate) fn pin(dep: &str, version: &str, seed: u8, artifact: Option<Artifact>
     Pin {
         artifact,
         with: Vec::new(),
+        linking: None,
         tree,
         object: object_name(&tree, &name, &version.parse().expect("version")).expect("object"),
         bin: [(
@@ -169,14 +170,16 @@ prop_compose! {
         proofs in proptest::collection::vec(0..6usize, 0..3),
         with in proptest::collection::vec(any_artifact(), 0..3),
         signers in proptest::collection::vec("\\PC{1,12}", 0..3),
+        linked in any::<bool>(),
     ) -> Row {
         if let Some(reason) = unavailable {
             return Row::Unavailable { reason };
         }
         let tree = TreeHash::new(tree);
         Row::Pinned(Box::new(Pin {
+            with: if artifact.is_some() { with } else { Vec::new() },
             artifact,
-            with,
+            linking: linked.then_some(Linking::Origin),
             tree,
             object: object_name(&tree, &dep, &version).expect("object"),
             bin: bin.into_iter().map(|(command, path)| {

@@ -92,6 +92,9 @@ pub struct Pin {
     /// What is laid over the artifact's tree, in this order: layers of an image, packages of a
     /// closure.
     pub with: Vec<Artifact>,
+    /// How programs and libraries of the tree were told where they find each other; `None` when
+    /// they are as their publisher made them.
+    pub linking: Option<Linking>,
     /// NAR hash of the unpacked tree.
     pub tree: TreeHash,
     /// Its name in the store; follows from `tree`, the dep's name and version.
@@ -104,6 +107,22 @@ pub struct Pin {
     pub verified: Vec<Proof>,
     /// Signed statements among those, which can be verified again without the network.
     pub attestations: Vec<Attestation>,
+}
+
+/// A way in which programs and libraries of a tree find each other. What each writes never changes:
+/// the tree's hash depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linking {
+    /// `DT_RUNPATH` relative to each file's own place (`$ORIGIN`).
+    Origin,
+}
+
+impl Pin {
+    /// Every artifact, the first first.
+    pub fn artifacts(&self) -> impl Iterator<Item = &Artifact> {
+        self.artifact.iter().chain(&self.with)
+    }
 }
 
 /// A signed statement about an artifact that was verified when locking.

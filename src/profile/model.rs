@@ -63,8 +63,11 @@ pub struct Requirement {
     pub strip: Option<u8>,
     /// `asset`: for `github:`, a pattern (`*`, `?`, `${…}`) of the asset's name.
     pub asset: Option<String>,
-    /// `tag`: for `github:`, the release's tag with `${version}` in it.
+    /// `tag`: for `github:`, the release's tag with `${version}` in it; for `oci:` the image's tag, with
+    /// `${version}` or as it is.
     pub tag: Option<String>,
+    /// `closure`: for `deb:`, whether what the package depends on comes with it.
+    pub closure: bool,
     /// `checksum`: for `url:`, template of the checksum file's URL.
     pub checksum: Option<String>,
     /// `hashes`: what a file's bytes must hash to.
@@ -85,6 +88,7 @@ impl Requirement {
             strip: None,
             asset: None,
             tag: None,
+            closure: false,
             checksum: None,
             hashes: Hashes::new(),
             words: BTreeMap::new(),
@@ -108,8 +112,19 @@ impl Requirement {
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, asset, tag, checksum, hashes, words, platforms } =
-            self;
+        let Self {
+            from,
+            version,
+            bin,
+            strip,
+            asset,
+            tag,
+            closure,
+            checksum,
+            hashes,
+            words,
+            platforms,
+        } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
@@ -122,6 +137,9 @@ impl Requirement {
         }
         if let Some(tag) = tag {
             out.push_str(&format!(" tag={tag}"));
+        }
+        if *closure {
+            out.push_str(" closure");
         }
         if let Some(checksum) = checksum {
             out.push_str(&format!(" checksum={checksum}"));

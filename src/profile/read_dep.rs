@@ -20,6 +20,7 @@ const KEYS: &[&str] = &[
     "strip",
     "asset",
     "tag",
+    "closure",
     "checksum",
     "hashes",
     "os",
@@ -28,6 +29,8 @@ const KEYS: &[&str] = &[
 ];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
+const TAGGED: &[SourceKind] = &[SourceKind::Github, SourceKind::Oci];
+const DEB: &[SourceKind] = &[SourceKind::Deb];
 const EITHER: &[SourceKind] = &[SourceKind::Url, SourceKind::Github];
 
 /// A requirement.
@@ -69,10 +72,17 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
     };
     let tag = match fields.take("tag") {
         Some(n) => {
-            only(GITHUB, &n)?;
-            Some(tag(&n)?)
+            only(TAGGED, &n)?;
+            Some(if from.kind() == SourceKind::Oci { image_tag(&n)? } else { tag(&n)? })
         }
         None => None,
+    };
+    let closure = match fields.take("closure") {
+        Some(n) => {
+            only(DEB, &n)?;
+            n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?
+        }
+        None => false,
     };
     let checksum = match fields.take("checksum") {
         Some(n) => {
@@ -103,7 +113,19 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
-    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, hashes, words, platforms })
+    Ok(Requirement {
+        from,
+        version,
+        bin,
+        strip,
+        asset,
+        tag,
+        closure,
+        checksum,
+        hashes,
+        words,
+        platforms,
+    })
 }
 
 /// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
@@ -190,6 +212,23 @@ fn hashes(node: &Node<'_>) -> Result<Hashes> {
         out.insert(version.to_owned(), files);
     }
     Ok(out)
+}
+
+/// `tag` of an image: as it is, or with one `${version}`.
+fn image_tag(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a tag such as \"stable\" or \"${version}-alpine\"")?;
+    let plain = text.replacen("${version}", "0", 1);
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    // Distribution specification: at most 128 of these, the first no dot or dash.
+    let ok = !plain.is_empty()
+        && plain.len() <= 128
+        && !plain.starts_with(['.', '-'])
+        && plain.bytes().all(good);
+    if !ok {
+        let hint = "write it as the registry lists it, with `${version}` where the version stands";
+        return Err(node.bad("no image has such a tag", Some(hint.to_owned()), "not a tag"));
+    }
+    Ok(text.to_owned())
 }
 
 /// `bin`: a table from command to path, or an array of paths named as their commands are.

@@ -227,6 +227,24 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// A registry of images failed, or an image cannot be taken.
+    #[error("cannot take the image of {subject}")]
+    Image {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// Why.
+        source: Box<crate::oci::Error>,
+    },
+    /// What a package depends on cannot be had.
+    #[error("{subject} cannot have its closure: `{package}` depends on `{needs}`, which no repository has")]
+    Closure {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The package that needs it.
+        package: String,
+        /// What it needs, as its list says it.
+        needs: String,
+    },
     /// The source has no index, so the profile must say the version.
     #[error("{subject} needs an exact version; `{wanted}` is a range")]
     NotExact {
@@ -296,6 +314,8 @@ impl Error {
             | Self::Expired { subject, .. }
             | Self::IndexHash { subject, .. }
             | Self::Checksum { subject, .. }
+            | Self::Image { subject, .. }
+            | Self::Closure { subject, .. }
             | Self::Format { subject, .. }
             | Self::NotExact { subject, .. }
             | Self::Template { subject, .. }

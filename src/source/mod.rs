@@ -40,7 +40,7 @@ use crate::archive::Format;
 use crate::base::{
     CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
 };
-use crate::lock::model::Proof;
+use crate::lock::model::{Linking, Proof};
 use crate::profile::model::Requirement;
 
 /// One ecosystem.
@@ -155,6 +155,8 @@ impl Candidate {
 pub enum Offer {
     /// A file to fetch and unpack.
     Artifact(Box<ArtifactOffer>),
+    /// Several files, each laid over those before it.
+    Stack(Box<StackOffer>),
     /// A directory that already lies on this machine.
     Directory {
         /// Where, relative to the project.
@@ -190,6 +192,43 @@ pub struct ArtifactOffer {
     pub proofs: Vec<Proof>,
 }
 
+/// Several files that are one tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackOffer {
+    /// The first; commands and proofs are those of the whole tree.
+    pub first: ArtifactOffer,
+    /// What is laid over it, in this order.
+    pub with: Vec<Layer>,
+    /// How programs and libraries of the tree are told where they find each other.
+    pub linking: Option<Linking>,
+    /// Whether the source promises that it runs on the platform. Where it does not (an index of
+    /// images knows no libc), a contradiction only means that the platform has nothing.
+    pub promised: bool,
+}
+
+impl From<ArtifactOffer> for StackOffer {
+    fn from(first: ArtifactOffer) -> Self {
+        Self { first, with: Vec::new(), linking: None, promised: true }
+    }
+}
+
+/// A file that is laid over others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name in the source, as [`Source::locate`] takes it back.
+    pub file: String,
+    /// Where it lies now.
+    pub location: Location,
+    /// Its hash.
+    pub integrity: Integrity,
+    /// Its size in bytes where the source says it.
+    pub size: Option<u64>,
+    /// How it is unpacked.
+    pub format: Format,
+    /// Leading path components dropped when unpacking.
+    pub strip: u8,
+}
+
 /// Which files of a tree are commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Commands {
@@ -202,6 +241,8 @@ pub enum Commands {
     /// Those of a package of the system: every executable file in `bin/`, `sbin/`, `usr/bin/`,
     /// `usr/sbin/` and `usr/games/`.
     System,
+    /// Those of an image: what its usual `PATH` finds, else executables at the top.
+    Image,
 }
 
 /// Where a file can be fetched.

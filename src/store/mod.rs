@@ -133,6 +133,24 @@ pub struct Addition<'a> {
     pub shown: &'a str,
 }
 
+/// What to add from several archives.
+#[derive(Clone, Copy, Debug)]
+pub struct Stack<'a> {
+    /// The object's name, from the lock.
+    pub object: &'a ObjectName,
+    /// Its tree hash, from the lock.
+    pub tree: &'a TreeHash,
+    /// The archives, each laid over those before it, and how each is unpacked.
+    pub parts: &'a [(Verified, Options)],
+    /// Whether programs and libraries are told where they find each other
+    /// ([`crate::archive::Archive::link`]).
+    pub is_linked: bool,
+    /// Files that are commands, and so executable.
+    pub executables: &'a BTreeSet<RelPath>,
+    /// For messages: `nats-server 2.15.1 (x86_64-linux)`.
+    pub shown: &'a str,
+}
+
 /// The store at one directory.
 #[derive(Clone, Debug)]
 pub struct Store {

@@ -4,16 +4,17 @@
 //! that syncing unpacks the same tree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::commands::{self, Refusal};
 use super::error::{Error, Result};
 use super::execute::shown;
 use super::{listing, needs};
-use crate::archive::{Archive, Format, Options};
+use crate::archive::{Archive, Format, Note, Options, Part};
 use crate::base::{CommandName, DepName, Platform, RelPath, TreeHash, Version};
 use crate::binary::Needs;
 use crate::fs;
+use crate::lock::model::Linking;
 use crate::lock::object_suffix;
 use crate::source::Commands;
 use crate::store::Store;
@@ -27,6 +28,8 @@ pub struct Found {
     pub bin: BTreeMap<CommandName, RelPath>,
     /// What they expect of the host.
     pub needs: Option<Needs>,
+    /// What of an image the tree does not keep.
+    pub notes: Vec<Note>,
 }
 
 /// Whom it is about, for messages.
@@ -85,7 +88,9 @@ pub fn options(
 pub fn named(commands: &Commands) -> BTreeMap<CommandName, RelPath> {
     match commands {
         Commands::Named(named) => named.clone(),
-        Commands::Wheel | Commands::Found | Commands::System => BTreeMap::new(),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => {
+            BTreeMap::new()
+        },
     }
 }
 
@@ -112,17 +117,24 @@ impl Failure {
     }
 }
 
-/// Reads an artifact that lies at `file`.
+/// Reads the artifacts that lie at `files`, each laid over those before it.
 ///
 /// # Errors
 /// [`Error::Contradiction`] when a command is for another platform than `about` says.
-pub fn from_archive(
-    file: &Path,
+pub fn from_archives(
+    files: &[(PathBuf, Options)],
     about: &About,
-    options: &Options,
+    linking: Option<Linking>,
     commands: &Commands,
 ) -> Result<Found> {
-    let mut archive = Archive::open(fs::open(file)?, &about.shown(), options)?;
+    let part = |(file, options): &(PathBuf, Options)| {
+        Ok::<_, Error>(Part { file: fs::open(file)?, options: options.clone() })
+    };
+    let parts = files.iter().map(part).collect::<Result<_>>()?;
+    let mut archive = Archive::open_stack(parts, &about.shown())?;
+    if linking == Some(Linking::Origin) {
+        archive.link()?;
+    }
     let entries = archive.entries().to_vec();
     let bin = commands::choose(&entries, commands, false, &mut |path| {
         archive.read_head(path, commands::HEAD).map_err(|e| Failure::Other(e.into()))
@@ -139,8 +151,9 @@ pub fn from_archive(
         libc_only: refused.libc_only,
     })?;
     archive.set_executable(&executables)?;
+    let notes = archive.notes().to_vec();
     let (tree, _) = archive.hash()?;
-    Ok(Found { tree, bin, needs })
+    Ok(Found { tree, bin, needs, notes })
 }
 
 /// Reads a directory of the project, and adds it to the store; its row for each platform, or why
@@ -171,7 +184,7 @@ pub fn from_directory(
                 let name = object_suffix(dep, version);
                 let object =
                     store.add_directory(directory, &name, &executables, None, &about.shown())?;
-                Ok(Found { tree: *object.tree(), bin, needs })
+                Ok(Found { tree: *object.tree(), bin, needs, notes: Vec::new() })
             }
         };
         rows.push((*platform, row));

@@ -21,7 +21,7 @@ use crate::base::{DepName, Platform, SourceKind, Version, suggest};
 use crate::lock::Requirements;
 use crate::lock::model::{Lock, LockedDep, Pin, Proof, Row};
 use crate::profile::model::Requirement;
-use crate::source::{ArtifactOffer, Offer, Query, Source};
+use crate::source::{Offer, Query, Source, StackOffer};
 
 /// Index documents looked up at once; they are small.
 const LOOKUPS: usize = 16;
@@ -174,6 +174,7 @@ impl<'a, 'c> Resolve<'a, 'c> {
         let mut out = BTreeMap::new();
         let mut groups: Vec<Group> = Vec::new();
         let mut directories = BTreeMap::new();
+        let mut offered = Vec::new();
         for (platform, offer) in offers {
             match offer {
                 Offer::Unavailable { reason } => {
@@ -182,12 +183,16 @@ impl<'a, 'c> Resolve<'a, 'c> {
                 Offer::Directory { path, commands } => {
                     directories.entry(path).or_insert_with(Vec::new).push((platform, commands));
                 }
-                Offer::Artifact(offer) => match self.kept(version, platform, &offer)? {
-                    Some(row) => {
-                        out.insert(platform, row);
-                    }
-                    None => Group::add(&mut groups, platform, *offer),
-                },
+                Offer::Artifact(offer) => offered.push((platform, StackOffer::from(*offer))),
+                Offer::Stack(offer) => offered.push((platform, *offer)),
+            }
+        }
+        for (platform, offer) in offered {
+            match self.kept(version, platform, &offer)? {
+                Some(row) => {
+                    out.insert(platform, row);
+                }
+                None => Group::add(&mut groups, platform, offer),
             }
         }
         for (path, platforms) in directories {
@@ -208,12 +213,12 @@ impl<'a, 'c> Resolve<'a, 'c> {
         &self,
         version: &Version,
         platform: Platform,
-        offer: &ArtifactOffer,
+        offer: &StackOffer,
     ) -> Result<Option<Row>> {
         let Some(old) = self.old else { return Ok(None) };
         let Some(row) = old.platforms.get(&platform) else { return Ok(None) };
         let Some(pin) = row.pin() else { return Ok(None) };
-        if self.update && offer.integrity.is_none() {
+        if self.update && offer.first.integrity.is_none() {
             // Only fetching it anew tells whether it is still the same.
             return Ok(None);
         }
@@ -231,8 +236,20 @@ impl<'a, 'c> Resolve<'a, 'c> {
         version: &Version,
         platform: Platform,
         pin: &Pin,
-        offer: &ArtifactOffer,
+        stack: &StackOffer,
     ) -> Error {
+        let offer = &stack.first;
+        for (locked, offered) in pin.with.iter().zip(&stack.with) {
+            if locked.integrity != offered.integrity {
+                return Error::Changed {
+                    shown: shown(self.dep, version.as_str(), platform),
+                    dep: self.dep.clone(),
+                    file: offered.file.clone(),
+                    locked: locked.integrity.to_string(),
+                    served: offered.integrity.to_string(),
+                };
+            }
+        }
         let bytes = |size: Option<u64>| size.map_or_else(String::new, |s| format!("{s} bytes"));
         let locked = pin.artifact.as_ref();
         let (locked, served) = match (locked.map(|a| &a.integrity), &offer.integrity) {

@@ -6,7 +6,7 @@
 use crate::base::{Platform, Version};
 use crate::lock::model::{LockedDep, Pin, Proof};
 use crate::profile::model::Requirement;
-use crate::source::{ArtifactOffer, Commands};
+use crate::source::{Commands, StackOffer};
 
 /// How an old entry relates to a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +59,9 @@ pub fn compare(
     version: &Version,
     platform: Platform,
     requirement: &Requirement,
-    offer: &ArtifactOffer,
+    stack: &StackOffer,
 ) -> Match {
+    let offer = &stack.first;
     let Some(artifact) = &pin.artifact else { return Match::Other };
     if old.version != *version || old.source != requirement.from || artifact.file != offer.file {
         return Match::Other;
@@ -89,10 +90,34 @@ pub fn compare(
     let same_commands = match &offer.commands {
         Commands::Named(named) => *named == pin.bin,
         // Found by looking, as they were when nothing was named.
-        Commands::Wheel | Commands::Found | Commands::System => !old.requirement.contains(" bin."),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => !old.requirement.contains(" bin."),
     };
+    match compare_layers(pin, stack) {
+        Match::Same => {}
+        other => return other,
+    }
     let same_way = artifact.format == offer.format && artifact.strip == offer.strip;
     if same_commands && same_way { Match::Same } else { Match::Other }
+}
+
+/// What is laid over the first.
+fn compare_layers(pin: &Pin, stack: &StackOffer) -> Match {
+    if pin.with.len() != stack.with.len() || pin.linking != stack.linking {
+        return Match::Other;
+    }
+    let mut all = Match::Same;
+    for (locked, offered) in pin.with.iter().zip(&stack.with) {
+        let same_way = locked.format == offered.format && locked.strip == offered.strip;
+        let same_kind = locked.integrity.algorithm() == offered.integrity.algorithm();
+        if locked.file != offered.file || !same_way || !same_kind {
+            return Match::Other;
+        }
+        let same_size = offered.size.is_none_or(|size| size == locked.size);
+        if locked.integrity != offered.integrity || !same_size {
+            all = Match::Changed;
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -100,7 +125,7 @@ mod tests {
     use super::*;
     use crate::base::{CommandName, Integrity, RelPath};
     use crate::lock::fixture;
-    use crate::source::Location;
+    use crate::source::{ArtifactOffer, Location};
 
     fn old() -> LockedDep {
         fixture::lock().deps.into_values().next().expect("dep")
@@ -144,7 +169,8 @@ mod tests {
         };
         let wish = requirement("^2.15");
         let check = |offer: &ArtifactOffer| {
-            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, offer)
+            let stack = offer.clone().into();
+            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, &stack)
         };
         assert_eq!(check(&offer), Match::Same);
         let with = |change: &dyn Fn(&mut ArtifactOffer)| {
@@ -172,7 +198,8 @@ mod tests {
             let mut wish = requirement("^2.15");
             let files = [(artifact.file.clone(), hash.clone())].into();
             wish.hashes = [("2.15.1".to_owned(), files)].into();
-            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, &offer)
+            let stack = offer.clone().into();
+            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, &stack)
         };
         assert_eq!(with_hash(&artifact.integrity, pin), Match::Other, "not compared yet");
         let mut compared = pin.clone();
@@ -180,7 +207,7 @@ mod tests {
         assert_eq!(with_hash(&artifact.integrity, &compared), Match::Same);
         assert_eq!(with_hash(&Integrity::sha256_of(b"x"), &compared), Match::Other);
         let newer = "2.16.0".parse().expect("version");
-        let newer = compare(&old, pin, &newer, Platform::X86_64Linux, &wish, &offer);
+        let newer = compare(&old, pin, &newer, Platform::X86_64Linux, &wish, &offer.into());
         assert_eq!(newer, Match::Other);
     }
 }

@@ -24,6 +24,7 @@ mod github;
 mod integrity;
 mod knowing;
 mod merge;
+mod oci;
 mod sameness;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

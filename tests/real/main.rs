@@ -12,7 +12,9 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod closure;
 mod http;
+mod images;
 mod nats;
 mod nix;
 mod processes;

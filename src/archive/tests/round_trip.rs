@@ -86,8 +86,17 @@ fn make_tar(entries: &[(String, Tree)]) -> Vec<u8> {
 }
 
 /// Everything that is a tar inside.
-const TARS: [Format; 6] =
-    [Format::Tar, Format::TarGz, Format::TarXz, Format::TarZst, Format::TarBz2, Format::Deb];
+const TARS: [Format; 9] = [
+    Format::Tar,
+    Format::TarGz,
+    Format::TarXz,
+    Format::TarZst,
+    Format::TarBz2,
+    Format::Deb,
+    Format::Layer,
+    Format::LayerGz,
+    Format::LayerZst,
+];
 
 fn check(bytes: &[u8], format: Format, expected: (crate::base::TreeHash, u64)) {
     let place = Place::new();

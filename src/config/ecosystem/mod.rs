@@ -16,6 +16,7 @@ mod keyring;
 mod netrc;
 mod npm;
 mod npmrc;
+pub mod oci;
 mod pypi;
 #[cfg(test)]
 mod testing;
@@ -128,7 +129,7 @@ impl Machine<'_> {
                 };
                 Ok(Endpoint { base, authorization, ca: self.common_ca()? })
             }
-            // It has several repositories: [`apt::repositories`].
+            // They have several: [`apt::repositories`], [`oci::registries`].
             (
                 SourceKind::Url
                 | SourceKind::Deb

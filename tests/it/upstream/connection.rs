@@ -27,6 +27,11 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                 .authorization
                 .as_deref()
                 .is_some_and(|a| request.header("authorization") != Some(a));
+            let guard = state.guards.iter().find(|(prefix, value, _)| {
+                request.path.starts_with(prefix)
+                    && request.header("authorization") != Some(value.as_str())
+            });
+            let challenge = guard.map(|(_, _, challenge)| challenge.clone());
             let answer = match (&fault, state.routes.get(&request.path)) {
                 (Some(Fault::Status(code)), _) => Answer::status(*code),
                 (Some(Fault::RateLimit(until)), _) => Answer::status(403)
@@ -34,6 +39,8 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                     .header("x-ratelimit-reset", until.to_string()),
                 (Some(Fault::Redirect(to)), _) => Answer::status(302).header("Location", to),
                 _ if refused => Answer::status(401),
+                _ if challenge.is_some() => Answer::status(401)
+                    .header("WWW-Authenticate", challenge.unwrap_or_default()),
                 (_, None) => Answer::status(404),
                 (_, Some(route)) => found(route, &request),
             };

@@ -13,6 +13,7 @@ mod executables;
 mod fault;
 mod github;
 mod npm;
+mod oci;
 mod pypi;
 mod server;
 mod trials;
@@ -24,6 +25,7 @@ pub(crate) use executables::{Machine, elf_with_interpreter, executable};
 pub(crate) use fault::Fault;
 pub(crate) use github::GithubRelease;
 pub(crate) use npm::NpmPackage;
+pub(crate) use oci::{OCI_TOKEN, OciImage, oci_digest};
 pub(crate) use pypi::Form;
 pub(crate) use server::FakeUpstream;
 #[allow(unused_imports, reason = "named by tests that look at headers")]

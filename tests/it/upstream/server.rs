@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) requests: Vec<Request>,
     /// `Authorization` that every request must carry, else 401.
     pub(super) authorization: Option<String>,
+    /// By prefix of the path: what must be sent, and the challenge of a 401.
+    pub(super) guards: Vec<(String, String, String)>,
     pub(super) packages: super::pypi::Projects,
     pub(super) npm: super::npm::Packages,
     open: Vec<TcpStream>,
@@ -136,6 +138,14 @@ impl FakeUpstream {
     /// Answers 401 to whoever does not send this `Authorization` header.
     pub(crate) fn require_authorization(&self, value: &str) -> &Self {
         self.shared.state().authorization = Some(value.to_owned());
+        self
+    }
+
+    /// Answers 401 with a challenge to whoever does not send this `Authorization` header, below a
+    /// prefix.
+    pub(crate) fn guard(&self, prefix: &str, value: &str, challenge: &str) -> &Self {
+        let guard = (prefix.to_owned(), value.to_owned(), challenge.to_owned());
+        self.shared.state().guards.push(guard);
         self
     }
 

@@ -94,18 +94,8 @@ impl Requirement {
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self {
-            from,
-            version,
-            bin,
-            strip,
-            asset,
-            tag,
-            closure,
-            checksum,
-            words,
-            platforms,
-        } = self;
+        let Self { from, version, bin, strip, asset, tag, closure, checksum, words, platforms } =
+            self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));

@@ -13,8 +13,19 @@ use crate::base::source_ref::InvalidSourceRef;
 use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
-const KEYS: &[&str] =
-    &["from", "version", "bin", "strip", "asset", "tag", "closure", "checksum", "os", "arch", "platforms"];
+const KEYS: &[&str] = &[
+    "from",
+    "version",
+    "bin",
+    "strip",
+    "asset",
+    "tag",
+    "closure",
+    "checksum",
+    "os",
+    "arch",
+    "platforms",
+];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
 const TAGGED: &[SourceKind] = &[SourceKind::Github, SourceKind::Oci];

@@ -80,7 +80,9 @@ pub fn compare(
     let same_commands = match &offer.commands {
         Commands::Named(named) => *named == pin.bin,
         // Found by looking, as they were when nothing was named.
-        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => !old.requirement.contains(" bin."),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => {
+            !old.requirement.contains(" bin.")
+        }
     };
     match compare_layers(pin, stack) {
         Match::Same => {}
@@ -158,7 +160,9 @@ mod tests {
             proofs: Vec::new(),
         };
         let wish = requirement("^2.15");
-        let check = |offer: &crate::source::ArtifactOffer| compare(&old, pin, &old.version, &wish, &offer.clone().into());
+        let check = |offer: &crate::source::ArtifactOffer| {
+            compare(&old, pin, &old.version, &wish, &offer.clone().into())
+        };
         assert_eq!(check(&offer), Match::Same);
         let with = |change: &dyn Fn(&mut crate::source::ArtifactOffer)| {
             let mut other = offer.clone();

@@ -187,10 +187,8 @@ fn tell(one: &Resolve<'_, '_>, shown: &str, notes: &[Note], said: &mut BTreeSet<
     if notes.len() > NAMED {
         words.push(format!("and {} more", notes.len() - NAMED));
     }
-    let text = format!(
-        "the tree of {shown} does not keep everything of its image: {}",
-        words.join("; ")
-    );
+    let text =
+        format!("the tree of {shown} does not keep everything of its image: {}", words.join("; "));
     if said.insert(text.clone()) {
         one.context.reporter.warn(&text);
     }
@@ -262,7 +260,11 @@ async fn locations(
 ) -> Result<Vec<Location>> {
     match group.platforms.first() {
         Some((platform, offer)) if !offer.with.is_empty() => {
-            Ok(one.source().locate(&one.query(), version, *platform, wish.file).await?)
+            let mut found =
+                one.source().locate(&one.query(), version, *platform, wish.file).await?;
+            // The place that the index named comes first; others are where it may lie, too.
+            found.sort_by_key(|location| location.url != wish.location.url);
+            Ok(found)
         }
         _ => Ok(vec![wish.location.clone()]),
     }
@@ -322,10 +324,10 @@ async fn fetch(
         .fetch(location, &path, &[algorithm], wish.size, task.as_ref())
         .await
         .map_err(|source| Error::Fetch {
-            shown: shown.to_owned(),
-            attempts: Vec::new(),
-            source: Box::new(source),
-        })?;
+        shown: shown.to_owned(),
+        attempts: Vec::new(),
+        source: Box::new(source),
+    })?;
     let computed = artifact::hash_of(&done.hashes, algorithm);
     if let Some(expected) = wish.integrity
         && *expected != computed

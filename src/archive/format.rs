@@ -109,9 +109,7 @@ impl Format {
             Some(Self::FileZst)
         } else if ends(&[".bz2"]) {
             Some(Self::FileBz2)
-        } else if ends(&[
-            ".lz", ".lzma", ".rpm", ".apk", ".dmg", ".pkg", ".msi", ".rar", ".cab",
-        ]) {
+        } else if ends(&[".lz", ".lzma", ".rpm", ".apk", ".dmg", ".pkg", ".msi", ".rar", ".cab"]) {
             None
         } else {
             Some(Self::File)
@@ -205,9 +203,22 @@ mod tests {
     fn names_in_the_lock() {
         let names = Format::ALL.map(|f| serde_json::to_string(&f).expect("json"));
         let want = [
-            "zip", "tar-gz", "tar-xz", "tar-zst", "tar-bz2", "tar", "7z", "deb", "layer",
-            "layer-gz", "layer-zst", "file-gz", "file-xz",
-            "file-zst", "file-bz2", "file",
+            "zip",
+            "tar-gz",
+            "tar-xz",
+            "tar-zst",
+            "tar-bz2",
+            "tar",
+            "7z",
+            "deb",
+            "layer",
+            "layer-gz",
+            "layer-zst",
+            "file-gz",
+            "file-xz",
+            "file-zst",
+            "file-bz2",
+            "file",
         ];
         assert_eq!(names, want.map(|name| format!("\"{name}\"")));
     }

@@ -188,12 +188,7 @@ pub(super) fn spell(
 
 /// The sum over all archives, also of what a later one replaces: that was inflated, too. A hard
 /// link is another file in the tree.
-fn check_size(
-    layers: &[Layer],
-    archive: &str,
-    packed: u64,
-    limits: &Limits,
-) -> Result<(), Error> {
+fn check_size(layers: &[Layer], archive: &str, packed: u64, limits: &Limits) -> Result<(), Error> {
     let mut expanded = 0u64;
     for layer in layers {
         let mut sizes: HashMap<&[u8], u64> = HashMap::new();
@@ -201,9 +196,7 @@ fn check_size(
         for raw in &layer.raws {
             let size = match &raw.kind {
                 RawKind::File { size, .. } => *size,
-                RawKind::HardLink(target) => {
-                    sizes.get(plain(target)).copied().unwrap_or_default()
-                }
+                RawKind::HardLink(target) => sizes.get(plain(target)).copied().unwrap_or_default(),
                 RawKind::Directory | RawKind::Symlink(_) => continue,
             };
             if linked {
@@ -231,11 +224,7 @@ fn plain(mut name: &[u8]) -> &[u8] {
 }
 
 /// In the order of a walk, a duplicate and a file with something below it come just before.
-pub(super) fn check_neighbour(
-    before: &str,
-    kind: &EntryKind,
-    path: &str,
-) -> Result<(), Refusal> {
+pub(super) fn check_neighbour(before: &str, kind: &EntryKind, path: &str) -> Result<(), Refusal> {
     if before == path {
         return Err(Refusal::Duplicate);
     }

@@ -40,12 +40,12 @@ pub use error::{Error, Refusal};
 pub use format::{Compression, Format};
 pub use relink::Linked;
 
+use self::tar::Strictness;
 use crate::base::{RelPath, TreeHash};
 use body::Body;
 use index::{Place, Raw};
 use limits::{Limits, MAX_LAYERS};
 use stack::Layer;
-use self::tar::Strictness;
 
 /// An archive that was indexed and found harmless.
 pub struct Archive {

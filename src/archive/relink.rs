@@ -104,11 +104,7 @@ impl Known {
     }
 
     /// The path of a file, and what it finds on it.
-    fn paths(
-        &self,
-        file: &str,
-        dynamic: &Dynamic,
-    ) -> (Vec<String>, BTreeMap<String, RelPath>) {
+    fn paths(&self, file: &str, dynamic: &Dynamic) -> (Vec<String>, BTreeMap<String, RelPath>) {
         let (here, _) = split(file);
         let mut directories: Vec<String> = Vec::new();
         let mut add = |directory: String| {

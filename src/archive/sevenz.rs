@@ -139,9 +139,7 @@ impl Take<'_> {
                 let limit = self.limits.ratio;
                 return Err(Stop::Ours(Error::Ratio { archive: archive(), limit }));
             }
-            self.out
-                .write_all(&buffer[..n])
-                .map_err(|e| Stop::Ours(temporary("write", e)))?;
+            self.out.write_all(&buffer[..n]).map_err(|e| Stop::Ours(temporary("write", e)))?;
         }
     }
 }

@@ -137,13 +137,7 @@ impl Tree {
         Ok(())
     }
 
-    fn lay_entry(
-        &mut self,
-        path: &str,
-        raw: &Raw,
-        strip: u8,
-        body: usize,
-    ) -> Result<(), Refusal> {
+    fn lay_entry(&mut self, path: &str, raw: &Raw, strip: u8, body: usize) -> Result<(), Refusal> {
         let path = self.place(path)?;
         let (kind, place) = match &raw.kind {
             RawKind::Directory => (EntryKind::Directory, Place::default()),

@@ -192,9 +192,9 @@ impl<'a> Elf<'a> {
         elf.dynamic = range(bytes, dynamic.offset, dynamic.filed)?;
         let value = |tag: u64| elf.entries().find(|e| e.1 == tag).map(|e| e.2);
         let (address, size) = (value(DT_STRTAB)?, value(DT_STRSZ)?);
-        let segment = headers.iter().find(|h| {
-            h.kind == PT_LOAD && h.address <= address && address - h.address < h.filed
-        })?;
+        let segment = headers
+            .iter()
+            .find(|h| h.kind == PT_LOAD && h.address <= address && address - h.address < h.filed)?;
         let offset = segment.offset.checked_add(address - segment.address)?;
         (elf.strings, elf.strings_address) = (range(bytes, offset, size)?, address);
         Some(elf)

@@ -221,7 +221,9 @@ fn diff_with(dep: DepName, platform: Platform, version: Version, a: &Pin, b: &Pi
     let pair = (0..a.with.len().max(b.with.len()))
         .map(|at| (a.with.get(at), b.with.get(at)))
         .find(|(x, y)| x != y);
-    let name = |one: Option<&super::model::Artifact>| one.map_or("nothing", |a| a.file.as_str()).to_owned();
+    let name = |one: Option<&super::model::Artifact>| {
+        one.map_or("nothing", |a| a.file.as_str()).to_owned()
+    };
     match pair {
         Some((Some(x), Some(y))) if x.file == y.file && x.integrity != y.integrity => {
             let (from, to) = (x.integrity.to_string(), y.integrity.to_string());

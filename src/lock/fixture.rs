@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::model::{Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{
+    Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row,
+};
 use super::{Requirements, object_name};
 use crate::archive::Format;
 use crate::base::{

@@ -18,7 +18,9 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::model::{Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{
+    Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row,
+};
 use crate::archive::Format;
 use crate::base::{
     CommandName, DepName, Integrity, ObjectName, Platform, RelPath, SourceRef, TreeHash, Version,

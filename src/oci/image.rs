@@ -113,8 +113,7 @@ pub enum Flaw {
 
 /// Reads an index or a manifest.
 pub fn read(bytes: &[u8]) -> Result<Document, Flaw> {
-    let raw: Raw =
-        serde_json::from_slice(bytes).map_err(|e| Flaw::Malformed(e.to_string()))?;
+    let raw: Raw = serde_json::from_slice(bytes).map_err(|e| Flaw::Malformed(e.to_string()))?;
     if raw.schema_version != 2 {
         let what = format!("it is in version {} of the format, not 2", raw.schema_version);
         return Err(Flaw::Unsupported(what));
@@ -127,7 +126,7 @@ pub fn read(bytes: &[u8]) -> Result<Document, Flaw> {
         }
         (None, Some(config), Some(layers)) => {
             let config = descriptor(config)?;
-            if !config.media_type.contains(".image.")  {
+            if !config.media_type.contains(".image.") {
                 let what = format!("it is no image but an artifact of `{}`", config.media_type);
                 return Err(Flaw::Unsupported(what));
             }
@@ -231,7 +230,8 @@ mod tests {
     #[test]
     fn platforms_of_an_index() {
         let entry = |os: &str, architecture: &str, variant: Option<&str>| {
-            let mut one = raw("application/vnd.oci.image.manifest.v1+json", &format!("{os}{variant:?}"));
+            let mut one =
+                raw("application/vnd.oci.image.manifest.v1+json", &format!("{os}{variant:?}"));
             one["platform"] = json!({"os": os, "architecture": architecture});
             if let Some(variant) = variant {
                 one["platform"]["variant"] = json!(variant);
@@ -274,8 +274,7 @@ mod tests {
             let flaw = format!("{:?}", read(text.as_bytes()).expect_err(text));
             assert!(flaw.contains(why), "{flaw}");
         }
-        let mut artifact: serde_json::Value =
-            serde_json::from_slice(&manifest(&[])).expect("json");
+        let mut artifact: serde_json::Value = serde_json::from_slice(&manifest(&[])).expect("json");
         artifact["config"]["mediaType"] = json!("application/vnd.oci.empty.v1+json");
         assert!(matches!(read(artifact.to_string().as_bytes()), Err(Flaw::Unsupported(_))));
         artifact["config"]["digest"] = json!("md5:00");

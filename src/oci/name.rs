@@ -68,9 +68,14 @@ mod tests {
         for bad in ["", "/a", "a/", "A", "a..b", "a___b", "-a", "a-", "a:1", "a@b", "host:5000/a"] {
             assert!(!is_repository(bad), "{bad}");
         }
-        for (tag, good) in
-            [("latest", true), ("3.19", true), ("_x", true), (".x", false), ("-x", false), ("", false)]
-        {
+        for (tag, good) in [
+            ("latest", true),
+            ("3.19", true),
+            ("_x", true),
+            (".x", false),
+            ("-x", false),
+            ("", false),
+        ] {
             assert_eq!(is_tag(tag), good, "{tag}");
         }
         assert!(!is_tag(&"x".repeat(129)));

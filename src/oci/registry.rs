@@ -118,11 +118,7 @@ impl Registry {
     }
 
     /// Whom an image's configuration says that it is for.
-    pub async fn platform(
-        &self,
-        repository: &str,
-        config: &Descriptor,
-    ) -> Result<image::Platform> {
+    pub async fn platform(&self, repository: &str, config: &Descriptor) -> Result<image::Platform> {
         let url = self.at(repository, &format!("blobs/{}", digest(&config.digest)));
         let body = self.page(repository, &url, None).await?.body;
         self.verify(&url, &body, Some(&config.digest), None)?;
@@ -266,8 +262,7 @@ impl Registry {
         let request = http::Get { url: url.clone(), accept: None, authorization };
         let body = self.client.fresh(&request).await?;
         let malformed = |why: String| Error::Malformed { url: http::shown(&url), why };
-        let token: Token =
-            serde_json::from_slice(&body).map_err(|e| malformed(e.to_string()))?;
+        let token: Token = serde_json::from_slice(&body).map_err(|e| malformed(e.to_string()))?;
         let lifetime = token.expires_in.unwrap_or(LIFETIME);
         let text = token.token.or(token.access_token).filter(|t| !t.is_empty());
         let text = text.ok_or_else(|| malformed("there is no token in it".to_owned()))?;

@@ -236,7 +236,9 @@ pub enum Error {
         source: Box<crate::oci::Error>,
     },
     /// What a package depends on cannot be had.
-    #[error("{subject} cannot have its closure: `{package}` depends on `{needs}`, which no repository has")]
+    #[error(
+        "{subject} cannot have its closure: `{package}` depends on `{needs}`, which no repository has"
+    )]
     Closure {
         /// Whom for.
         subject: Box<Subject>,

@@ -49,8 +49,7 @@ impl Store {
     ) -> Result<ObjectPath> {
         let Addition { object, tree, options, executables, shown } = *addition;
         let parts = [(artifact.clone(), options.clone())];
-        let stack =
-            Stack { object, tree, parts: &parts, is_linked: false, executables, shown };
+        let stack = Stack { object, tree, parts: &parts, is_linked: false, executables, shown };
         self.add_stack(&stack, task)
     }
 

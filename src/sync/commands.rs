@@ -21,8 +21,7 @@ pub const HEAD: usize = 8;
 const SYSTEM: [&str; 5] = ["bin", "sbin", "usr/bin", "usr/games", "usr/sbin"];
 
 /// The usual `PATH` of images, first to last.
-const IMAGE: [&str; 6] =
-    ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+const IMAGE: [&str; 6] = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
 
 /// Why the commands of a tree cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

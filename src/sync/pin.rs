@@ -88,9 +88,7 @@ pub fn options(
 pub fn named(commands: &Commands) -> BTreeMap<CommandName, RelPath> {
     match commands {
         Commands::Named(named) => named.clone(),
-        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => {
-            BTreeMap::new()
-        },
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => BTreeMap::new(),
     }
 }
 

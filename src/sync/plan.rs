@@ -277,7 +277,10 @@ impl fmt::Display for Step {
                 let (missing, all) = (self.missing(), with.len() + 1);
                 let size: u64 = missing.iter().map(|(_, size, _)| size).sum();
                 let n = missing.len();
-                write!(f, "fetch    {dep} {version}: {n} of {all} files ({size} bytes) from {source}")
+                write!(
+                    f,
+                    "fetch    {dep} {version}: {n} of {all} files ({size} bytes) from {source}"
+                )
             }
             Self::Fetch { dep, version, source, artifact, size, .. } => {
                 write!(f, "fetch    {dep} {version}: {artifact} ({size} bytes) from {source}")

@@ -90,7 +90,9 @@ pub fn compare(
     let same_commands = match &offer.commands {
         Commands::Named(named) => *named == pin.bin,
         // Found by looking, as they were when nothing was named.
-        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => !old.requirement.contains(" bin."),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => {
+            !old.requirement.contains(" bin.")
+        }
     };
     match compare_layers(pin, stack) {
         Match::Same => {}

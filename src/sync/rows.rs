@@ -204,10 +204,8 @@ fn tell(one: &Resolve<'_, '_>, shown: &str, notes: &[Note], said: &mut BTreeSet<
     if notes.len() > NAMED {
         words.push(format!("and {} more", notes.len() - NAMED));
     }
-    let text = format!(
-        "the tree of {shown} does not keep everything of its image: {}",
-        words.join("; ")
-    );
+    let text =
+        format!("the tree of {shown} does not keep everything of its image: {}", words.join("; "));
     if said.insert(text.clone()) {
         one.context.reporter.warn(&text);
     }
@@ -314,7 +312,11 @@ async fn locations(
 ) -> Result<Vec<Location>> {
     match group.platforms.first() {
         Some((platform, offer)) if !offer.with.is_empty() => {
-            Ok(one.source().locate(&one.query(), version, *platform, wish.file).await?)
+            let mut found =
+                one.source().locate(&one.query(), version, *platform, wish.file).await?;
+            // The place that the index named comes first; others are where it may lie, too.
+            found.sort_by_key(|location| location.url != wish.location.url);
+            Ok(found)
         }
         _ => Ok(vec![wish.location.clone()]),
     }

@@ -219,14 +219,26 @@ fn unknown_packages_and_other_machines() {
 #[test]
 fn a_closure_brings_what_a_package_depends_on() {
     let suite = suite("hello")
-        .package("libgreet1", "1.0-1", "amd64", &Tree::new().file("usr/lib/x86_64-linux-gnu/libgreet.so.1", "one"))
+        .package(
+            "libgreet1",
+            "1.0-1",
+            "amd64",
+            &Tree::new().file("usr/lib/x86_64-linux-gnu/libgreet.so.1", "one"),
+        )
         .fields("Depends: libc6, greet-data | nothing\n")
-        .package("libgreet1", "1.0-1", "arm64", &Tree::new().file("usr/lib/aarch64-linux-gnu/libgreet.so.1", "one"))
+        .package(
+            "libgreet1",
+            "1.0-1",
+            "arm64",
+            &Tree::new().file("usr/lib/aarch64-linux-gnu/libgreet.so.1", "one"),
+        )
         .fields("Depends: libc6, greet-data\n")
         .package("greet-words", "2", "all", &Tree::new().file("usr/share/greet/words", "hi\n"))
         .fields("Provides: greet-data\n")
         .package("greeter", "3.0-1", "amd64", &tool(Platform::X86_64Linux, "hello from a closure"))
-        .fields("Pre-Depends: libgreet1 (>= 1.0)\nDepends: libc6 (>= 2.30), debconf | debconf-2.0\n")
+        .fields(
+            "Pre-Depends: libgreet1 (>= 1.0)\nDepends: libc6 (>= 2.30), debconf | debconf-2.0\n",
+        )
         .package("greeter", "3.0-1", "arm64", &tool(Platform::Aarch64Linux, "hello"))
         .fields("Depends: libgreet1\n")
         .package("broken", "1", "amd64", &Tree::new().file("x", "x"))
@@ -243,7 +255,8 @@ fn a_closure_brings_what_a_package_depends_on() {
     with("greeter");
     env.ok(["dep", "lock"]);
     let row = lock(env)["platforms"]["x86_64-linux"].clone();
-    let more: Vec<_> = row["with"].as_array().expect("with").iter().map(|a| a["artifact"].clone()).collect();
+    let more: Vec<_> =
+        row["with"].as_array().expect("with").iter().map(|a| a["artifact"].clone()).collect();
     assert_eq!(
         more,
         [

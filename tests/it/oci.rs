@@ -1,7 +1,7 @@
 //! `oci:` with the built binary: locked by digest, layers laid over each other, and what a registry
 //! that lies or refuses is told.
 
-use infra::base::Platform;
+use infra::base::{Arch, Platform};
 
 use crate::support::{Outcome, TestEnv};
 use crate::upstream::{
@@ -131,7 +131,7 @@ fn tags_that_are_no_versions() {
 #[test]
 fn one_image_serves_the_libc_that_its_programs_are_for() {
     let upstream = FakeUpstream::start();
-    let musl = elf_with_interpreter(infra::base::Arch::X86_64, "/lib/ld-musl-x86_64.so.1");
+    let musl = elf_with_interpreter(Arch::X86_64, "/lib/ld-musl-x86_64.so.1");
     let image = OciImage::new("amd64").tree(&Tree::new().executable("bin/tool", musl));
     upstream.oci(REPOSITORY, "1.0.0", &[image]);
     upstream.oci_tags(REPOSITORY, &["1.0.0"], 9);
@@ -162,7 +162,10 @@ fn tokens_and_passwords() {
     std::fs::write(env.home().join(".docker/config.json"), auths).expect("write");
     env.ok(["dep", "lock"]);
     let sent: Vec<_> = upstream.requests();
-    assert!(sent.iter().all(|r| r.path == "/token" || r.header("authorization") != Some("Basic bWU6c2VjcmV0")));
+    assert!(
+        sent.iter()
+            .all(|r| r.path == "/token" || r.header("authorization") != Some("Basic bWU6c2VjcmV0"))
+    );
     let kept = std::process::Command::new("grep")
         .args(["-rlE", &format!("{OCI_TOKEN}|bWU6c2VjcmV0")])
         .arg(env.store())
@@ -183,11 +186,8 @@ fn tokens_and_passwords() {
     let other = project(&upstream, RANGE);
     other.write("dep.lock.json", &text);
     std::fs::create_dir(other.home().join(".docker")).expect("create");
-    std::fs::copy(
-        env.home().join(".docker/config.json"),
-        other.home().join(".docker/config.json"),
-    )
-    .expect("copy");
+    std::fs::copy(env.home().join(".docker/config.json"), other.home().join(".docker/config.json"))
+        .expect("copy");
     other.ok(["dep", "sync"]);
     let asked = elsewhere.requests();
     assert_eq!(asked.len(), 2, "{asked:?}");
@@ -235,7 +235,10 @@ fn a_registry_that_lies_or_refuses() {
 #[test]
 fn without_a_registry_it_says_what_to_set() {
     let env = TestEnv::new();
-    env.write("profiles/dev.toml", "platforms = [\"x86_64-linux\"]\n[dep]\ntool = \"oci:some/tool@^1\"\n");
+    env.write(
+        "profiles/dev.toml",
+        "platforms = [\"x86_64-linux\"]\n[dep]\ntool = \"oci:some/tool@^1\"\n",
+    );
     let outcome = env.infra(["dep", "lock"]);
     if !std::path::Path::new("/etc/containers/registries.conf").exists()
         && !std::path::Path::new("/etc/docker/daemon.json").exists()

@@ -121,7 +121,8 @@ fn an_image_of_a_real_registry() {
     project.ok("dep lock");
     project.ok("dep sync");
     let tree = project.ok("dep path registry").stdout;
-    let registry = start(&Path::new(tree.trim()).join("usr/bin/docker-registry"), project.env.root());
+    let registry =
+        start(&Path::new(tree.trim()).join("usr/bin/docker-registry"), project.env.root());
 
     // The program that is tested is what every machine that tests has.
     let program = std::fs::read("/bin/true").expect("read");

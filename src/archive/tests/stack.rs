@@ -97,7 +97,13 @@ fn one_archive_of_a_stack_is_held_to_the_rules_of_one() {
 #[test]
 fn whiteouts_remove_what_lies_below_only() {
     let archive = image(&[
-        vec![with("a/one", "1"), with("a/two", "2"), with("b/x/y", "3"), with("b/z", "4"), with("c", "5")],
+        vec![
+            with("a/one", "1"),
+            with("a/two", "2"),
+            with("b/x/y", "3"),
+            with("b/z", "4"),
+            with("c", "5"),
+        ],
         vec![
             with("a/.wh.one", ""),
             // Wherever it stands, it does not touch its own layer.

@@ -60,8 +60,8 @@ fn of_machine(
             for file in daemon_files(machine) {
                 tried.push(file.display().to_string());
                 let Some(text) = read(&file)? else { continue };
-                let urls = daemon(&text)
-                    .map_err(|reason| Error::Format { path: file.clone(), reason })?;
+                let urls =
+                    daemon(&text).map_err(|reason| Error::Format { path: file.clone(), reason })?;
                 found.extend(urls.into_iter().map(|url| Setting::file(&file, url)));
             }
         }
@@ -138,11 +138,8 @@ fn registries_conf(text: &str) -> Result<Vec<String>, String> {
         if is(*table, "blocked") {
             continue;
         }
-        for mirror in table
-            .get("mirror")
-            .and_then(|item| item.as_array_of_tables())
-            .into_iter()
-            .flatten()
+        for mirror in
+            table.get("mirror").and_then(|item| item.as_array_of_tables()).into_iter().flatten()
         {
             out.extend(text(mirror, "location").map(|at| url(&at, is(mirror, "insecure"))));
         }
@@ -192,8 +189,8 @@ fn credentials(
 /// and the beginning of the repository's path.
 fn auth_file(text: &str, base: &Url, repository: &str) -> Result<Option<Secret>, String> {
     // What the parser says of a broken file could quote it.
-    let value: Value =
-        serde_json::from_str(text).map_err(|e| format!("line {}, column {}", e.line(), e.column()))?;
+    let value: Value = serde_json::from_str(text)
+        .map_err(|e| format!("line {}, column {}", e.line(), e.column()))?;
     let Some(auths) = value["auths"].as_object() else { return Ok(None) };
     let host = base.host_str().unwrap_or_default();
     let host = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
@@ -246,7 +243,10 @@ mod tests {
              [[registry.mirror]]\nlocation = \"mirror.invalid:5000/hub\"\ninsecure = true\n\
              [[registry]]\nlocation = \"no.invalid\"\nblocked = true\n",
         );
-        fake.write("root/etc/docker/daemon.json", "{\"registry-mirrors\": [\"https://d.invalid\"]}");
+        fake.write(
+            "root/etc/docker/daemon.json",
+            "{\"registry-mirrors\": [\"https://d.invalid\"]}",
+        );
         assert_eq!(
             bases(&fake, None),
             [
@@ -302,7 +302,8 @@ mod tests {
         assert_eq!(found("http://port.invalid/", "x"), None);
         assert_eq!(found("https://hub.invalid.example/", "x"), None);
         assert_eq!(found("https://kept.invalid/", "x"), None);
-        let error = auth_file("{\"auths\": secret", &"https://a.invalid/".parse().expect("url"), "x");
+        let error =
+            auth_file("{\"auths\": secret", &"https://a.invalid/".parse().expect("url"), "x");
         assert!(!error.expect_err("broken").contains("secret"));
     }
 
@@ -314,7 +315,9 @@ mod tests {
         fake.write("home/.netrc", "machine hub.invalid login n password n");
         assert_eq!(found(), Some(basic("n", "n")));
         let of = |user: &str| {
-            format!("{{\"auths\": {{\"hub.invalid\": {{\"username\": \"{user}\", \"password\": \"p\"}}}}}}")
+            format!(
+                "{{\"auths\": {{\"hub.invalid\": {{\"username\": \"{user}\", \"password\": \"p\"}}}}}}"
+            )
         };
         fake.write("home/.docker/config.json", &of("docker"));
         assert_eq!(found(), Some(basic("docker", "p")));

@@ -17,7 +17,14 @@ use crate::base::{SourceKind, Version};
 
 /// Packages that are not brought, beside essential ones.
 const HOST: [&str; 9] = [
-    "adduser", "cdebconf", "debconf", "debconf-2.0", "libc-bin", "libc6", "passwd", "ucf",
+    "adduser",
+    "cdebconf",
+    "debconf",
+    "debconf-2.0",
+    "libc-bin",
+    "libc6",
+    "passwd",
+    "ucf",
     "update-inetd",
 ];
 
@@ -76,7 +83,9 @@ impl<'l> Index<'l> {
             let rest = &self.list[*start..];
             let end = memmem::find(rest, b"\n\n").unwrap_or(rest.len());
             let stanza = String::from_utf8_lossy(&rest[..end]);
-            if let Some(package) = packages::package(&stanza).map_err(|why| Flaw::Malformed(self.at, why))? {
+            if let Some(package) =
+                packages::package(&stanza).map_err(|why| Flaw::Malformed(self.at, why))?
+            {
                 out.push((self.at, package));
             }
         }
@@ -261,7 +270,11 @@ mod tests {
     #[test]
     fn brings_libraries_and_no_host() {
         let list = list(&[
-            ("tool", "1", "Depends: libb (>= 2:1.0), libc6 (>= 2.36), debconf (>= 0.5) | debconf-2.0\n"),
+            (
+                "tool",
+                "1",
+                "Depends: libb (>= 2:1.0), libc6 (>= 2.36), debconf (>= 0.5) | debconf-2.0\n",
+            ),
             ("libb", "1:9", ""),
             ("libb", "2:1.0-1", "Pre-Depends: dpkg (>= 1.17)\nDepends: liba:any\n"),
             ("liba", "3", "Depends: libc6, tool (= 1)\n"),

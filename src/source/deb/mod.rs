@@ -125,7 +125,6 @@ impl Deb {
         Ok(out)
     }
 
-
     /// What a package depends on, as layers over it.
     async fn closure(
         &self,
@@ -139,14 +138,15 @@ impl Deb {
             .filter_map(|one| Some(closure::Index::of(one.list.as_ref().as_ref()?, one.at)))
             .collect();
         let repositories = self.repositories(query).await?;
-        let found = closure::closure(&indexes, package, architecture).map_err(|flaw| match flaw {
-            closure::Flaw::Malformed(at, why) => malformed(query, &repositories[at], why),
-            closure::Flaw::Missing(missing) => Error::Closure {
-                subject: query.subject(),
-                package: missing.package,
-                needs: missing.needs,
-            },
-        })?;
+        let found =
+            closure::closure(&indexes, package, architecture).map_err(|flaw| match flaw {
+                closure::Flaw::Malformed(at, why) => malformed(query, &repositories[at], why),
+                closure::Flaw::Missing(missing) => Error::Closure {
+                    subject: query.subject(),
+                    package: missing.package,
+                    needs: missing.needs,
+                },
+            })?;
         Ok(found
             .into_iter()
             .map(|(at, package)| Layer {

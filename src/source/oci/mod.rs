@@ -311,11 +311,7 @@ impl Source for Oci {
     }
 }
 
-async fn location(
-    query: &Query<'_>,
-    registry: &Registry,
-    digest: &Integrity,
-) -> Result<Location> {
+async fn location(query: &Query<'_>, registry: &Registry, digest: &Integrity) -> Result<Location> {
     let blob = registry.blob(query.package(), digest).await.map_err(|e| failed(query, e))?;
     Ok(Location { url: blob.url, authorization: blob.authorization, accept: None })
 }

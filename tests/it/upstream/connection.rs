@@ -39,8 +39,9 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                     .header("x-ratelimit-reset", until.to_string()),
                 (Some(Fault::Redirect(to)), _) => Answer::status(302).header("Location", to),
                 _ if refused => Answer::status(401),
-                _ if challenge.is_some() => Answer::status(401)
-                    .header("WWW-Authenticate", challenge.unwrap_or_default()),
+                _ if challenge.is_some() => {
+                    Answer::status(401).header("WWW-Authenticate", challenge.unwrap_or_default())
+                }
                 (_, None) => Answer::status(404),
                 (_, Some(route)) => found(route, &request),
             };

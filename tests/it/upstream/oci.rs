@@ -50,9 +50,7 @@ impl FakeUpstream {
     pub(crate) fn oci(&self, repository: &str, tag: &str, images: &[OciImage]) -> Vec<String> {
         self.file("/v2/", "{}");
         let at = |path: &str| Self::oci_path(repository, path);
-        let descriptor = |kind: &str, bytes: &[u8]| {
-            json!({"mediaType": kind, "digest": oci_digest(bytes), "size": bytes.len()})
-        };
+        let descriptor = |kind: &str, bytes: &[u8]| json!({"mediaType": kind, "digest": oci_digest(bytes), "size": bytes.len()});
         const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
         let mut entries: Vec<Value> = Vec::new();
         let mut last = Vec::new();

@@ -27,6 +27,7 @@ pub mod lock;
 pub mod lock_merge;
 mod logs;
 pub mod merge_driver;
+mod mirrors;
 pub mod outdated;
 pub mod print;
 pub mod remove;

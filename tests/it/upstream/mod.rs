@@ -1,7 +1,7 @@
 //! A fake upstream: every source's protocol on loopback, with faults to order.
 //!
 //! Owns a small threaded HTTP/1.1 server ([`FakeUpstream`]), what publishes packages on it
-//! ([`pypi`], [`npm`], [`github`], [`apt`], plain files), and builders of the archives and executables that packages
+//! ([`pypi`], [`npm`], [`github`], [`apt`], plain files), TLS in front of it ([`tls`]), and builders of the archives and executables that packages
 //! hold ([`archives`], [`executables`]). Invariants: nothing leaves the machine, nothing sleeps,
 //! and the same calls serve the same bytes.
 
@@ -15,6 +15,7 @@ mod github;
 mod npm;
 mod pypi;
 mod server;
+mod tls;
 mod trials;
 
 #[cfg(feature = "deb")]
@@ -26,5 +27,6 @@ pub(crate) use github::GithubRelease;
 pub(crate) use npm::NpmPackage;
 pub(crate) use pypi::Form;
 pub(crate) use server::FakeUpstream;
+pub(crate) use tls::{Authority, TlsFront};
 #[allow(unused_imports, reason = "named by tests that look at headers")]
 pub(crate) use server::Request;

@@ -45,12 +45,20 @@ impl Finding {
         Self { level: Level::Good, what, found: found.into(), remedy: None }
     }
 
-    pub(super) fn note(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn note(
+        what: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let remedy = Some(remedy.into());
         Self { level: Level::Note, what, found: found.into(), remedy }
     }
 
-    pub(super) fn wrong(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn wrong(
+        what: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let remedy = Some(remedy.into());
         Self { level: Level::Wrong, what, found: found.into(), remedy }
     }

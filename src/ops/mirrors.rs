@@ -38,10 +38,9 @@ pub(super) fn examine(context: &Context, union: &Union, findings: &mut Vec<Findi
         let url = http::shown(&place.endpoint.base.value);
         let kind = place.kind;
         findings.push(match answer {
-            Ok(took) => Finding::good(
-                "mirror",
-                format!("{kind}: {url} answers in {} ms", took.as_millis()),
-            ),
+            Ok(took) => {
+                Finding::good("mirror", format!("{kind}: {url} answers in {} ms", took.as_millis()))
+            }
             Err(error) => {
                 let found = format!("{kind}: {error}");
                 let same = |other: &Asked| other.kind == kind && other.index == place.index;

@@ -102,7 +102,11 @@ async fn refuse_offline(context: &Context<'_>, plan: &Plan) -> Result<()> {
         };
         let shown = shown(dep, version.as_str(), plan.platform);
         if cached(context, integrity, &shown).await?.is_none() {
-            missing.push(Unfetched { shown, from: format!("`{artifact}` from {source}"), size: *size });
+            missing.push(Unfetched {
+                shown,
+                from: format!("`{artifact}` from {source}"),
+                size: *size,
+            });
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(Error::Offline { missing }) }

@@ -187,7 +187,8 @@ fn withdrawn_after_it_was_locked() {
     let file = wheel_here(&world);
     let name = file.rsplit('/').next().expect("a name").to_owned();
     // All of the version's files: else only a part of it is withdrawn.
-    for request in world.json(["dep", "list", "--json"])[0]["platforms"].as_object().expect("rows") {
+    for request in world.json(["dep", "list", "--json"])[0]["platforms"].as_object().expect("rows")
+    {
         if let Some(file) = request.1["artifact"].as_str() {
             world.upstream.pypi_yank("alpha-bin", file);
         }

@@ -265,7 +265,10 @@ fn a_silent_host_costs_one_time_out() {
         deps.push_str(&format!("{name} = \"pypi:{name}-bin\"\n"));
     }
     let profile = |urls: &str| {
-        format!("platforms = [\"{}\"]\n[source.pypi]\nurl = [{urls}]\n[dep]\n{deps}", Platform::host())
+        format!(
+            "platforms = [\"{}\"]\n[source.pypi]\nurl = [{urls}]\n[dep]\n{deps}",
+            Platform::host()
+        )
     };
     let good = format!("\"{}\"", world.upstream.pypi_url());
     world.env.set("INFRA_CONNECT_TIMEOUT", "1").set("INFRA_JOBS", "1");
@@ -275,7 +278,7 @@ fn a_silent_host_costs_one_time_out() {
         world.profiles(&profile(&format!("{first}{good}")));
         world.lose(&[]);
         let began = Instant::now();
-        let outcome = world.env.ok(["dep", "sync", "-q"]);
+        let outcome = world.env.ok(["dep", "sync"]);
         (began.elapsed(), outcome)
     };
     let (alone, _) = time("");
@@ -301,7 +304,8 @@ fn silent_host() -> (rustix::fd::OwnedFd, Vec<std::net::TcpStream>, String) {
         url.trim_start_matches("http://").parse().expect("an address");
     let mut filling = Vec::new();
     // Until the first that gets no answer.
-    while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
+    while let Ok(stream) =
+        std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300))
     {
         filling.push(stream);
         assert!(filling.len() < 64, "the queue does not fill");

@@ -18,11 +18,8 @@ fn a_secret_is_written_nowhere() {
     let host = address.ip();
     let home = world.env.home();
     // Each file and variable holds it in its own way.
-    std::fs::write(
-        home.join(".netrc"),
-        format!("machine {host} login me password {SECRET}\n"),
-    )
-    .expect("write");
+    std::fs::write(home.join(".netrc"), format!("machine {host} login me password {SECRET}\n"))
+        .expect("write");
     let encoded = BASE64.encode(SECRET.as_bytes());
     let bin = home.join("bin");
     std::fs::create_dir_all(&bin).expect("create");
@@ -31,7 +28,9 @@ fn a_secret_is_written_nowhere() {
     std::fs::set_permissions(&keyring, PermissionsExt::from_mode(0o755)).expect("mode");
     let npmrc = |n: usize| match n % 3 {
         0 => format!("//{address}/npm/:_authToken={SECRET}\n"),
-        1 => format!("//{address}/npm/:_auth={}\n", BASE64.encode(format!("me:{SECRET}").as_bytes())),
+        1 => {
+            format!("//{address}/npm/:_auth={}\n", BASE64.encode(format!("me:{SECRET}").as_bytes()))
+        }
         _ => format!("//{address}/npm/:username=me\n//{address}/npm/:_password={encoded}\n"),
     };
     world.env.set("PATH", format!("{}:/usr/bin:/bin", bin.display()));
@@ -88,8 +87,12 @@ fn a_secret_is_written_nowhere() {
         }
     }
     assert!(said > 1000, "nothing was said");
-    let sent: Vec<_> =
-        world.upstream.requests().iter().filter_map(|r| r.header("authorization").map(str::to_owned)).collect();
+    let sent: Vec<_> = world
+        .upstream
+        .requests()
+        .iter()
+        .filter_map(|r| r.header("authorization").map(str::to_owned))
+        .collect();
     let plain = format!("Basic {}", BASE64.encode(format!("me:{SECRET}").as_bytes()));
     assert!(sent.contains(&plain), "basic credentials were sent: {sent:?}");
     assert!(sent.contains(&format!("Bearer {SECRET}")), "a token was sent: {sent:?}");

@@ -20,7 +20,6 @@ pub(super) enum Kind {
 
 /// The stage of one source.
 pub(super) struct Stage {
-    pub(super) kind: Kind,
     pub(super) world: World,
     /// Path of the document that tells of 1.1.0.
     pub(super) index: String,
@@ -45,7 +44,7 @@ impl Stage {
         let (index, file) = paths(kind);
         let profile = |version: &str| {
             let version = if is_deb(kind) { format!("{version}-1") } else { version.to_owned() };
-            let from = from.replace("{version}", &version);
+            let from = from.replace("@VERSION@", &version);
             format!("platforms = [\"{host}\"]\n{source}\n[dep]\ntool = {from}\n")
         };
         world
@@ -64,7 +63,7 @@ impl Stage {
         let old = world.env.read("dep.lock.json");
         world.profiles(&profile("1.1.0"));
         let sync_asks = matches!(kind, Kind::Pypi | Kind::Npm | Kind::Github);
-        Self { kind, world, index, file, sync_asks, old, new }
+        Self { world, index, file, sync_asks, old, new }
     }
 
     /// As before a command: the lock that it starts from, and nothing cached.
@@ -91,17 +90,13 @@ pub(super) fn is_deb(kind: Kind) -> bool {
 }
 
 /// Publishes both versions; gives the dep's table and `[source.…]`.
-fn publish(
-    kind: Kind,
-    up: &FakeUpstream,
-    env: &mut crate::support::TestEnv,
-) -> (String, String) {
+fn publish(kind: Kind, up: &FakeUpstream, env: &mut crate::support::TestEnv) -> (String, String) {
     let host = Platform::host();
     let tree = |v: &str, at: &str| Tree::new().executable(at, program("tool", v, host));
     match kind {
         Kind::Pypi => {
-            VERSIONS.map(|v| publish_pypi(up, "tool", v));
-            ("{ from = \"pypi:tool-bin\", version = \"={version}\" }".to_owned(), String::new())
+            VERSIONS.iter().for_each(|v| publish_pypi(up, "tool", v));
+            ("{ from = \"pypi:tool-bin\", version = \"=@VERSION@\" }".to_owned(), String::new())
         }
         Kind::Npm => {
             for v in VERSIONS {
@@ -109,7 +104,7 @@ fn publish(
                 let bin = serde_json::json!({"tool": "bin/tool"});
                 up.npm(NpmPackage::new("tool", v, tarball).set("bin", bin));
             }
-            ("{ from = \"npm:tool\", version = \"={version}\" }".to_owned(), String::new())
+            ("{ from = \"npm:tool\", version = \"=@VERSION@\" }".to_owned(), String::new())
         }
         Kind::Github => {
             let releases = VERSIONS.map(|v| {
@@ -118,7 +113,7 @@ fn publish(
             });
             up.github("some/tool", &releases, 10);
             env.set("GITHUB_API_URL", up.github_url());
-            ("{ from = \"github:some/tool\", version = \"={version}\" }".to_owned(), String::new())
+            ("{ from = \"github:some/tool\", version = \"=@VERSION@\" }".to_owned(), String::new())
         }
         Kind::Url => {
             for v in VERSIONS {
@@ -127,7 +122,7 @@ fn publish(
                 up.file(&format!("/url/tool-{v}.tar.gz"), body);
                 up.file(&format!("/url/SUMS-{v}"), sums);
             }
-            let from = "{ from = \"url:/tool-${version}.tar.gz\", version = \"={version}\", \
+            let from = "{ from = \"url:/tool-${version}.tar.gz\", version = \"=@VERSION@\", \
                         checksum = \"/SUMS-${version}\" }";
             (from.to_owned(), format!("[source.url]\nurl = \"{}\"", up.url("/url")))
         }
@@ -137,7 +132,8 @@ fn publish(
             let key = AptKey::new();
             let mut suite = AptSuite::new("stable");
             for v in VERSIONS {
-                suite = suite.package("tool", &format!("{v}-1"), debian(), &tree(v, "usr/bin/tool"));
+                suite =
+                    suite.package("tool", &format!("{v}-1"), debian(), &tree(v, "usr/bin/tool"));
             }
             up.apt(&suite, &key);
             env.write("keys.asc", key.armored());
@@ -145,7 +141,7 @@ fn publish(
                 "[source.deb]\nurl = \"{}\"\nsuite = \"stable\"\nsigned-by = \"keys.asc\"",
                 up.apt_url()
             );
-            ("{ from = \"deb:tool\", version = \"={version}\" }".to_owned(), source)
+            ("{ from = \"deb:tool\", version = \"=@VERSION@\" }".to_owned(), source)
         }
     }
 }

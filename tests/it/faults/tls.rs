@@ -10,6 +10,8 @@ fn project() -> World {
     let mut world = World::empty();
     world.profiles("[dep]\nalpha = { from = \"pypi:alpha-bin\", version = \"^1\" }\n");
     world.env.set("INFRA_CONNECT_TIMEOUT", "5").set("INFRA_RETRIES", "0");
+    // What this machine's pip trusts is no matter.
+    world.env.set("PIP_CONFIG_FILE", "/dev/null");
     world
 }
 

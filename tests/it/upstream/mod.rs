@@ -27,6 +27,6 @@ pub(crate) use github::GithubRelease;
 pub(crate) use npm::NpmPackage;
 pub(crate) use pypi::Form;
 pub(crate) use server::FakeUpstream;
-pub(crate) use tls::{Authority, TlsFront};
 #[allow(unused_imports, reason = "named by tests that look at headers")]
 pub(crate) use server::Request;
+pub(crate) use tls::{Authority, TlsFront};

@@ -35,10 +35,8 @@ pub const LOCK_TIMEOUT: Var = Var {
     help: "Seconds to wait for another process that holds a lock",
 };
 /// Connect time-out.
-pub const CONNECT_TIMEOUT: Var = Var {
-    name: "INFRA_CONNECT_TIMEOUT",
-    help: "Seconds to wait for a connection to a source",
-};
+pub const CONNECT_TIMEOUT: Var =
+    Var { name: "INFRA_CONNECT_TIMEOUT", help: "Seconds to wait for a connection to a source" };
 /// Longest silence.
 pub const STALL_TIMEOUT: Var = Var {
     name: "INFRA_STALL_TIMEOUT",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Error, Result};
 use crate::base::{Platform, Reporter, SourceKind};
-use crate::config::ecosystem::{self, Endpoint};
+use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::config::{self, Environ, Settings};
 use crate::http;
 use crate::lock::{self, Lock, Requirements};
@@ -98,6 +98,30 @@ impl Context {
         ecosystem::endpoint(kind, url, None, &self.environ, self.project(), Some(&answers))
     }
 
+    /// Like [`Self::endpoint`], every place of it.
+    pub(super) fn indexes(
+        &self,
+        kind: SourceKind,
+        overrides: &BTreeMap<SourceKind, SourceOverride>,
+    ) -> std::result::Result<Indexes, config::Error> {
+        let urls = overrides.get(&kind).map(SourceOverride::urls).unwrap_or_default();
+        let answers = self.client_answers();
+        ecosystem::indexes(kind, &urls, None, &self.environ, self.project(), Some(&answers))
+    }
+
+    /// The HTTP client of this command.
+    pub(super) fn client(&self) -> Result<http::Client> {
+        let settings = &self.settings;
+        Ok(http::Client::new(http::Options {
+            offline: settings.offline.value,
+            connect_timeout: settings.connect_timeout.value,
+            stall_timeout: settings.stall_timeout.value,
+            retries: settings.retries.value,
+            extra_roots: ecosystem::roots(&self.environ, self.project())?,
+            cache: Some(settings.store.value.join("index")),
+        })?)
+    }
+
     /// Every profile.
     pub fn profiles(&self) -> Result<Profiles> {
         Ok(Profiles::load(self.project())?)
@@ -115,15 +139,7 @@ impl Context {
         work: impl AsyncFnOnce(&sync::Context<'_>) -> sync::Result<T>,
     ) -> Result<T> {
         let settings = &self.settings;
-        let cache = settings.store.value.join("index");
-        let client = http::Client::new(http::Options {
-            offline: settings.offline.value,
-            connect_timeout: settings.connect_timeout.value,
-            stall_timeout: settings.stall_timeout.value,
-            retries: settings.retries.value,
-            extra_roots: ecosystem::roots(&self.environ, self.project())?,
-            cache: Some(cache),
-        })?;
+        let client = self.client()?;
         let setup = Setup {
             client: client.clone(),
             environ: self.environ.clone(),

@@ -1,6 +1,6 @@
 //! What is wrong with this host and project, and what to do about it.
 //!
-//! Looks only; changes nothing and needs no network. Invariant: every finding that is not good
+//! Looks only and changes nothing; of the network it wants only to know whether the sources answer. Invariant: every finding that is not good
 //! carries a remedy.
 
 use serde::Serialize;
@@ -40,16 +40,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn good(what: &'static str, found: impl Into<String>) -> Self {
         Self { level: Level::Good, what, found: found.into(), remedy: None }
     }
 
-    fn note(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn note(
+        what: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let remedy = Some(remedy.into());
         Self { level: Level::Note, what, found: found.into(), remedy }
     }
 
-    fn wrong(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn wrong(
+        what: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let remedy = Some(remedy.into());
         Self { level: Level::Wrong, what, found: found.into(), remedy }
     }
@@ -123,6 +131,7 @@ fn project(context: &Context, profiles: &Profiles, union: &Union, findings: &mut
         ));
     }
     sources(context, union, findings);
+    super::mirrors::examine(context, union, findings);
     match lock::read(&context.lock_path()) {
         Err(error) => {
             findings.push(Finding::problem("lock", &error.into(), "run `infra dep lock`"));

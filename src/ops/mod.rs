@@ -29,6 +29,7 @@ pub mod lock_merge;
 mod logs;
 pub mod merge_driver;
 pub mod objects;
+mod mirrors;
 pub mod outdated;
 pub mod print;
 pub mod purity;

@@ -344,9 +344,8 @@ impl Diagnose for Error {
                 missing.iter().map(|m| format!("{} {}: {}", m.dep, m.version, m.reason)).collect()
             }
             Self::Offline { missing } => {
-                let line = |m: &Unfetched| {
-                    format!("{} needs {}, {}", m.shown, m.from, bytes(m.size))
-                };
+                let line =
+                    |m: &Unfetched| format!("{} needs {}, {}", m.shown, m.from, bytes(m.size));
                 missing.iter().map(line).collect()
             }
             Self::OfflineLock { missing } => missing.clone(),

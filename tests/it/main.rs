@@ -20,6 +20,7 @@ mod crashes;
 #[cfg(feature = "deb")]
 mod deb;
 mod exchange;
+mod faults;
 mod github;
 mod integrity;
 mod knowing;

@@ -156,7 +156,8 @@ impl Machine<'_> {
             };
             match self.endpoint(kind, None, scope) {
                 // The usual index may well be one of the extra ones, for another tool.
-                Ok(usual) if indexes.iter().any(|e: &Endpoint| e.base.value == usual.base.value) => {}
+                Ok(usual)
+                    if indexes.iter().any(|e: &Endpoint| e.base.value == usual.base.value) => {}
                 Ok(usual) => indexes.push(usual),
                 Err(Error::NoEndpoint { .. }) if !indexes.is_empty() => {}
                 Err(e) => return Err(e),

@@ -65,12 +65,7 @@ impl Github {
     }
 
     /// A document of the API below the repository.
-    fn address(
-        &self,
-        query: &Query<'_>,
-        endpoint: &Endpoint,
-        path: &[&str],
-    ) -> Result<Location> {
+    fn address(&self, query: &Query<'_>, endpoint: &Endpoint, path: &[&str]) -> Result<Location> {
         let (owner, repository) = names(query)?;
         let mut url = access::below(&endpoint.base.value, "");
         if let Ok(mut segments) = url.path_segments_mut() {

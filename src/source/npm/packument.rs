@@ -26,9 +26,15 @@ impl Packument {
     pub(super) fn parse(body: &[u8], name: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Document {
+            #[serde(default)]
+            name: Option<String>,
             versions: BTreeMap<String, Value>,
         }
-        let Document { versions } = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        let document = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        let Document { name: own, versions } = document;
+        if let Some(own) = own.filter(|own| own != name) {
+            return Err(format!("it is of `{own}`"));
+        }
         Ok(Self { name: name.to_owned(), versions })
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Index {
     pub(super) files: Vec<File>,
     /// Its versions, where the index lists them (PEP 700).
     pub(super) versions: Vec<String>,
+    /// Its name as the index says it, where it does (PEP 691).
+    pub(super) name: Option<String>,
 }
 
 /// One file of a project.

@@ -16,6 +16,8 @@ struct Page {
     meta: Meta,
     files: Vec<Entry>,
     #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
     versions: Vec<String>,
 }
 
@@ -52,14 +54,14 @@ impl Default for Yanked {
 
 pub(super) fn parse(body: &[u8], at: &Url) -> Result<Index, String> {
     let page: Page = serde_json::from_slice(body).map_err(|e| e.to_string())?;
-    let Page { meta, files, versions } = page;
+    let Page { meta, files, name, versions } = page;
     if let Some(version) = meta.api_version
         && version.split('.').next() != Some("1")
     {
         return Err(format!("it has API version {version}; only 1 is known"));
     }
     let files = files.into_iter().map(|entry| file(entry, at)).collect::<Result<_, _>>()?;
-    Ok(Index { files, versions })
+    Ok(Index { files, versions, name })
 }
 
 fn file(entry: Entry, at: &Url) -> Result<File, String> {

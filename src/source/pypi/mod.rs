@@ -81,7 +81,12 @@ impl Pypi {
         let at = page(place.endpoint, query);
         let page = self.access.page_of(place.last, query, &at, Some(ACCEPT)).await?;
         let Some(page) = page else { return Ok(None) };
-        let index = Index::parse(&page.body, &at.url).map_err(|why| {
+        let wanted = names::normalise(query.package());
+        let parsed = Index::parse(&page.body, &at.url).and_then(|index| match &index.name {
+            Some(name) if names::normalise(name) != wanted => Err(format!("it is of `{name}`")),
+            _ => Ok(index),
+        });
+        let index = parsed.map_err(|why| {
             self.access.forget_as(&at, Some(ACCEPT));
             Error::Malformed { subject: query.subject(), url: at.shown(), why }
         })?;
@@ -217,7 +222,7 @@ mod tests {
     #[test]
     fn versions_come_from_list_and_file_names() {
         let index = index(
-            r#"{"meta":{"api-version":"1.1"},"name":"tool-bin","versions":["1.0","2.0","odd version"],"files":[
+            r#"{"meta":{"api-version":"1.1"},"name":"tool_bin","versions":["1.0","2.0","odd version"],"files":[
             {"filename":"tool_bin-1.0.0-py3-none-any.whl","url":"a","hashes":{}},
             {"filename":"tool_bin-1.5-py3-none-any.whl","url":"b","hashes":{},"yanked":"broken"},
             {"filename":"tool-bin-1.5.tar.gz","url":"c","hashes":{},"yanked":true},

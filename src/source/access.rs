@@ -95,6 +95,13 @@ impl Access {
         self.client.forget(&http::Get { url, accept, authorization: None });
     }
 
+    /// A document as an earlier command kept it, without asking whether it changed: for one whose
+    /// hash is known already.
+    pub(super) fn kept(&self, location: &Location) -> Option<Vec<u8>> {
+        let url = location.url.clone();
+        self.client.kept(&http::Get { url, accept: None, authorization: None })
+    }
+
     /// A small document; `None` when the server says that there is none.
     pub(super) async fn get(
         &self,

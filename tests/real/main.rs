@@ -24,6 +24,8 @@ mod world;
 
 mod commands;
 mod conformance;
+mod everything;
 mod failures;
 mod registries;
+mod sbom;
 mod stack;

@@ -44,6 +44,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             finding.version,
             names.join(" ")
         ));
+        if let Some(severity) = &finding.severity {
+            session.printer.line(&format!("  severity {severity}"));
+        }
         match &finding.fixed {
             Some(fixed) => session.printer.line(&format!("  fixed in {fixed}")),
             None => session.printer.line("  no later version is said to fix it"),

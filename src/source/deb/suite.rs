@@ -147,6 +147,14 @@ impl Suite<'_> {
                 let by_hash = format!("{folder}/by-hash/SHA256/{}", expected.hex());
                 spots.insert(0, self.at(place.endpoint, &by_hash));
             }
+            // A signed hash says that nothing changed; nobody has to be asked.
+            for at in &spots {
+                if let Some(body) = self.access.kept(at)
+                    && verify(query, at, &body, expected, *size).is_ok()
+                {
+                    return unpack(query, at.clone(), body, suffix).await.map(Some);
+                }
+            }
             for at in spots {
                 let Some(body) = self.get(query, place, &at).await? else { continue };
                 if let Err(error) = verify(query, &at, &body, expected, *size) {

@@ -165,8 +165,8 @@ impl Source for UrlSource {
     }
 
     /// The same template serves both C libraries, unless its words tell them apart.
-    fn guesses_libc(&self, _query: &Query<'_>, file: &str) -> bool {
-        !super::names_libc(file)
+    fn guesses_libc(&self, query: &Query<'_>, file: &str) -> bool {
+        !query.package().contains("${libc}") && !super::names_libc(file)
     }
 
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {

@@ -286,7 +286,7 @@ pub fn all() -> Vec<Good> {
     named.extend(&gz(&plain)[10..]);
     add("a header with everything", Format::TarGz, named, &a);
 
-    let e = Entry::file;
+    let e = |name: &str| Entry::file(name);
     let data = file("data");
     let mut z = |what, zip: Zip, nodes: &[(&str, Node)]| add(what, Format::Zip, zip.bytes(), nodes);
     z("nothing", zip([]), &[]);

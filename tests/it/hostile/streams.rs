@@ -146,9 +146,10 @@ fn packages() -> Vec<Case> {
     plain("only the magic", b"!<arch>\n".to_vec());
     plain("nothing", Vec::new());
     plain("a bomb", deb("data.tar.xz", &xz(&Tar::new().file("z", vec![0; 70 << 20]).end())));
-    for (what, target) in
-        [("a link that leaves", "../../../x"), ("an absolute link that leaves", "/../x")]
-    {
+    for (what, target) in [
+        ("a link that leaves a directory", "../../../x"),
+        ("an absolute link that leaves", "/../x"),
+    ] {
         let tar = Tar::new().symlink("./usr/x", target).end();
         plain(what, deb("data.tar.xz", &xz(&tar)));
     }

@@ -90,7 +90,7 @@ impl Tar {
 /// A pax record, whose length counts itself.
 fn record(key: &str, value: &str) -> Vec<u8> {
     let rest = key.len() + value.len() + 3;
-    let len = (1..5).map(|digits| rest + digits).find(|len| len.to_string().len() + rest == *len);
+    let len = (1..9).map(|digits| rest + digits).find(|len| len.to_string().len() + rest == *len);
     format!("{} {key}={value}\n", len.expect("a length")).into_bytes()
 }
 
@@ -166,7 +166,7 @@ impl Entry {
 
     /// Deflated.
     pub fn deflated(mut self) -> Self {
-        let mut out = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut out = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
         out.write_all(&self.data).expect("memory");
         self.data = out.finish().expect("memory");
         let packed = self.data.len() as u32;

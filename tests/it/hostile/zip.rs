@@ -5,6 +5,10 @@ use infra::archive::Format;
 use super::Case;
 use super::write::{Entry, Zip, descriptor, zip};
 
+fn file(name: impl AsRef<[u8]>) -> Entry {
+    Entry::file(name)
+}
+
 fn unicode_path(name: &str) -> Vec<u8> {
     let mut out = vec![0x75, 0x70];
     out.extend((name.len() as u16 + 5).to_le_bytes());
@@ -24,7 +28,6 @@ fn long(numbers: &[u64]) -> Vec<u8> {
 pub fn cases() -> Vec<Case> {
     let mut out = Vec::new();
     let mut plain = |what: &str, zip: Zip| out.push(Case::new(what, Format::Zip, zip.bytes()));
-    let file = Entry::file;
     for (what, name) in [
         ("a name with ..", &b"../escaped"[..]),
         ("a name with .. inside", b"a/../../escaped"),

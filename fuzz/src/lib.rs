@@ -11,10 +11,9 @@ use infra::base::{
 };
 use infra::nar::{Event, Reader, Writer};
 
-/// A directory in memory where there is one; each process has its own.
+/// A directory of this process alone, below the one that `fuzz/run` makes and removes.
 static PLACE: LazyLock<PathBuf> = LazyLock::new(|| {
-    let memory = Path::new("/dev/shm");
-    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let parent = std::env::var_os("FUZZ_PLACE").map_or_else(std::env::temp_dir, PathBuf::from);
     let place = tempfile::Builder::new().prefix("infra-fuzz-").tempdir_in(parent);
     place.expect("a temporary directory").keep()
 });

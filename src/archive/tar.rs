@@ -44,6 +44,10 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
         allowance.set(MAX_HEADERS);
         let (place, size) = (entry.raw_file_position(), entry.size());
         let (before, header) = (end, entry.raw_header_position());
+        // Its size is not the number of its bytes.
+        if entry.header().entry_type().is_gnu_sparse() {
+            return Err(unsupported(archive, &entry.path_bytes(), "sparse files"));
+        }
         end = place.checked_add(size).ok_or_else(truncated)?;
         if end > len {
             return Err(truncated());
@@ -99,7 +103,6 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
             EntryType::Char => return refuse(Refusal::Special("character device")),
             EntryType::Block => return refuse(Refusal::Special("block device")),
             EntryType::Fifo => return refuse(Refusal::Special("named pipe")),
-            EntryType::GNUSparse => return Err(unsupported(archive, &name, "sparse files")),
             other => {
                 let what = format!("the entry type `{}`", other.as_byte().escape_ascii());
                 return Err(unsupported(archive, &name, &what));

@@ -8,7 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Format;
-use super::names::is_control;
+use super::names::{is_control, is_ignored};
 use crate::base::{Diagnose, Hint, Kind};
 
 /// Why one entry is refused.
@@ -362,8 +362,9 @@ pub(super) fn shown(name: &[u8]) -> String {
             .chars()
             .take(300)
             .flat_map(|c| {
-                let odd = is_control(c).then(|| c.escape_default());
-                let plain = (!is_control(c)).then_some(c);
+                let hidden = is_control(c) || is_ignored(c);
+                let odd = hidden.then(|| c.escape_default());
+                let plain = (!hidden).then_some(c);
                 odd.into_iter().flatten().chain(plain)
             })
             .collect(),

@@ -68,7 +68,7 @@ pub(super) fn check(file: &File, from: u64, to: u64) -> Result<(), Fault> {
             _ => records(&bytes, |key, value| match key {
                 b"path" => once(&mut says.path, "they give it two names"),
                 b"linkpath" => once(&mut says.link, "they give it two link targets"),
-                b"size" if value.is_empty() || !value.iter().all(u8::is_ascii_digit) => {
+                b"size" if !is_size(value) => {
                     Err(Fault::Refused(Refusal::Ambiguous("its size is no number")))
                 }
                 b"size" => once(&mut says.size, "they give it two sizes"),
@@ -102,6 +102,12 @@ pub(super) fn check_global(file: &File, place: u64, size: u64, most: u64) -> Res
 /// octal digits, or 64 bits in base 256.
 pub(super) fn check_number(field: &[u8]) -> Result<(), io::Error> {
     number(field).map(|_| ()).ok_or_else(|| invalid("a number in a header is none"))
+}
+
+/// Digits alone, and no more than 64 bits: the reader passes over any other size.
+fn is_size(value: &[u8]) -> bool {
+    let digits = value.iter().all(u8::is_ascii_digit);
+    digits && std::str::from_utf8(value).is_ok_and(|text| text.parse::<u64>().is_ok())
 }
 
 fn number(field: &[u8]) -> Option<u64> {

@@ -113,7 +113,7 @@ pub(super) fn build(
     let mut known = HashMap::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
         if let Some(other) = known.insert(spell(entry.path.as_str()), at) {
-            let other = entries[other].path.as_str().to_owned();
+            let other = escaped(entries[other].path.as_str().as_bytes());
             return Err(refuse(entry.path.as_str(), Refusal::Collides(other)));
         }
     }

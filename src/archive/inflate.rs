@@ -174,6 +174,15 @@ impl<R: BufRead> Read for Zstd<R> {
     }
 }
 
+/// An end that comes too early is said as such, however deep the decoder has it.
 fn invalid(error: FrameDecoderError) -> io::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<io::Error>();
+        if io.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof) {
+            return io::ErrorKind::UnexpectedEof.into();
+        }
+        cause = inner.source();
+    }
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

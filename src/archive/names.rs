@@ -57,7 +57,7 @@ pub(super) fn is_control(c: char) -> bool {
 }
 
 /// Characters that HFS+ passes over when it compares names.
-fn is_ignored(c: char) -> bool {
+pub(super) fn is_ignored(c: char) -> bool {
     matches!(c, '\u{200c}'..='\u{200f}' | '\u{206a}'..='\u{206f}')
 }
 

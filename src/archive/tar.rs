@@ -70,6 +70,10 @@ pub(super) fn index(
         allowance.set(MAX_HEADERS);
         let (place, size) = (entry.raw_file_position(), entry.size());
         let (before, header) = (end, entry.raw_header_position());
+        // Its size is not the number of its bytes.
+        if entry.header().entry_type().is_gnu_sparse() {
+            return Err(unsupported(archive, &entry.path_bytes(), "sparse files"));
+        }
         end = place.checked_add(size).ok_or_else(truncated)?;
         if end > len {
             return Err(truncated());
@@ -131,7 +135,6 @@ pub(super) fn index(
                 strictness.tell(&name, Refusal::Special(what), archive)?;
                 continue;
             }
-            EntryType::GNUSparse => return Err(unsupported(archive, &name, "sparse files")),
             other => {
                 let what = format!("the entry type `{}`", other.as_byte().escape_ascii());
                 return Err(unsupported(archive, &name, &what));

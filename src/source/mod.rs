@@ -14,6 +14,8 @@ mod crates;
 mod deb;
 mod diagnose;
 pub mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod github;
 mod go;
 mod memo;

@@ -23,6 +23,7 @@ mod exchange;
 mod faults;
 mod github;
 mod importers;
+mod hostile;
 mod integrity;
 mod knowing;
 mod lock_truth;

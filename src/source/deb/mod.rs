@@ -318,6 +318,12 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(good)
 }
 
+/// For `fuzz/`: the texts of a repository.
+pub(super) fn fuzz(text: &[u8]) {
+    let _ = release::Release::parse(&String::from_utf8_lossy(text));
+    let _ = packages::find(text, "x");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

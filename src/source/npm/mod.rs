@@ -322,3 +322,15 @@ impl Source for Npm {
         Ok(out)
     }
 }
+
+/// For `fuzz/`: a package's document.
+pub(super) fn fuzz(document: &[u8]) {
+    let Ok(packument) = Packument::parse(document, "@scope/x") else { return };
+    for version in packument.versions() {
+        if let Ok(Some(manifest)) = packument.manifest(version) {
+            let _ = Tarball::of(&manifest);
+            let _ = manifest.commands();
+        }
+    }
+    let _ = packument.tarball_of("x-1.0.0.tgz");
+}

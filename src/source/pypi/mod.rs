@@ -210,6 +210,24 @@ fn files_of<'a>(index: &'a Index, project: &str, version: &Version) -> Vec<&'a F
         .collect()
 }
 
+/// For `fuzz/`: a wheel's name.
+pub(super) fn fuzz_wheel(name: &str) {
+    if let Some(wheel) = wheel::WheelName::parse(name) {
+        for tag in &wheel.platforms {
+            for platform in Platform::ALL {
+                let _ = tags::rank(tag, platform);
+            }
+        }
+    }
+}
+
+/// For `fuzz/`: a page of an index.
+pub(super) fn fuzz_index(page: &[u8]) {
+    if let Ok(at) = "http://mirror.invalid/simple/x/".parse() {
+        let _ = index::Index::parse(page, &at);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,8 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use super::policy::{Policy, SourcePattern, Whom};
 use super::template::Template;
-use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, ServiceName, SourceKind};
+use crate::base::{
+    CommandName, DepName, EnvName, Platform, Proof, RelPath, ServiceName, SourceKind,
+};
 use crate::base::{SourceRef, VersionReq};
 
 /// One environment's wishes, with everything inherited already merged in.
@@ -32,6 +35,8 @@ pub struct Profile {
     pub services: BTreeMap<ServiceName, Service>,
     /// `[source.*]`
     pub sources: BTreeMap<SourceKind, SourceOverride>,
+    /// `[policy]`: what may be locked.
+    pub policy: Policy,
     /// `[command]`: which dep provides a command that several offer.
     pub prefer: BTreeMap<CommandName, DepName>,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
@@ -64,6 +69,16 @@ pub struct Requirement {
     pub tag: Option<String>,
     /// `checksum`: for `url:`, template of the checksum file's URL.
     pub checksum: Option<String>,
+    /// `minisign`: for `url:` and `github:`, the key that signs the artifact, base64.
+    pub minisign: Option<String>,
+    /// `signature`: where its signature lies; for `url:` a template of a URL, for `github:` of a
+    /// file's name in the release.
+    pub signature: Option<String>,
+    /// `cosign`: for `url:` and `github:`, who signs the artifact with cosign.
+    pub cosign: Option<Cosign>,
+    /// `proof`: what must vouch for it, beside what `[policy]` asks for. No part of
+    /// [`Requirement::canonical`]: it changes what is accepted, not what is locked.
+    pub proof: BTreeSet<Proof>,
     /// `os`/`arch`: for `url:` and `github:`, the publisher's words for `${os}` and `${arch}` by our word.
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
@@ -81,6 +96,10 @@ impl Requirement {
             asset: None,
             tag: None,
             checksum: None,
+            minisign: None,
+            signature: None,
+            cosign: None,
+            proof: BTreeSet::new(),
             words: BTreeMap::new(),
             platforms: None,
         }
@@ -90,7 +109,21 @@ impl Requirement {
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, asset, tag, checksum, words, platforms } = self;
+        let Self {
+            from,
+            version,
+            bin,
+            strip,
+            asset,
+            tag,
+            checksum,
+            minisign,
+            signature,
+            cosign,
+            proof: _,
+            words,
+            platforms,
+        } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
@@ -107,6 +140,15 @@ impl Requirement {
         if let Some(checksum) = checksum {
             out.push_str(&format!(" checksum={checksum}"));
         }
+        if let Some(key) = minisign {
+            out.push_str(&format!(" minisign={key}"));
+        }
+        if let Some(signature) = signature {
+            out.push_str(&format!(" signature={signature}"));
+        }
+        if let Some(cosign) = cosign {
+            out.push_str(&format!(" cosign={}", cosign.canonical()));
+        }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));
         }
@@ -114,6 +156,44 @@ impl Requirement {
             out.push_str(&format!(" on={platform}"));
         }
         out
+    }
+}
+
+/// `cosign`: who signs an artifact with cosign, and where what they signed lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cosign {
+    /// Somebody who showed who they are.
+    Identity {
+        /// `identity`: the certificate's subject, with or without `@REF`.
+        identity: String,
+        /// `issuer`: who vouched for it.
+        issuer: String,
+        /// `bundle`: where the bundle lies; `FILE.sigstore.json` when not given.
+        bundle: Option<String>,
+    },
+    /// Somebody with a key.
+    Key {
+        /// `key`: a file of the project with the public key, PEM.
+        file: RelPath,
+        /// `signature`: where the signature lies; `FILE.sig` when not given.
+        signature: Option<String>,
+    },
+}
+
+impl Cosign {
+    /// One word that says all of it.
+    fn canonical(&self) -> String {
+        match self {
+            Self::Identity { identity, issuer, bundle } => {
+                let bundle = bundle.iter().map(|b| format!(",bundle:{b}")).collect::<String>();
+                format!("identity:{identity},issuer:{issuer}{bundle}")
+            }
+            Self::Key { file, signature } => {
+                let signature =
+                    signature.iter().map(|s| format!(",signature:{s}")).collect::<String>();
+                format!("key:{file}{signature}")
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::statement::Statement;
 use super::{Error, Result};
 use crate::base::{Integrity, Proof};
 
@@ -102,6 +103,18 @@ impl Evidence {
             Self::GithubAttestation { .. } => Proof::GithubAttestation,
             Self::Minisign { .. } => Proof::Minisign,
             Self::Cosign { .. } | Self::CosignKey { .. } => Proof::Cosign,
+        }
+    }
+
+    /// Whether its statement names an artifact of this hash, so that a forge need not be asked
+    /// again for what one statement says of all files of a release.
+    pub fn names(&self, digest: &Integrity) -> bool {
+        match self {
+            Self::GithubAttestation { bundle, .. } => Statement::of(bundle)
+                .ok()
+                .flatten()
+                .is_some_and(|statement| statement.about(std::slice::from_ref(digest)).is_ok()),
+            _ => false,
         }
     }
 

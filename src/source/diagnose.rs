@@ -11,6 +11,7 @@ impl Diagnose for Error {
             Self::Endpoint { source, .. } => source.kind(),
             Self::Fetch { source, .. } | Self::RateLimit { source, .. } => source.kind(),
             Self::PathIo { source, .. } => source.kind(),
+            Self::Evidence { source, .. } => source.kind(),
             Self::NoBase { .. }
             | Self::PackageName { .. }
             | Self::NotExact { .. }
@@ -27,6 +28,7 @@ impl Diagnose for Error {
             Self::Endpoint { source, .. } => return source.hints(),
             Self::Fetch { source, .. } => return source.hints(),
             Self::PathIo { source, .. } => return source.hints(),
+            Self::Evidence { source, .. } => return source.hints(),
             Self::NoBase { subject } => {
                 format!("set `url` in `[source.{}]` of the profile", subject.from.kind())
             }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::artifact::{self, Wanted, blocking};
+use super::attest;
 use super::error::{Error, Result};
 use super::pin::{self, About, Found};
 use super::resolve::Resolve;
 use crate::base::{Algorithm, Integrity, Platform, Task, Version};
 use crate::fs::StagingDir;
-use crate::lock::model::{Artifact, Pin, Proof, Row};
+use crate::lock::model::{Artifact, Attestation, Pin, Proof, Row};
 use crate::lock::object_name;
 use crate::source::{ArtifactOffer, Commands};
 use crate::store;
@@ -21,9 +22,9 @@ use crate::store;
 /// One file, and the platforms it serves.
 pub(super) struct Group {
     /// What is fetched: file, place and hash are the same for all platforms.
-    offer: ArtifactOffer,
+    pub(super) offer: ArtifactOffer,
     /// Each platform, with its own offer.
-    platforms: Vec<(Platform, ArtifactOffer)>,
+    pub(super) platforms: Vec<(Platform, ArtifactOffer)>,
 }
 
 impl Group {
@@ -42,9 +43,9 @@ impl Group {
 }
 
 /// A file at hand. Its directory, if it is temporary, lives as long.
-struct AtHand {
-    path: PathBuf,
-    integrity: Integrity,
+pub(super) struct AtHand {
+    pub(super) path: PathBuf,
+    pub(super) integrity: Integrity,
     size: u64,
     _temporary: Option<StagingDir>,
 }
@@ -75,6 +76,7 @@ pub(super) async fn of_group(
         }
         Err(error) => return Err(error),
     };
+    let attested = attest::group(one, version, group, &at_hand, &shown, &task).await?;
     task.stage("reading");
     let mut out = Vec::new();
     for (platform, offer) in &group.platforms {
@@ -99,10 +101,11 @@ pub(super) async fn of_group(
             strip: offer.strip,
         };
         let mut proofs = offer.proofs.clone();
+        proofs.extend(attested.iter().map(|attestation| attestation.kind));
         if offer.integrity.is_none() && proofs.is_empty() {
             proofs.push(Proof::FirstUse);
         }
-        out.push((*platform, row(&about, Some(artifact), found, proofs)?));
+        out.push((*platform, row(&about, Some(artifact), found, proofs, attested.clone())?));
     }
     Ok(out)
 }
@@ -129,7 +132,7 @@ pub(super) async fn of_directory(
     for (platform, found) in found {
         let about = About { dep: one.dep.clone(), version: version.clone(), platform };
         let row = match found {
-            Ok(found) => row(&about, None, found, vec![Proof::Local])?,
+            Ok(found) => row(&about, None, found, vec![Proof::Local], Vec::new())?,
             Err(reason) => Row::Unavailable { reason },
         };
         out.push((platform, row));
@@ -142,6 +145,7 @@ fn row(
     artifact: Option<Artifact>,
     found: Found,
     mut verified: Vec<Proof>,
+    attestations: Vec<Attestation>,
 ) -> Result<Row> {
     let Found { tree, bin, needs } = found;
     let object = object_name(&tree, &about.dep, &about.version)
@@ -156,7 +160,7 @@ fn row(
         bin,
         needs,
         verified,
-        attestations: Vec::new(),
+        attestations,
     })))
 }
 

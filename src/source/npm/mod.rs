@@ -8,6 +8,7 @@
 mod file;
 mod packument;
 mod platform;
+mod signatures;
 
 use std::sync::Arc;
 
@@ -19,11 +20,14 @@ use self::packument::{Manifest, Packument};
 use self::platform::Group;
 use super::access::{self, Access};
 use super::memo::Memo;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
 use crate::config::ecosystem::Endpoint;
 use crate::lock::model::Proof;
+use crate::provenance::{Evidence, NpmKey};
 
 /// The abbreviated document; registries that lack it send the full one.
 const SHORT: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -35,11 +39,13 @@ pub(super) struct Npm {
     access: Arc<Access>,
     /// By package and whether it is the full document; `None` when there is no such package.
     packuments: Memo<(String, bool), Option<Packument>>,
+    /// The keys that each registry signs with; `None` when it publishes none.
+    keys: Memo<String, Option<Vec<NpmKey>>>,
 }
 
 impl Npm {
     pub(super) fn new(access: Arc<Access>) -> Self {
-        Self { access, packuments: Memo::new() }
+        Self { access, packuments: Memo::new(), keys: Memo::new() }
     }
 
     async fn endpoint(&self, query: &Query<'_>, package: &str) -> Result<Arc<Endpoint>> {
@@ -259,5 +265,19 @@ impl Source for Npm {
         let tarball = packument.iter().find_map(|p| p.tarball_of(file)).ok_or_else(gone)?;
         let endpoint = self.endpoint(query, package).await?;
         Ok(tarball.locations(&endpoint))
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        self.signed(asked).await
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        let full = self.packument(query, query.package(), true).await?;
+        let text = full.iter().find_map(|p| p.published(version.as_str()));
+        Ok(text.and_then(|text| text.parse().ok()))
     }
 }

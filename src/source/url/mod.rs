@@ -17,10 +17,14 @@ use self::template::Words;
 use super::access::{self, Access};
 use super::checksum;
 use super::memo::Memo;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+    signed,
+};
 use crate::archive::Format;
 use crate::base::{Integrity, Platform, SourceKind, Version, VersionReq};
 use crate::lock::model::Proof;
+use crate::provenance::Evidence;
 
 /// The source.
 pub(super) struct UrlSource {
@@ -186,6 +190,30 @@ impl Source for UrlSource {
             });
         }
         Ok(vec![target.location])
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        let Asked { query, version, platform, .. } = *asked;
+        let target = self.target(query, version, platform).await?;
+        let mut words = Words::new(version, platform, &query.requirement.words);
+        words.set("file", &target.file);
+        words.set("url", target.location.url.as_str());
+        let mut found = Vec::new();
+        for wanted in signed::wanted(query, &self.access)? {
+            let at = match &wanted.place {
+                Some(template) => self.expand(query, template, &words).await?,
+                None => {
+                    let mut at = target.location.clone();
+                    let path = format!("{}{}", at.url.path(), wanted.ending);
+                    at.url.set_path(&path);
+                    at
+                }
+            };
+            if let Some(body) = self.access.get(query, &at, None).await? {
+                found.push(wanted.of(query, &at, &body)?);
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -109,7 +109,7 @@ mod tests {
         let (lock, mut wishes) = (fixture::lock(), fixture::requirements());
         assert_eq!(violations(&lock, &wishes, &Policy::default()), []);
         let policy = Policy {
-            require: [(Whom::All, [Proof::RegistryHash, Proof::PypiAttestation].into())].into(),
+            require: [(Whom::All, [Proof::PypiAttestation].into())].into(),
             ..Policy::default()
         };
         let found = violations(&lock, &wishes, &policy);

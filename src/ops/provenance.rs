@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
 use super::{Context, Result, lock::known};
-use crate::base::{DepName, Diagnose as _, Platform, Proof, Version};
+use crate::base::{DepName, Platform, Proof, Version};
 use crate::lock::model::{Attestation, LockedDep, Pin, Row};
 use crate::profile::model::Requirement;
 use crate::sync::{self, Again};
@@ -119,7 +119,7 @@ fn checked(
     attestation: &Attestation,
     again: Again,
 ) -> Checked {
-    let told = |error: &(dyn crate::base::Diagnose)| {
+    let told = |error: &dyn crate::base::Diagnose| {
         let mut lines = vec![error.to_string()];
         lines.extend(error.details());
         lines.join("; ")

@@ -28,7 +28,9 @@ impl Diagnose for Error {
             Self::Endpoint { source, .. } => return source.hints(),
             Self::Fetch { source, .. } => return source.hints(),
             Self::PathIo { source, .. } => return source.hints(),
-            Self::Evidence { source, .. } => return source.hints(),
+            Self::Evidence { .. } => {
+                "nothing was locked; try again, or tell who runs the server".to_owned()
+            }
             Self::NoBase { subject } => {
                 format!("set `url` in `[source.{}]` of the profile", subject.from.kind())
             }

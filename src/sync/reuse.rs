@@ -41,6 +41,14 @@ fn without_platforms(canonical: &str) -> String {
     canonical.split(' ').filter(|word| !word.starts_with("on=")).collect::<Vec<_>>().join(" ")
 }
 
+/// The words of a requirement that say who signs.
+fn signers(canonical: &str) -> Vec<&str> {
+    let is_one = |word: &&str| {
+        ["minisign=", "signature=", "cosign="].iter().any(|key| word.starts_with(key))
+    };
+    canonical.split(' ').filter(is_one).collect()
+}
+
 /// What an old pin is to what its source offers for the same platform now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
@@ -62,6 +70,10 @@ pub fn compare(
 ) -> Match {
     let Some(artifact) = &pin.artifact else { return Match::Other };
     if old.version != *version || old.source != requirement.from || artifact.file != offer.file {
+        return Match::Other;
+    }
+    // Another key, or another place to look for a signature, asks a question that nobody answered.
+    if signers(&old.requirement) != signers(&requirement.canonical()) {
         return Match::Other;
     }
     let same_hash = match &offer.integrity {
@@ -156,6 +168,8 @@ mod tests {
         };
         assert_eq!(with(&|o| o.commands = named("bin/nats-server")), Match::Same);
         assert_eq!(with(&|o| o.commands = named("bin/other")), Match::Other);
+        let signed = Requirement { minisign: Some("KEY".to_owned()), ..wish.clone() };
+        assert_eq!(compare(&old, pin, &old.version, &signed, &offer), Match::Other);
         let newer = "2.16.0".parse().expect("version");
         assert_eq!(compare(&old, pin, &newer, &wish, &offer), Match::Other);
     }

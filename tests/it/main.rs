@@ -24,6 +24,8 @@ mod github;
 mod integrity;
 mod knowing;
 mod merge;
+#[cfg(feature = "provenance")]
+mod provenance;
 mod sameness;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

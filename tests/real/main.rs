@@ -25,3 +25,5 @@ mod conformance;
 mod failures;
 mod registries;
 mod stack;
+#[cfg(feature = "provenance")]
+mod vectors;

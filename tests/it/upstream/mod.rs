@@ -8,6 +8,8 @@
 #[cfg(feature = "deb")]
 mod apt;
 mod archives;
+#[cfg(feature = "provenance")]
+mod authority;
 mod connection;
 mod executables;
 mod fault;
@@ -20,6 +22,8 @@ mod trials;
 #[cfg(feature = "deb")]
 pub(crate) use apt::{AptKey, AptSuite};
 pub(crate) use archives::{Tree, tar_gz, tgz, wheel, zip};
+#[cfg(feature = "provenance")]
+pub(crate) use authority::{Authority, Identity, Minisigner, SigningKey, attestation_object};
 pub(crate) use executables::{Machine, elf_with_interpreter, executable};
 pub(crate) use fault::Fault;
 pub(crate) use github::GithubRelease;

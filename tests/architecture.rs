@@ -20,6 +20,8 @@ const LAYERS: &[&[&str]] = &[
     &["binary", "config", "http", "nar", "profile", "ui"],
     &["archive", "oci"],
     &["lock", "store"],
+    &["archive"],
+    &["lock", "provenance", "store"],
     &["env", "exchange", "source"],
     &["supervise", "sync"],
     &["ops"],

@@ -38,11 +38,7 @@ pub(super) async fn fresh(transport: &Transport, request: &Get) -> Result<Vec<u8
     }
 }
 
-pub(super) async fn get(
-    transport: &Transport,
-    request: &Get,
-    hasty: bool,
-) -> Result<Page, Error> {
+pub(super) async fn get(transport: &Transport, request: &Get, hasty: bool) -> Result<Page, Error> {
     let slot = transport.options.cache.as_deref().map(|dir| Slot::new(dir, request));
     let kept = slot.as_ref().and_then(Slot::read);
     if transport.options.offline {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Format;
+pub use crate::base::Proof;
 use crate::base::{
     CommandName, DepName, Integrity, ObjectName, Platform, RelPath, SourceRef, TreeHash, Version,
 };
@@ -150,40 +151,4 @@ pub struct Artifact {
     pub format: Format,
     /// Leading path components dropped when unpacking.
     pub strip: u8,
-}
-
-/// Something that vouches for an artifact's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Proof {
-    /// The hash in the registry's index.
-    RegistryHash,
-    /// The digest that a forge records of a release's asset.
-    ReleaseDigest,
-    /// An index that the repository's keys, which this machine trusts, signed.
-    SignedRelease,
-    /// A checksum file that the publisher serves.
-    ChecksumFile,
-    /// A hash that the profile gives (`hashes`), for instance from another tool's lock.
-    ProfileHash,
-    /// The digest of an image's manifest.
-    ManifestDigest,
-    /// The database of checksums that the Go command asks (`GOSUMDB`).
-    ChecksumDatabase,
-    /// A signature of the npm registry over name, version and hash.
-    NpmSignature,
-    /// A minisign signature by the key that the profile or registry names.
-    Minisign,
-    /// A cosign signature by the key or identity that the profile or registry names.
-    Cosign,
-    /// An index attestation of PyPI (PEP 740).
-    PypiAttestation,
-    /// A provenance statement in the npm registry.
-    NpmProvenance,
-    /// An artifact attestation of GitHub.
-    GithubAttestation,
-    /// Nothing but the first download: later ones must equal it.
-    FirstUse,
-    /// A directory of this project, under its own version control.
-    Local,
 }

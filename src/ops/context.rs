@@ -11,13 +11,15 @@ use super::{Error, Result};
 use crate::base::{Platform, Reporter, SourceKind};
 use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::config::{self, Environ, Settings};
+use crate::fs;
 use crate::http;
 use crate::lock::{self, Lock, Requirements};
 use crate::profile::model::SourceOverride;
 use crate::profile::{Profiles, Union};
+use crate::provenance::Trust;
 use crate::source::{Setup, Sources};
 use crate::store::Store;
-use crate::sync;
+use crate::sync::{self, Accept, Rules};
 
 /// Settings, environment, progress.
 pub struct Context {
@@ -138,6 +140,28 @@ impl Context {
         union: &Union,
         work: impl AsyncFnOnce(&sync::Context<'_>) -> sync::Result<T>,
     ) -> Result<T> {
+        self.with_rules(union, Accept::None, work)
+    }
+
+    /// The trust root that the profiles name, else the public one.
+    fn trust(&self, union: &Union) -> Result<Trust> {
+        let Some(file) = &union.policy.trusted_root else { return Ok(Trust::public()) };
+        let json = fs::read_to_string(&file.under(self.project()))?;
+        Trust::custom(json).map_err(|source| {
+            Error::TrustedRoot { file: file.clone(), source: Box::new(source) }.into()
+        })
+    }
+
+    /// [`Self::with_sources`] for work that may write a lock: `accept` are the deps whose proof
+    /// may change.
+    pub(super) fn with_rules<T>(
+        &self,
+        union: &Union,
+        accept: Accept,
+        work: impl AsyncFnOnce(&sync::Context<'_>) -> sync::Result<T>,
+    ) -> Result<T> {
+        let trust = Arc::new(self.trust(union)?);
+        let rules = Rules { policy: union.policy.clone(), trust, accept };
         let settings = &self.settings;
         let client = self.client()?;
         let setup = Setup {
@@ -164,6 +188,7 @@ impl Context {
             jobs: settings.jobs.value,
             offline: settings.offline.value,
             reporter: self.reporter(),
+            rules: &rules,
         };
         Ok(runtime.block_on(work(&context))?)
     }

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::base::RelPath;
 use crate::base::{CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform};
-use crate::lock::StaleReason;
+use crate::lock::{StaleReason, Violation};
+use crate::provenance;
 
 /// An operation that failed for a reason no lower room has.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,22 @@ pub enum Error {
     /// Profiles and lock disagree.
     #[error("dep.lock.json does not match the profiles")]
     Stale(Vec<StaleReason>),
+    /// The policy of the profiles refuses a lock, or what it would be made from.
+    #[error("the policy of the profiles does not accept {}", of(violations))]
+    Policy {
+        /// Each thing that it refuses.
+        violations: Vec<Violation>,
+        /// Where the policy says so.
+        excerpt: Option<Box<Excerpt>>,
+    },
+    /// The trust root that the profiles name is none.
+    #[error("`{file}` cannot be used as the trust root")]
+    TrustedRoot {
+        /// The file.
+        file: RelPath,
+        /// Why.
+        source: Box<provenance::Error>,
+    },
     /// There is no such dep.
     #[error("no dep is called `{name}`")]
     UnknownDep {
@@ -172,6 +190,18 @@ pub enum Error {
     },
 }
 
+/// The deps that a policy refuses.
+fn of(violations: &[Violation]) -> String {
+    let mut names: Vec<String> = violations
+        .iter()
+        .map(|violation| match violation {
+            Violation::Source { dep, .. } | Violation::Proof { dep, .. } => format!("`{dep}`"),
+        })
+        .collect();
+    names.dedup();
+    names.join(", ")
+}
+
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
@@ -184,6 +214,7 @@ impl Diagnose for Error {
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
             | Self::NoServices(_) => Kind::Usage,
+            Self::TrustedRoot { source, .. } => source.kind(),
             Self::Damaged(_) => Kind::Integrity,
             _ => Kind::User,
         }
@@ -201,6 +232,7 @@ impl Diagnose for Error {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
             Self::Damaged(lines) | Self::CannotStart { lines, .. } => lines.clone(),
+            Self::Policy { violations, .. } => violations.iter().map(ToString::to_string).collect(),
             Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
                 said.lines().map(|line| format!("git says  {line}")).collect()
             }
@@ -211,6 +243,7 @@ impl Diagnose for Error {
     fn excerpt(&self) -> Option<Excerpt> {
         match self {
             Self::StillUsed { source, .. } => source.excerpt(),
+            Self::Policy { excerpt, .. } => excerpt.as_deref().cloned(),
             _ => None,
         }
     }
@@ -223,6 +256,19 @@ impl Diagnose for Error {
             Self::Stale(_) => {
                 vec!["run `infra dep lock`, then review and commit dep.lock.json".into()]
             }
+            Self::Policy { violations, .. } => {
+                let lacks = violations.iter().any(|v| matches!(v, Violation::Proof { .. }));
+                if lacks {
+                    vec![
+                        "`infra dep lock` looks for the proof again; if there is none, choose \
+                         another version or source"
+                            .into(),
+                    ]
+                } else {
+                    vec!["choose another source, or add it to `sources` of `[policy]`".into()]
+                }
+            }
+            Self::TrustedRoot { source, .. } => return source.hints(),
             Self::UnknownDep { nearest, .. } => {
                 let mut texts = did_you_mean(nearest);
                 texts.push("`infra dep list` shows every dep".into());

@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use super::policy::{Policy, SourcePattern, Whom};
 use super::template::Template;
-use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, ServiceName, SourceKind};
-use crate::base::{Integrity, SourceRef, Version, VersionReq};
+use crate::base::{
+    CommandName, DepName, EnvName, Integrity, Platform, Proof, RelPath, ServiceName, SourceKind,
+};
+use crate::base::{SourceRef, Version, VersionReq};
 
 /// One environment's wishes, with everything inherited already merged in.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub struct Profile {
     pub services: BTreeMap<ServiceName, Service>,
     /// `[source.*]`
     pub sources: BTreeMap<SourceKind, SourceOverride>,
+    /// `[policy]`: what may be locked.
+    pub policy: Policy,
     /// `[command]`: which dep provides a command that several offer.
     pub prefer: BTreeMap<CommandName, DepName>,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
@@ -72,6 +77,16 @@ pub struct Requirement {
     pub checksum: Option<String>,
     /// `hashes`: what a file's bytes must hash to.
     pub hashes: Hashes,
+    /// `minisign`: for `url:` and `github:`, the key that signs the artifact, base64.
+    pub minisign: Option<String>,
+    /// `signature`: where its signature lies; for `url:` a template of a URL, for `github:` of a
+    /// file's name in the release.
+    pub signature: Option<String>,
+    /// `cosign`: for `url:` and `github:`, who signs the artifact with cosign.
+    pub cosign: Option<Cosign>,
+    /// `proof`: what must vouch for it, beside what `[policy]` asks for. No part of
+    /// [`Requirement::canonical`]: it changes what is accepted, not what is locked.
+    pub proof: BTreeSet<Proof>,
     /// `os`/`arch`: for `url:` and `github:`, the publisher's words for `${os}` and `${arch}` by our word.
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
@@ -91,6 +106,10 @@ impl Requirement {
             closure: false,
             checksum: None,
             hashes: Hashes::new(),
+            minisign: None,
+            signature: None,
+            cosign: None,
+            proof: BTreeSet::new(),
             words: BTreeMap::new(),
             platforms: None,
         }
@@ -122,6 +141,10 @@ impl Requirement {
             closure,
             checksum,
             hashes,
+            minisign,
+            signature,
+            cosign,
+            proof: _,
             words,
             platforms,
         } = self;
@@ -152,6 +175,15 @@ impl Requirement {
             let all = Integrity::sha256_of(lines.collect::<String>().as_bytes());
             out.push_str(&format!(" hashes={all}"));
         }
+        if let Some(key) = minisign {
+            out.push_str(&format!(" minisign={key}"));
+        }
+        if let Some(signature) = signature {
+            out.push_str(&format!(" signature={signature}"));
+        }
+        if let Some(cosign) = cosign {
+            out.push_str(&format!(" cosign={}", cosign.canonical()));
+        }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));
         }
@@ -159,6 +191,44 @@ impl Requirement {
             out.push_str(&format!(" on={platform}"));
         }
         out
+    }
+}
+
+/// `cosign`: who signs an artifact with cosign, and where what they signed lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cosign {
+    /// Somebody who showed who they are.
+    Identity {
+        /// `identity`: the certificate's subject, with or without `@REF`.
+        identity: String,
+        /// `issuer`: who vouched for it.
+        issuer: String,
+        /// `bundle`: where the bundle lies; `FILE.sigstore.json` when not given.
+        bundle: Option<String>,
+    },
+    /// Somebody with a key.
+    Key {
+        /// `key`: a file of the project with the public key, PEM.
+        file: RelPath,
+        /// `signature`: where the signature lies; `FILE.sig` when not given.
+        signature: Option<String>,
+    },
+}
+
+impl Cosign {
+    /// One word that says all of it.
+    fn canonical(&self) -> String {
+        match self {
+            Self::Identity { identity, issuer, bundle } => {
+                let bundle = bundle.iter().map(|b| format!(",bundle:{b}")).collect::<String>();
+                format!("identity:{identity},issuer:{issuer}{bundle}")
+            }
+            Self::Key { file, signature } => {
+                let signature =
+                    signature.iter().map(|s| format!(",signature:{s}")).collect::<String>();
+                format!("key:{file}{signature}")
+            }
+        }
     }
 }
 

@@ -3,14 +3,16 @@
 //! Owns the two ways to write a requirement: `"pypi:NAME@^1"` and `{ from = …, version = … }`.
 //! Refuses keys that the source of `from` would ignore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Result;
-use super::model::{Hashes, Requirement};
+use super::model::{Cosign, Hashes, Requirement};
 use super::node::Node;
 use super::read::{platforms, rel_path};
 use crate::base::source_ref::InvalidSourceRef;
-use crate::base::{CommandName, Integrity, RelPath, SourceKind, SourceRef, Version, VersionReq};
+use crate::base::{
+    CommandName, Integrity, Proof, RelPath, SourceKind, SourceRef, Version, VersionReq,
+};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
 const KEYS: &[&str] = &[
@@ -23,6 +25,10 @@ const KEYS: &[&str] = &[
     "closure",
     "checksum",
     "hashes",
+    "minisign",
+    "signature",
+    "cosign",
+    "proof",
     "os",
     "arch",
     "platforms",
@@ -99,6 +105,32 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         Some(n) => hashes(&n)?,
         None => Hashes::new(),
     };
+    let minisign = match fields.take("minisign") {
+        Some(n) => {
+            only(EITHER, &n)?;
+            Some(minisign(&n)?)
+        }
+        None => None,
+    };
+    let signature = match fields.take("signature") {
+        Some(n) => {
+            only(EITHER, &n)?;
+            if minisign.is_none() {
+                let hint = "write minisign = \"KEY\", or put it into `cosign`".to_owned();
+                return Err(n.bad("nothing says whose signature it is", Some(hint), "no key"));
+            }
+            Some(word(&n, "where the signature lies, e.g. \"${url}.minisig\"")?)
+        }
+        None => None,
+    };
+    let cosign = match fields.take("cosign") {
+        Some(n) => {
+            only(EITHER, &n)?;
+            Some(cosign(&n)?)
+        }
+        None => None,
+    };
+    let proof = fields.take("proof").map(|n| proofs(&n)).transpose()?.unwrap_or_default();
     let mut words = BTreeMap::new();
     for (key, ours) in
         [("os", &["linux", "darwin", "windows"][..]), ("arch", &["x86_64", "aarch64"])]
@@ -123,6 +155,10 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         closure,
         checksum,
         hashes,
+        minisign,
+        signature,
+        cosign,
+        proof,
         words,
         platforms,
     })
@@ -156,6 +192,72 @@ fn version_req(node: &Node<'_>, text: &str) -> Result<VersionReq> {
             "write it as Cargo does: \"^2.15\", \"~0.40\", \"1.10\", \"=2.1.0\" or \">=1, <3\"";
         node.bad(e, Some(hint.to_owned()), "not a version requirement")
     })
+}
+
+/// A text without spaces, which separate the words of a requirement in the lock.
+fn word(node: &Node<'_>, expected: &'static str) -> Result<String> {
+    let text = node.text(expected)?;
+    if text.is_empty() || text.chars().any(char::is_whitespace) {
+        return Err(node.bad("it must be one word without spaces", None, "not one word"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `minisign`: 42 bytes in base64 that begin with `Ed`, as `minisign.pub` has them in its second
+/// line.
+fn minisign(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a minisign public key")?.trim();
+    let bytes = data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default();
+    if bytes.len() != 42 || !bytes.starts_with(b"E") {
+        let hint = "write the second line of the publisher's `minisign.pub`".to_owned();
+        return Err(node.bad("it is no minisign public key", Some(hint), "not a key"));
+    }
+    Ok(text.to_owned())
+}
+
+fn cosign(node: &Node<'_>) -> Result<Cosign> {
+    const EXPECTED: &str = "a table with `identity` and `issuer`, or with `key`";
+    let mut fields =
+        node.fields(EXPECTED, &["identity", "issuer", "bundle", "key", "signature"])?;
+    let unfit = |n: Option<Node<'_>>, with: &str| match n {
+        Some(n) => Err(n.bad(format!("it means nothing beside `{with}`"), None, "remove it")),
+        None => Ok(()),
+    };
+    if let Some(key) = fields.take("key") {
+        for name in ["identity", "issuer", "bundle"] {
+            unfit(fields.take(name), "key")?;
+        }
+        let file = rel_path(&key, "the path of a public key in the project")?;
+        let signature = fields.take("signature");
+        let signature = signature.map(|n| word(&n, "where the signature lies")).transpose()?;
+        return Ok(Cosign::Key { file, signature });
+    }
+    unfit(fields.take("signature"), "identity")?;
+    let (Some(identity), Some(issuer)) = (fields.take("identity"), fields.take("issuer")) else {
+        let hint =
+            "write identity = \"WHO\" and issuer = \"WHO VOUCHES FOR IT\", or key = \"FILE\"";
+        return Err(node.missing("identity", hint));
+    };
+    let bundle = fields.take("bundle");
+    Ok(Cosign::Identity {
+        identity: word(&identity, "who signs, e.g. an e-mail address or a workflow's URL")?,
+        issuer: word(&issuer, "the URL of who vouches for the identity")?,
+        bundle: bundle.map(|n| word(&n, "where the bundle lies")).transpose()?,
+    })
+}
+
+/// An array of the words that the lock's `verified` has.
+pub(super) fn proofs(node: &Node<'_>) -> Result<BTreeSet<Proof>> {
+    let mut out = BTreeSet::new();
+    for element in node.elements("an array of proofs such as [\"pypi-attestation\"]")? {
+        let text = element.text("a proof such as \"pypi-attestation\"")?;
+        let known = || Proof::ALL.into_iter().filter(|proof| proof.vouches()).map(Proof::name);
+        match text.parse::<Proof>() {
+            Ok(proof) if proof.vouches() => out.insert(proof),
+            _ => return Err(element.unknown_word("proof", text, known())),
+        };
+    }
+    Ok(out)
 }
 
 fn strip(node: &Node<'_>) -> Result<u8> {

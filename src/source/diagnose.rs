@@ -12,6 +12,7 @@ impl Diagnose for Error {
             Self::Fetch { source, .. } | Self::RateLimit { source, .. } => source.kind(),
             Self::PathIo { source, .. } => source.kind(),
             Self::Image { source, .. } => source.kind(),
+            Self::Evidence { source, .. } => source.kind(),
             Self::NoBase { .. }
             | Self::PackageName { .. }
             | Self::NotExact { .. }
@@ -31,6 +32,9 @@ impl Diagnose for Error {
             Self::Image { source, .. } => return source.hints(),
             Self::Closure { .. } => {
                 "check the components of the repositories, or leave `closure` out".to_owned()
+            }
+            Self::Evidence { .. } => {
+                "nothing was locked; try again, or tell who runs the server".to_owned()
             }
             Self::NoBase { subject } => {
                 format!("set `url` in `[source.{}]` of the profile", subject.from.kind())

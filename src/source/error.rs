@@ -255,6 +255,16 @@ pub enum Error {
         /// What the profile says.
         wanted: VersionReq,
     },
+    /// An answer that should hold signatures holds none that can be understood.
+    #[error("`{url}`, which says who signed {subject}, is not what it should be")]
+    Evidence {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// What was asked, without credentials.
+        url: String,
+        /// What is wrong with it.
+        source: Box<crate::provenance::Error>,
+    },
     /// A URL template that cannot be used.
     #[error("the template `{template}` of {subject} cannot be used: {why}")]
     Template {
@@ -294,6 +304,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the source could not be asked, so that another time may do better.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::RateLimit { .. })
+    }
+
     /// The dep and package it is about.
     pub fn subject(&self) -> &Subject {
         match self {
@@ -320,6 +335,7 @@ impl Error {
             | Self::Closure { subject, .. }
             | Self::Format { subject, .. }
             | Self::NotExact { subject, .. }
+            | Self::Evidence { subject, .. }
             | Self::Template { subject, .. }
             | Self::Path { subject, .. }
             | Self::PathIo { subject, .. }

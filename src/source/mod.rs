@@ -24,6 +24,7 @@ mod npm;
 mod oci;
 mod path;
 mod pypi;
+mod signed;
 mod sources;
 mod url;
 
@@ -40,10 +41,11 @@ pub use sources::{Setup, Sources};
 
 use crate::archive::Format;
 use crate::base::{
-    CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
+    Algorithm, CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
 };
 use crate::lock::model::{Linking, Proof};
 use crate::profile::model::Requirement;
+use crate::provenance::Evidence;
 
 /// One ecosystem.
 #[async_trait]
@@ -88,6 +90,44 @@ pub trait Source: Send + Sync {
         _file: &str,
     ) -> Result<Vec<Location>> {
         Ok(Vec::new())
+    }
+
+    /// Who signed a file, as far as the source or the profile says where that is found. Nothing of
+    /// it is verified here. A source that has none, or whose mirror serves none, answers with
+    /// none; one that cannot be asked is an error.
+    async fn evidence(&self, _asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        Ok(Vec::new())
+    }
+
+    /// When a version was published; `None` when the source does not say.
+    async fn published(
+        &self,
+        _query: &Query<'_>,
+        _version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        Ok(None)
+    }
+}
+
+/// A file that evidence is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The dep.
+    pub query: &'a Query<'a>,
+    /// Its version.
+    pub version: &'a Version,
+    /// The platform that the file is for.
+    pub platform: Platform,
+    /// Its name in the source, as in the lock.
+    pub file: &'a str,
+    /// Hashes of its bytes; at least the locked one.
+    pub digests: &'a [Integrity],
+}
+
+impl Asked<'_> {
+    /// The hash of an algorithm, where it is known.
+    fn digest(&self, algorithm: Algorithm) -> Option<&Integrity> {
+        self.digests.iter().find(|digest| digest.algorithm() == algorithm)
     }
 }
 

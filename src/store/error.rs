@@ -51,6 +51,16 @@ pub enum Error {
         /// What it holds.
         actual: Integrity,
     },
+    /// A document that a proof was verified from is no longer what was kept.
+    #[error("the evidence `{}` changed on disk", path.display())]
+    EvidenceChanged {
+        /// The file.
+        path: PathBuf,
+        /// What its name promises.
+        expected: Integrity,
+        /// What it holds.
+        actual: Integrity,
+    },
     /// A tree is not the one the lock names.
     #[error("tree hash mismatch for {shown}")]
     TreeMismatch {
@@ -244,6 +254,7 @@ impl Diagnose for Error {
             Self::Archive(e) => e.kind(),
             Self::ArtifactMismatch { .. }
             | Self::CachedArtifactChanged { .. }
+            | Self::EvidenceChanged { .. }
             | Self::TreeMismatch { .. }
             | Self::NameMismatch { .. }
             | Self::Damaged { .. }
@@ -276,6 +287,10 @@ impl Diagnose for Error {
                 "run `infra store repair` to remove it and fetch it again".to_owned(),
                 format!("or remove `{}` yourself", path.display()),
             ],
+            Self::EvidenceChanged { path, .. } => vec![format!(
+                "remove `{}`, then run `infra dep verify --provenance`, which fetches it again",
+                path.display()
+            )],
             Self::TreeMismatch { shown, .. } => vec![
                 "nothing was installed".to_owned(),
                 format!(
@@ -344,6 +359,9 @@ impl Diagnose for Error {
             Self::CachedArtifactChanged { expected, actual, path, .. } => {
                 let path = format!("`{}`", path.display());
                 pair(expected, "its name in the cache", "found", actual, &path)
+            }
+            Self::EvidenceChanged { expected, actual, .. } => {
+                pair(expected, "its name in the store", "found", actual, "the file on disk")
             }
             Self::TreeMismatch { expected, actual, from, .. } => {
                 pair(expected, "dep.lock.json", "received", actual, from)

@@ -17,6 +17,7 @@ mod artifacts;
 mod check;
 mod copy;
 mod error;
+mod evidence;
 mod gc;
 mod info;
 mod layout;

@@ -2,12 +2,16 @@
 //!
 //! Reads nothing itself. Invariant: every outside thing this room touches is in [`Context`].
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::base::{Algorithm, Diagnose, Hint, Kind, Platform, Reporter, SourceKind, Task};
+use crate::base::{Algorithm, DepName, Diagnose, Hint, Kind, Platform, Reporter, SourceKind, Task};
 use crate::http;
+use crate::profile::model::Policy;
+use crate::provenance::Trust;
 use crate::source::{Location, Source};
 use crate::store::Store;
 
@@ -30,6 +34,42 @@ pub struct Context<'a> {
     pub offline: bool,
     /// Receives progress and warnings.
     pub reporter: &'a dyn Reporter,
+    /// What may be locked, and whom signatures must lead to.
+    pub rules: &'a Rules,
+}
+
+/// What may be locked.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// `[policy]` of the profiles.
+    pub policy: Policy,
+    /// The trust root.
+    pub trust: Arc<Trust>,
+    /// Deps that may lose proof, or be signed by somebody else than before.
+    pub accept: Accept,
+}
+
+/// Deps whose proof may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Accept {
+    /// None.
+    #[default]
+    None,
+    /// These.
+    Deps(BTreeSet<DepName>),
+    /// All.
+    All,
+}
+
+impl Accept {
+    /// Whether a dep's proof may change.
+    pub fn covers(&self, dep: &DepName) -> bool {
+        match self {
+            Self::None => false,
+            Self::Deps(deps) => deps.contains(dep),
+            Self::All => true,
+        }
+    }
 }
 
 impl Context<'_> {

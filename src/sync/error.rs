@@ -2,9 +2,10 @@
 
 use super::commands::Refusal;
 use super::context::FetchError;
+use super::regress::Regression;
 use crate::base::object_name::InvalidObjectName;
-use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Version};
-use crate::{archive, fs, http, source, store};
+use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Proof, Version};
+use crate::{archive, fs, http, provenance, source, store};
 
 /// A dep that a platform cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,6 +161,58 @@ pub enum Error {
         /// The same in the source.
         served: String,
     },
+    /// Evidence that a source has of an artifact does not vouch for it.
+    #[error("the {kind} of {shown} is refused")]
+    Proof {
+        /// Dep, version and platforms.
+        shown: String,
+        /// The artifact.
+        file: String,
+        /// What kind of evidence it is.
+        kind: Proof,
+        /// Why.
+        source: Box<provenance::Error>,
+    },
+    /// Nobody could be asked who signed an artifact of which that must be known.
+    #[error("cannot find out who signed {shown}")]
+    ProofUnreachable {
+        /// Dep, version and platforms.
+        shown: String,
+        /// What must vouch for it, or did before.
+        wanted: Vec<Proof>,
+        /// Why.
+        source: Box<source::Error>,
+    },
+    /// Something would be vouched for by less than before, or by somebody else.
+    #[error("{shown} is vouched for by less than before, or by somebody else")]
+    Regress {
+        /// Dep, version and platform.
+        shown: String,
+        /// The dep.
+        dep: DepName,
+        /// What vouched for the locked version, and what vouches now.
+        changes: Vec<Regression>,
+    },
+    /// Every version that a requirement accepts is younger than the policy allows.
+    #[error("every version of `{dep}` that matches `{wanted}` is younger than {minimum}")]
+    TooYoung {
+        /// The dep.
+        dep: DepName,
+        /// What is asked for.
+        wanted: String,
+        /// `minimum-age`, in words.
+        minimum: String,
+        /// Versions and when they were published.
+        young: Vec<(Version, String)>,
+    },
+    /// The source does not say when a version was published.
+    #[error("the source of `{dep}` does not say when {version} was published")]
+    NoDate {
+        /// The dep.
+        dep: DepName,
+        /// The version.
+        version: Version,
+    },
     /// A version that no wanted platform can have.
     #[error("`{dep}` {version} is not available for any platform of the profiles")]
     Nowhere {
@@ -262,6 +315,8 @@ impl Error {
             Self::Archive(e) => Some(e.as_ref()),
             Self::File(e) => Some(e),
             Self::Fetch { source, .. } => Some(source.as_ref()),
+            Self::Proof { source, .. } => Some(source.as_ref()),
+            Self::ProofUnreachable { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }
@@ -273,7 +328,8 @@ impl Diagnose for Error {
             Self::Contradiction { .. }
             | Self::NotTheHash { .. }
             | Self::Lied { .. }
-            | Self::Changed { .. } => Kind::Integrity,
+            | Self::Changed { .. }
+            | Self::Regress { .. } => Kind::Integrity,
             Self::UnknownDep { .. } => Kind::Usage,
             Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
             _ => self.inner().map_or(Kind::User, Diagnose::kind),
@@ -323,6 +379,30 @@ impl Diagnose for Error {
                     "if you expect the change, run `infra dep update {dep}` and review the diff"
                 ),
             ],
+            Self::Proof { .. } => vec![
+                "who published the file is not who its source says; nothing was locked".to_owned(),
+                "choose another version, or ask the publisher".to_owned(),
+            ],
+            Self::ProofUnreachable { .. } => vec![
+                "try again; nothing was locked".to_owned(),
+                "what must vouch for a dep is said by `require` of `[policy]`, and by what \
+                 vouched for the version that is locked"
+                    .to_owned(),
+            ],
+            Self::Regress { dep, .. } => vec![
+                "nothing was locked; look at what the publisher says of it".to_owned(),
+                format!("if you expect it, add `--accept-signer {dep}`"),
+            ],
+            Self::TooYoung { dep, .. } => vec![
+                "wait, or accept an older version".to_owned(),
+                format!("to take it now, write allow-young = [\"{dep}\"] in `[policy]`"),
+            ],
+            Self::NoDate { dep, .. } => vec![
+                "an index with dates serves JSON (PEP 700, the full npm document)".to_owned(),
+                format!(
+                    "to take it without knowing, write allow-young = [\"{dep}\"] in `[policy]`"
+                ),
+            ],
             Self::Nowhere { .. } => {
                 vec!["choose another version, or another source".to_owned()]
             }
@@ -361,6 +441,18 @@ impl Diagnose for Error {
                 format!("expected  {locked}  from dep.lock.json"),
                 format!("received  {served}  from the source's index"),
             ],
+            Self::Proof { file, source, .. } => {
+                std::iter::once(format!("file      {file}")).chain(source.details()).collect()
+            }
+            Self::ProofUnreachable { wanted, source, .. } => {
+                let wanted: Vec<_> = wanted.iter().map(|proof| proof.name()).collect();
+                let first = format!("wanted    {}", wanted.join(", "));
+                std::iter::once(first).chain(source.details()).collect()
+            }
+            Self::Regress { changes, .. } => changes.iter().flat_map(Regression::lines).collect(),
+            Self::TooYoung { young, .. } => {
+                young.iter().map(|(v, at)| format!("{v} was published {at}")).collect()
+            }
             Self::Nowhere { reasons, .. } => {
                 reasons.iter().map(|(platform, why)| format!("{platform}: {why}")).collect()
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::context::{Context, Fetch, FetchError};
+use super::context::{Context, Fetch, FetchError, Rules};
 use super::error::Error;
 use super::resolve::{Mode, resolve};
 use crate::archive::Format;
@@ -238,6 +238,7 @@ pub(super) struct World {
     pub(super) server: FakeServer,
     pub(super) log: Log,
     pub(super) offline: bool,
+    pub(super) rules: Rules,
 }
 
 impl World {
@@ -253,6 +254,7 @@ impl World {
             server: FakeServer::default(),
             log: Log::default(),
             offline: false,
+            rules: Rules::default(),
         }
     }
 
@@ -304,6 +306,7 @@ impl World {
             jobs: 4,
             offline: self.offline,
             reporter: &self.log,
+            rules: &self.rules,
         };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("runtime");

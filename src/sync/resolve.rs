@@ -12,14 +12,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
+use super::age;
+use super::attest::Kept;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::execute::shown;
+use super::regress;
 use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
-use crate::base::{DepName, Platform, SourceKind, Version, suggest};
-use crate::lock::Requirements;
-use crate::lock::model::{Lock, LockedDep, Pin, Proof, Row};
+use crate::base::{DepName, Platform, Proof, SourceKind, Version, suggest};
+use crate::lock::model::{Lock, LockedDep, Pin, Row};
+use crate::lock::{self, Requirements};
 use crate::profile::model::Requirement;
 use crate::source::{Offer, Query, Source, StackOffer};
 
@@ -66,12 +69,14 @@ pub async fn resolve(
         return Err(Error::UnknownDep { dep: dep.clone(), nearest });
     }
     let slots = Semaphore::new(context.jobs());
+    let kept = Kept::default();
     // Collected, since a closure kept across an await would tie the future to one thread.
     let mut work = Vec::new();
     for (dep, requirement) in &requirements.deps {
         let one = Resolve {
             context,
             slots: &slots,
+            kept: &kept,
             dep,
             requirement,
             wanted: requirements.platforms_of(requirement),
@@ -94,8 +99,18 @@ pub async fn resolve(
             },
         }
     }
+    drop(results);
     missing.sort();
-    if missing.is_empty() { Ok(Lock { deps }) } else { Err(Error::OfflineLock { missing }) }
+    if !missing.is_empty() {
+        return Err(Error::OfflineLock { missing });
+    }
+    let new = Lock { deps };
+    // Only now, so that a lock that is refused, here or by whoever asked, leaves the store as it
+    // was.
+    if lock::violations(&new, requirements, &context.rules.policy).is_empty() {
+        kept.write(context).await?;
+    }
+    Ok(new)
 }
 
 /// One dep.
@@ -103,6 +118,8 @@ pub(super) struct Resolve<'a, 'c> {
     pub(super) context: &'a Context<'c>,
     /// Bounds downloads and readings over all deps.
     pub(super) slots: &'a Semaphore,
+    /// Collects the evidence that is to be kept.
+    pub(super) kept: &'a Kept,
     pub(super) dep: &'a DepName,
     pub(super) requirement: &'a Requirement,
     wanted: BTreeSet<Platform>,
@@ -116,7 +133,11 @@ impl<'a, 'c> Resolve<'a, 'c> {
         let is_local = self.requirement.from.kind() == SourceKind::Path;
         let mut done = BTreeMap::new();
         if let (Fit::Exact, Some(old), false) = (fit, self.old, is_local) {
-            let kept = old.platforms.iter().filter(|(p, _)| self.wanted.contains(p));
+            // A policy that asks for more than was looked for makes it look again.
+            let kept = old
+                .platforms
+                .iter()
+                .filter(|(p, row)| self.wanted.contains(p) && !self.lacks_proof(row));
             done.extend(kept.map(|(platform, row)| (*platform, row.clone())));
         }
         let version = match (fit, self.old) {
@@ -148,9 +169,24 @@ impl<'a, 'c> Resolve<'a, 'c> {
     }
 
     async fn choose_version(&self) -> Result<Version> {
-        let query = self.query();
-        let candidates = self.source().versions(&query).await?;
-        Ok(crate::source::choose_version(&query, &candidates)?)
+        let chosen = age::choose_version(self.context, &self.query()).await?;
+        // An age is no reason to go back: what is locked was accepted before.
+        let locked = self.old.filter(|old| {
+            self.context.rules.policy.age_of(self.dep).is_some()
+                && old.source == self.requirement.from
+                && self.requirement.version.matches(&old.version)
+        });
+        Ok(locked.map(|old| old.version.clone()).filter(|v| *v > chosen).unwrap_or(chosen))
+    }
+
+    /// What must vouch for the dep.
+    pub(super) fn required(&self) -> BTreeSet<Proof> {
+        lock::required(&self.context.rules.policy, self.requirement)
+    }
+
+    fn lacks_proof(&self, row: &Row) -> bool {
+        let is_there = |pin: &Pin| self.required().iter().all(|p| pin.verified.contains(p));
+        row.pin().is_some_and(|pin| !is_there(pin))
     }
 
     /// The rows of some platforms at a version.
@@ -223,6 +259,7 @@ impl<'a, 'c> Resolve<'a, 'c> {
             return Ok(None);
         }
         match reuse::compare(old, pin, version, platform, self.requirement, offer) {
+            Match::Same if self.lacks_proof(row) => Ok(None),
             Match::Same => Ok(Some(row.clone())),
             Match::Other => Ok(None),
             // What an update finds is told when the new rows are there.
@@ -314,11 +351,12 @@ impl<'a, 'c> Resolve<'a, 'c> {
                     is.file
                 ));
             }
-            // The profile's own hashes are for the versions that it names.
-            let lost =
-                |proof: &&Proof| **proof != Proof::ProfileHash && !pin.verified.contains(*proof);
-            if before.verified.iter().any(|proof| lost(&proof)) {
-                self.context.reporter.warn(&format!("{shown} is vouched for by less than before"));
+            if old.source != self.requirement.from || self.context.rules.accept.covers(self.dep) {
+                continue;
+            }
+            let changes = regress::regressions(before, pin);
+            if !changes.is_empty() {
+                return Err(Error::Regress { shown, dep: self.dep.clone(), changes });
             }
         }
         Ok(())

@@ -41,6 +41,14 @@ fn without_platforms(canonical: &str) -> String {
     canonical.split(' ').filter(|word| !word.starts_with("on=")).collect::<Vec<_>>().join(" ")
 }
 
+/// The words of a requirement that say who signs.
+fn signers(canonical: &str) -> Vec<&str> {
+    let is_one = |word: &&str| {
+        ["minisign=", "signature=", "cosign="].iter().any(|key| word.starts_with(key))
+    };
+    canonical.split(' ').filter(is_one).collect()
+}
+
 /// What an old pin is to what its source offers for the same platform now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
@@ -64,6 +72,10 @@ pub fn compare(
     let offer = &stack.first;
     let Some(artifact) = &pin.artifact else { return Match::Other };
     if old.version != *version || old.source != requirement.from || artifact.file != offer.file {
+        return Match::Other;
+    }
+    // Another key, or another place to look for a signature, asks a question that nobody answered.
+    if signers(&old.requirement) != signers(&requirement.canonical()) {
         return Match::Other;
     }
     // The profile's own hash was compared when the row was made, or was not there.
@@ -208,6 +220,10 @@ mod tests {
         compared.verified.push(Proof::ProfileHash);
         assert_eq!(with_hash(&artifact.integrity, &compared), Match::Same);
         assert_eq!(with_hash(&Integrity::sha256_of(b"x"), &compared), Match::Other);
+        let signed = Requirement { minisign: Some("KEY".to_owned()), ..wish.clone() };
+        let stack = offer.clone().into();
+        let signed = compare(&old, pin, &old.version, Platform::X86_64Linux, &signed, &stack);
+        assert_eq!(signed, Match::Other);
         let newer = "2.16.0".parse().expect("version");
         let newer = compare(&old, pin, &newer, Platform::X86_64Linux, &wish, &offer.into());
         assert_eq!(newer, Match::Other);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::artifact::{self, Wanted, blocking};
+use super::attest;
 use super::error::{Error, Result};
 use super::pin::{self, About, Found};
 use super::resolve::Resolve;
@@ -20,7 +21,7 @@ use super::tour::{Stop, Tour};
 use crate::archive::{Note, Options};
 use crate::base::{Algorithm, Hasher, Integrity, Platform, Task, Version};
 use crate::fs::{self, Context as _, StagingDir};
-use crate::lock::model::{Artifact, Linking, Pin, Proof, Row};
+use crate::lock::model::{Artifact, Attestation, Linking, Pin, Proof, Row};
 use crate::lock::object_name;
 use crate::source::{Commands, Location, StackOffer};
 use crate::store;
@@ -28,9 +29,9 @@ use crate::store;
 /// One offer, and the platforms it serves.
 pub(super) struct Group {
     /// What is fetched: files, places and hashes are the same for all platforms.
-    offer: StackOffer,
+    pub(super) offer: StackOffer,
     /// Each platform, with its own offer.
-    platforms: Vec<(Platform, StackOffer)>,
+    pub(super) platforms: Vec<(Platform, StackOffer)>,
 }
 
 impl Group {
@@ -92,9 +93,9 @@ fn options(one: &Resolve<'_, '_>, offer: &StackOffer) -> Vec<Options> {
 }
 
 /// A file at hand. Its directory, if it is temporary, lives as long.
-struct AtHand {
-    path: PathBuf,
-    integrity: Integrity,
+pub(super) struct AtHand {
+    pub(super) path: PathBuf,
+    pub(super) integrity: Integrity,
     size: u64,
     _temporary: Option<StagingDir>,
 }
@@ -136,6 +137,10 @@ pub(super) async fn of_group(
     for hash in group.platforms.iter().filter_map(|(platform, _)| hash_of(*platform)) {
         compare(hash, &at_hand, &shown, &first.location.shown()).await?;
     }
+    let attested = match at_hand.first() {
+        Some(first) => attest::group(one, version, group, first, &shown, &task).await?,
+        None => Vec::new(),
+    };
     task.stage("reading");
     let mut out = Vec::new();
     let mut said = BTreeSet::new();
@@ -175,9 +180,9 @@ pub(super) async fn of_group(
                     strip,
                 }
             });
-        let first = artifacts.next();
-        let with = artifacts.collect();
+        let artifacts = (artifacts.next(), artifacts.collect());
         let mut proofs = offer.first.proofs.clone();
+        proofs.extend(attested.iter().map(|attestation| attestation.kind));
         if offer.first.integrity.is_none() && proofs.is_empty() {
             proofs.push(Proof::FirstUse);
         }
@@ -186,7 +191,8 @@ pub(super) async fn of_group(
             proofs.retain(|proof| *proof != Proof::FirstUse);
             proofs.push(Proof::ProfileHash);
         }
-        out.push((*platform, row(&about, first, with, offer.linking, found, proofs)?));
+        let row = row(&about, artifacts, offer.linking, found, proofs, attested.clone())?;
+        out.push((*platform, row));
     }
     Ok(out)
 }
@@ -233,7 +239,9 @@ pub(super) async fn of_directory(
     for (platform, found) in found {
         let about = About { dep: one.dep.clone(), version: version.clone(), platform };
         let row = match found {
-            Ok(found) => row(&about, None, Vec::new(), None, found, vec![Proof::Local])?,
+            Ok(found) => {
+                row(&about, (None, Vec::new()), None, found, vec![Proof::Local], Vec::new())?
+            }
             Err(reason) => Row::Unavailable { reason },
         };
         out.push((platform, row));
@@ -263,7 +271,8 @@ async fn compare(
     Err(Error::NotTheHash { shown, expected, received: Box::new(received), from })
 }
 
-fn hash_file(path: &Path, algorithm: Algorithm) -> fs::Result<Integrity> {
+/// The hash of a file.
+pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> fs::Result<Integrity> {
     let mut file = fs::open(path)?;
     let mut hasher = Hasher::new(algorithm);
     let mut buffer = vec![0; 1 << 16];
@@ -278,11 +287,11 @@ fn hash_file(path: &Path, algorithm: Algorithm) -> fs::Result<Integrity> {
 
 fn row(
     about: &About,
-    artifact: Option<Artifact>,
-    with: Vec<Artifact>,
+    (artifact, with): (Option<Artifact>, Vec<Artifact>),
     linking: Option<Linking>,
     found: Found,
     mut verified: Vec<Proof>,
+    attestations: Vec<Attestation>,
 ) -> Result<Row> {
     let Found { tree, bin, needs, notes: _ } = found;
     let object = object_name(&tree, &about.dep, &about.version)
@@ -298,7 +307,7 @@ fn row(
         bin,
         needs,
         verified,
-        attestations: Vec::new(),
+        attestations,
     })))
 }
 

@@ -69,7 +69,9 @@ fn with_real<T>(world: &World, offline: bool, work: impl AsyncFnOnce(&Context<'_
     });
     let sources = |kind: SourceKind| -> &dyn source::Source { all.get(kind) };
     let project = world.project();
+    let rules = super::context::Rules::default();
     let context = Context {
+        rules: &rules,
         store: &world.store,
         sources: &sources,
         fetch: &client,

@@ -29,3 +29,5 @@ mod failures;
 mod registries;
 mod sbom;
 mod stack;
+#[cfg(feature = "provenance")]
+mod vectors;

@@ -5,6 +5,7 @@
 //! that are equally good. Invariant: a locked file is `TAG/NAME`, so that one document finds it
 //! again.
 
+mod attestations;
 mod checks;
 mod pattern;
 mod pick;
@@ -27,11 +28,14 @@ use super::access::{self, Access};
 use super::memo::Memo;
 use super::mirrors::{self, Place, Round};
 use super::url::exact;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
 use crate::config::ecosystem::{self, Endpoint};
 use crate::http;
+use crate::provenance::Evidence;
 
 /// What the API is asked for.
 const JSON: &str = "application/vnd.github+json";
@@ -51,6 +55,8 @@ pub(super) struct Github {
     releases: Memo<(String, String), Option<Found>>,
     /// Checksum files by URL; `None` when there is no such document.
     checksums: Memo<String, Option<String>>,
+    /// Attestations that were found, by repository.
+    attested: Memo<String, tokio::sync::Mutex<Vec<Evidence>>>,
 }
 
 /// A release, and the place that has it.
@@ -61,7 +67,13 @@ struct Found {
 
 impl Github {
     pub(super) fn new(access: Arc<Access>) -> Self {
-        Self { access, lists: Memo::new(), releases: Memo::new(), checksums: Memo::new() }
+        Self {
+            access,
+            lists: Memo::new(),
+            releases: Memo::new(),
+            checksums: Memo::new(),
+            attested: Memo::new(),
+        }
     }
 
     /// A document of the API below the repository.
@@ -386,6 +398,20 @@ impl Source for Github {
             }
         }
         Ok(out)
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        let mut found = self.attestations(asked).await?;
+        found.extend(self.beside(asked).await?);
+        Ok(found)
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        Ok(self.versions_of(query).await?.remove(version).and_then(|release| release.published))
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Release {
     pub(super) tag: String,
     /// Marked as a pre-release by its publisher.
     pub(super) prerelease: bool,
+    /// When it was published.
+    pub(super) published: Option<jiff::Timestamp>,
     /// Its files.
     pub(super) assets: Vec<Asset>,
 }
@@ -41,6 +43,8 @@ struct Raw {
     draft: bool,
     #[serde(default)]
     prerelease: bool,
+    #[serde(default)]
+    published_at: Option<String>,
     #[serde(default)]
     assets: Vec<RawAsset>,
 }
@@ -72,9 +76,10 @@ pub(super) fn one(body: &[u8]) -> Result<Option<Release>, String> {
 }
 
 fn published(raw: Raw) -> Option<Release> {
-    let Raw { tag_name, draft, prerelease, assets } = raw;
+    let Raw { tag_name, draft, prerelease, published_at, assets } = raw;
+    let published = published_at.and_then(|text| text.parse().ok());
     let assets = assets.into_iter().filter_map(uploaded).collect();
-    (!draft).then_some(Release { tag: tag_name, prerelease, assets })
+    (!draft).then_some(Release { tag: tag_name, prerelease, published, assets })
 }
 
 fn uploaded(raw: RawAsset) -> Option<Asset> {

@@ -8,6 +8,7 @@
 mod file;
 mod packument;
 mod platform;
+mod signatures;
 
 use std::sync::Arc;
 
@@ -20,11 +21,14 @@ use self::platform::Group;
 use super::access::{self, Access};
 use super::memo::Memo;
 use super::mirrors::{self, Place, Round};
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
 use crate::config::ecosystem::{Endpoint, Indexes};
 use crate::lock::model::Proof;
+use crate::provenance::{Evidence, NpmKey};
 
 /// The abbreviated document; registries that lack it send the full one.
 const SHORT: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -36,6 +40,8 @@ pub(super) struct Npm {
     access: Arc<Access>,
     /// By package and whether it is the full document; `None` when there is no such package.
     packuments: Memo<(String, bool), Option<Found>>,
+    /// The keys that each registry signs with; `None` when it publishes none.
+    keys: Memo<String, Option<Vec<NpmKey>>>,
 }
 
 /// A package's document, and the place that has it.
@@ -46,7 +52,7 @@ struct Found {
 
 impl Npm {
     pub(super) fn new(access: Arc<Access>) -> Self {
-        Self { access, packuments: Memo::new() }
+        Self { access, packuments: Memo::new(), keys: Memo::new() }
     }
 
     async fn indexes(&self, query: &Query<'_>, package: &str) -> Result<Arc<Indexes>> {
@@ -320,6 +326,20 @@ impl Source for Npm {
             out.extend(tarball.iter().flat_map(|tarball| tarball.locations(place.endpoint)));
         }
         Ok(out)
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        self.signed(asked).await
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        let full = self.packument(query, query.package(), true).await?;
+        let text = full.iter().find_map(|found| found.packument.published(version.as_str()));
+        Ok(text.and_then(|text| text.parse().ok()))
     }
 }
 

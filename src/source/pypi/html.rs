@@ -63,7 +63,9 @@ fn finish(
     let hash = url.fragment().unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
     let integrity = index::integrity(hash).map_err(about)?;
     let yanked = get(&attributes, "data-yanked").is_some();
-    Ok(Some(File { name, url, integrity, size: None, yanked }))
+    let provenance = get(&attributes, "data-provenance");
+    let provenance = provenance.map(|link| index::resolve(base, link)).transpose()?;
+    Ok(Some(File { name, url, integrity, size: None, yanked, provenance, uploaded: None }))
 }
 
 fn get<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {

@@ -31,6 +31,10 @@ pub(super) struct File {
     pub(super) size: Option<u64>,
     /// Withdrawn (PEP 592).
     pub(super) yanked: bool,
+    /// Where its provenance object lies (PEP 740).
+    pub(super) provenance: Option<Url>,
+    /// When it was uploaded (PEP 700).
+    pub(super) uploaded: Option<jiff::Timestamp>,
 }
 
 impl Index {

@@ -36,6 +36,10 @@ struct Entry {
     size: Option<u64>,
     #[serde(default)]
     yanked: Yanked,
+    #[serde(default)]
+    provenance: Option<String>,
+    #[serde(default, rename = "upload-time")]
+    upload_time: Option<String>,
 }
 
 /// `false`, `true`, or the reason as text, which may be empty.
@@ -65,8 +69,8 @@ pub(super) fn parse(body: &[u8], at: &Url) -> Result<Index, String> {
 }
 
 fn file(entry: Entry, at: &Url) -> Result<File, String> {
-    let Entry { filename, url, hashes, size, yanked } = entry;
-    let about = |why| format!("{filename}: {why}");
+    let Entry { filename, url, hashes, size, yanked, provenance, upload_time } = entry;
+    let about = |why: String| format!("{filename}: {why}");
     let hashes = hashes.iter().map(|(name, hex)| (name.as_str(), hex.as_str()));
     Ok(File {
         url: index::resolve(at, &url).map_err(about)?,
@@ -76,6 +80,9 @@ fn file(entry: Entry, at: &Url) -> Result<File, String> {
             Yanked::Flag(flag) => flag,
             Yanked::Reason(_) => true,
         },
+        provenance: provenance.map(|link| index::resolve(at, &link)).transpose().map_err(about)?,
+        // A time that cannot be read is one that is not said.
+        uploaded: upload_time.and_then(|text| text.parse().ok()),
         name: filename,
     })
 }
@@ -94,7 +101,7 @@ mod tests {
         let hex = "ab".repeat(32);
         let text = format!(
             r#"{{"meta":{{"api-version":"1.3"}},"name":"tool","versions":["1"],"files":[
-            {{"filename":"a.whl","url":"../../files/a.whl","hashes":{{"sha256":"{hex}","md5":"x"}},"size":7,"core-metadata":true}},
+            {{"filename":"a.whl","url":"../../files/a.whl","hashes":{{"sha256":"{hex}","md5":"x"}},"size":7,"core-metadata":true,"provenance":"../../p/a.whl","upload-time":"2024-01-02T03:04:05.678901Z"}},
             {{"filename":"b.whl","url":"https://files.mirror.invalid/b.whl","hashes":{{}},"yanked":""}}]}}"#
         );
         let index = parse(text.as_bytes(), &at()).expect("index");
@@ -102,6 +109,9 @@ mod tests {
         assert_eq!(index.files[0].url.as_str(), "http://mirror.invalid/files/a.whl");
         assert_eq!(index.files[0].integrity.as_ref().map(|i| i.hex()), Some(hex));
         assert_eq!((index.files[0].size, index.files[0].yanked), (Some(7), false));
+        let provenance = index.files[0].provenance.as_ref().map(Url::as_str);
+        assert_eq!(provenance, Some("http://mirror.invalid/p/a.whl"));
+        assert_eq!(index.files[0].uploaded.map(jiff::Timestamp::as_second), Some(1_704_164_645));
         assert_eq!((index.files[1].integrity.clone(), index.files[1].yanked), (None, true));
     }
 

@@ -21,15 +21,22 @@ use self::index::{File, Index};
 use super::access::{self, Access};
 use super::memo::Memo;
 use super::mirrors::{self, Place, Round};
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+    signed,
+};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
 use crate::config::ecosystem::Endpoint;
 use crate::lock::model::Proof;
+use crate::provenance::{self, Evidence};
 
 /// JSON if the index speaks it, HTML else (PEP 691, "Version + format selection").
 const ACCEPT: &str = "application/vnd.pypi.simple.v1+json, \
                       application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
+
+/// What a file's provenance object is asked for as (PEP 740).
+const PROVENANCE: &str = "application/vnd.pypi.integrity.v1+json, application/json;q=0.5";
 
 /// The source.
 pub(super) struct Pypi {
@@ -177,6 +184,33 @@ impl Source for Pypi {
         }
         Ok(out)
     }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        let project = self.project(asked.query).await?;
+        let Project { endpoint, index } = project.as_ref();
+        let file = index.files.iter().find(|f| f.name == asked.file);
+        let Some(url) = file.and_then(|f| f.provenance.clone()) else { return Ok(Vec::new()) };
+        let at = access::located(endpoint, url);
+        let Some(body) = self.access.get(asked.query, &at, Some(PROVENANCE)).await? else {
+            return Ok(Vec::new());
+        };
+        provenance::pypi(&body).map_err(|e| signed::refused(asked.query, &at, e))
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        let project = self.project(query).await?;
+        Ok(published(&files_of(&project.index, &names::normalise(query.package()), version)))
+    }
+}
+
+/// When the last file of a version was uploaded: one that was added to an old version is young.
+fn published(files: &[&File]) -> Option<jiff::Timestamp> {
+    let times: Option<Vec<_>> = files.iter().map(|file| file.uploaded).collect();
+    times?.into_iter().max()
 }
 
 /// Every version that has files; withdrawn when all of them are (PEP 592). The index's own list may

@@ -18,11 +18,15 @@ use super::access::{self, Access};
 use super::checksum;
 use super::memo::Memo;
 use super::mirrors::Round;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+    signed,
+};
 use crate::archive::Format;
 use crate::base::{Integrity, Platform, SourceKind, Version, VersionReq};
 use crate::config::ecosystem::Endpoint;
 use crate::lock::model::Proof;
+use crate::provenance::Evidence;
 
 /// The source.
 pub(super) struct UrlSource {
@@ -224,6 +228,42 @@ impl Source for UrlSource {
             });
         }
         Ok(target.locations)
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        let Asked { query, version, platform, .. } = *asked;
+        let target = self.target(query, version, platform).await?;
+        let mut words = Words::new(version, platform, &query.requirement.words);
+        words.set("file", &target.file);
+        if let Some(first) = target.locations.first() {
+            words.set("url", first.url.as_str());
+        }
+        let mut found = Vec::new();
+        for wanted in signed::wanted(query, &self.access)? {
+            let mut places = match &wanted.place {
+                Some(template) => self.expand(query, template, &words).await?,
+                None => target.locations.clone(),
+            };
+            if wanted.place.is_none() {
+                for at in &mut places {
+                    let path = format!("{}{}", at.url.path(), wanted.ending);
+                    at.url.set_path(&path);
+                }
+            }
+            let last = places.len().saturating_sub(1);
+            for (n, at) in places.iter().enumerate() {
+                match self.access.get(query, at, None).await {
+                    Ok(Some(body)) => {
+                        found.push(wanted.of(query, at, &body)?);
+                        break;
+                    }
+                    Err(e) if n == last => return Err(e),
+                    // Another base may have it.
+                    Ok(None) | Err(_) => {}
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::table::snapshot;
-use crate::upstream::{Authority, FakeUpstream, Fault, TlsFront};
+use crate::upstream::{FakeUpstream, Fault, TlsAuthority, TlsFront};
 use crate::world::World;
 
 fn project() -> World {
@@ -27,8 +27,8 @@ fn lock(world: &World, vars: &[(&str, &str)]) -> crate::support::Outcome {
 #[test]
 fn certificates() {
     let world = project();
-    let (ours, other) = (Authority::new(), Authority::new());
-    let pem = |name: &str, authority: &Authority| {
+    let (ours, other) = (TlsAuthority::new(), TlsAuthority::new());
+    let pem = |name: &str, authority: &TlsAuthority| {
         let path = world.env.home().join(name);
         std::fs::create_dir_all(path.parent().expect("parent")).expect("create");
         std::fs::write(&path, authority.pem()).expect("write");

@@ -8,6 +8,8 @@
 #[cfg(feature = "deb")]
 mod apt;
 mod archives;
+#[cfg(feature = "provenance")]
+mod authority;
 mod connection;
 mod executables;
 mod fault;
@@ -22,6 +24,8 @@ mod trials;
 #[cfg(feature = "deb")]
 pub(crate) use apt::{AptKey, AptSuite};
 pub(crate) use archives::{Tree, tar_gz, tgz, wheel, zip};
+#[cfg(feature = "provenance")]
+pub(crate) use authority::{Authority, Identity, Minisigner, SigningKey, attestation_object};
 pub(crate) use executables::{Machine, elf_with_interpreter, executable};
 pub(crate) use fault::Fault;
 pub(crate) use github::GithubRelease;
@@ -31,4 +35,4 @@ pub(crate) use pypi::Form;
 pub(crate) use server::FakeUpstream;
 #[allow(unused_imports, reason = "named by tests that look at headers")]
 pub(crate) use server::Request;
-pub(crate) use tls::{Authority, TlsFront};
+pub(crate) use tls::{TlsAuthority, TlsFront};

@@ -14,12 +14,12 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// Who signs certificates.
-pub(crate) struct Authority {
+pub(crate) struct TlsAuthority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-impl Authority {
+impl TlsAuthority {
     /// A new one.
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
@@ -70,7 +70,7 @@ pub(crate) struct TlsFront {
 
 impl TlsFront {
     /// One in front of `upstream`, with a certificate that ends with the year `until`.
-    pub(crate) fn start(upstream: SocketAddr, authority: &Authority, until: i32) -> Self {
+    pub(crate) fn start(upstream: SocketAddr, authority: &TlsAuthority, until: i32) -> Self {
         let config = authority.config(until);
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");

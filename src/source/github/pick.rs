@@ -81,9 +81,8 @@ pub(super) fn pick<'a>(wanted: &Wanted<'_>, names: &[&'a str]) -> Pick<'a> {
     let mut images: Vec<&str> = Vec::new();
     if wanted.pattern.is_none() {
         let is_image = |name: &str| name.to_ascii_lowercase().ends_with(".appimage");
-        let fits = |(name, said): &&(&'a str, Said)| {
-            is_image(name) && claim(name, said, wanted).is_some()
-        };
+        let fits =
+            |(name, said): &&(&'a str, Said)| is_image(name) && claim(name, said, wanted).is_some();
         images = all.iter().filter(fits).map(|(name, _)| *name).collect();
         all.retain(|(name, _)| !is_image(name));
     }

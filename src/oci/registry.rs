@@ -197,7 +197,8 @@ impl Registry {
             // What is cached needs nobody's leave.
             Err(e) if e.is_offline() => return Ok(None),
             // Some proxies serve repositories without the API's own place.
-            Err(http::Error::Status { .. }) | Ok(_) => None,
+            Err(e) if e.is_not_found() => None,
+            Ok(_) => None,
             Err(e) => return Err(e.into()),
         };
         *lock(&self.how) = Some(found.clone());

@@ -176,8 +176,6 @@ fn tokens_and_passwords() {
     // Blobs may lie elsewhere; who asked here is nobody's business there.
     let elsewhere = FakeUpstream::start();
     for layer in &layers {
-        let image = image("amd64", Platform::X86_64Linux);
-        let _ = image;
         elsewhere.oci(REPOSITORY, "1.2.0", &both());
         let path = FakeUpstream::oci_path(REPOSITORY, &format!("blobs/{layer}"));
         upstream.fault_always(&path, Fault::Redirect(elsewhere.url(&path)));

@@ -194,7 +194,7 @@ fn auth_file(text: &str, base: &Url, repository: &str) -> Result<Option<Secret>,
     let Some(auths) = value["auths"].as_object() else { return Ok(None) };
     let host = base.host_str().unwrap_or_default();
     let host = base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let full = format!("{host}/{}", format!("{}{repository}", base.path().trim_start_matches('/')));
+    let full = format!("{host}/{}{repository}", base.path().trim_start_matches('/'));
     let mut best: Option<(usize, &Value)> = None;
     for (key, entry) in auths {
         let name = key.trim_start_matches("https://").trim_start_matches("http://");

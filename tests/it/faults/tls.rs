@@ -10,8 +10,8 @@ fn project() -> World {
     let mut world = World::empty();
     world.profiles("[dep]\nalpha = { from = \"pypi:alpha-bin\", version = \"^1\" }\n");
     world.env.set("INFRA_CONNECT_TIMEOUT", "5").set("INFRA_RETRIES", "0");
-    // What this machine's pip trusts is no matter.
-    world.env.set("PIP_CONFIG_FILE", "/dev/null");
+    // What this machine's pip and npm trust is no matter.
+    world.env.set("PIP_CONFIG_FILE", "/dev/null").set("NPM_CONFIG_GLOBALCONFIG", "/dev/null");
     world
 }
 

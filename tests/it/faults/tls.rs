@@ -27,7 +27,7 @@ fn lock(world: &World, vars: &[(&str, &str)]) -> crate::support::Outcome {
 #[test]
 fn certificates() {
     let world = project();
-    let (ours, other) = (Authority::new(), Authority::new());
+    let (ours, other) = (Authority::new("ours"), Authority::new("other"));
     let pem = |name: &str, authority: &Authority| {
         let path = world.env.home().join(name);
         std::fs::create_dir_all(path.parent().expect("parent")).expect("create");

@@ -14,6 +14,7 @@ use reqwest::header::{
 };
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Response, StatusCode};
+use rustls::CertificateError;
 use url::Url;
 
 use super::circuit::Circuits;
@@ -299,5 +300,23 @@ fn root_cause(error: Cause<'_>) -> String {
 
 /// What TLS says, when it was TLS that failed.
 fn tls_cause(error: Cause<'_>) -> Option<String> {
-    chain(error).find_map(|e| e.downcast_ref::<rustls::Error>()).map(ToString::to_string)
+    let error = chain(error).find_map(|e| e.downcast_ref::<rustls::Error>())?;
+    let rustls::Error::InvalidCertificate(reason) = error else { return Some(error.to_string()) };
+    let day = |time: &rustls::pki_types::UnixTime| {
+        let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let time = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX);
+        time.strftime("%Y-%m-%d").to_string()
+    };
+    Some(match reason {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("its certificate expired on {}", day(not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("its certificate is valid from {} on", day(not_before))
+        }
+        CertificateError::UnknownIssuer => {
+            "its certificate is signed by nobody that this machine trusts".to_owned()
+        }
+        _ => error.to_string(),
+    })
 }

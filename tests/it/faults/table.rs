@@ -141,7 +141,6 @@ fn matrix(kind: Kind) {
 pub(super) fn snapshot(name: &str, world: &crate::world::World, said: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"until  \d{4}-[0-9: -]+ UTC", "until  [TIME]");
-    settings.add_filter(r"verification time \d+ \(UNIX\)", "verification time [TIME]");
     settings.add_filter(r"sha(256|512)-[A-Za-z0-9+/]{40,}=*", "sha$1-[HASH]");
     settings.add_filter(r"127\.0\.0\.1:\d+", "[HOST]");
     settings.add_filter(r"\b(x86_64|aarch64|amd64|arm64)\b", "[ARCH]");
@@ -149,7 +148,7 @@ pub(super) fn snapshot(name: &str, world: &crate::world::World, said: &str) {
     settings.add_filter(r"_(amd64|arm64)\.", "_[ARCH].");
     settings
         .add_filter(r"has (at least )?\d+ bytes, expected \d+", "has $1[N] bytes, expected [N]");
-    settings.add_filter(r"of \d+ bytes", "of [N] bytes");
+    settings.add_filter(r"after \d+ of \d+ bytes", "after [N] of [N] bytes");
     settings.bind(|| world.compare(name, said));
 }
 

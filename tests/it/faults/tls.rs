@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use super::table::snapshot;
-use crate::upstream::{FakeUpstream, Fault, TlsAuthority, TlsFront};
+use crate::upstream::{TlsAuthority, FakeUpstream, Fault, TlsFront};
 use crate::world::World;
 
 fn project() -> World {
     let mut world = World::empty();
     world.profiles("[dep]\nalpha = { from = \"pypi:alpha-bin\", version = \"^1\" }\n");
     world.env.set("INFRA_CONNECT_TIMEOUT", "5").set("INFRA_RETRIES", "0");
-    // What this machine's pip trusts is no matter.
-    world.env.set("PIP_CONFIG_FILE", "/dev/null");
+    // What this machine's pip and npm trust is no matter.
+    world.env.set("PIP_CONFIG_FILE", "/dev/null").set("NPM_CONFIG_GLOBALCONFIG", "/dev/null");
     world
 }
 
@@ -27,7 +27,7 @@ fn lock(world: &World, vars: &[(&str, &str)]) -> crate::support::Outcome {
 #[test]
 fn certificates() {
     let world = project();
-    let (ours, other) = (TlsAuthority::new(), TlsAuthority::new());
+    let (ours, other) = (TlsAuthority::new("ours"), TlsAuthority::new("other"));
     let pem = |name: &str, authority: &TlsAuthority| {
         let path = world.env.home().join(name);
         std::fs::create_dir_all(path.parent().expect("parent")).expect("create");

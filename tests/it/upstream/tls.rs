@@ -20,11 +20,11 @@ pub(crate) struct TlsAuthority {
 }
 
 impl TlsAuthority {
-    /// A new one.
-    pub(crate) fn new() -> Self {
+    /// A new one, by its name.
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "A test's authority");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let key = KeyPair::generate().expect("key");
         let pem = params.self_signed(&key).expect("signed").pem();
         Self { issuer: Issuer::new(params, key), pem }

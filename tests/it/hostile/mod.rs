@@ -142,3 +142,30 @@ fn write_seeds() {
         std::fs::write(dir.join(format!("seed-{i:03}")), bytes).expect("write");
     }
 }
+
+/// Archives of this machine: the rules must not be so strict that real ones break. The file that
+/// `REAL_ARCHIVES` names has a path per line; what is refused is printed.
+#[test]
+#[ignore = "reads archives that the caller lists"]
+fn real_archives_are_read() {
+    let Some(list) = std::env::var_os("REAL_ARCHIVES") else { return };
+    let (mut read, mut refused) = (0, 0);
+    for path in std::fs::read_to_string(list).expect("a list").lines().map(Path::new) {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let format = match path.extension().and_then(|e| e.to_str()) {
+            Some("crate") => Some(Format::TarGz),
+            Some("jar") => Some(Format::Zip),
+            _ => Format::of_name(&name),
+        };
+        let (Some(format), Ok(file)) = (format, File::open(path)) else { continue };
+        let options = Options { format, strip: 0, file_name: "tool".to_owned() };
+        match Archive::open(file, &name, &options).and_then(|mut archive| archive.hash()) {
+            Ok(_) => read += 1,
+            Err(error) => {
+                refused += 1;
+                eprintln!("{}: {error}", path.display());
+            }
+        }
+    }
+    eprintln!("{read} read, {refused} refused");
+}

@@ -118,7 +118,7 @@ fn project() -> Project {
                     "aarch64-darwin": {"unavailable": "nobody made one"},
                     "x86_64-linux": {
                         "artifact": "a/b c \"d\".tar.gz", "size": 1, "integrity": integrity,
-                        "format": "tar.gz", "tree": tree,
+                        "format": "tar-gz", "tree": tree,
                         "object": format!("{digest}-{name}-1"), "bin": {},
                         "verified": ["registry-hash"],
                     },

@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["fs"],
     &["binary", "config", "http", "nar", "profile", "ui"],
     &["archive"],
-    &["lock", "store"],
+    &["build", "lock", "store"],
     &["env", "exchange", "source"],
     &["supervise", "sync"],
     &["ops"],

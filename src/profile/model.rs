@@ -68,6 +68,13 @@ pub struct Requirement {
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
     pub platforms: Option<BTreeSet<Platform>>,
+    /// `toolchain`: for `go:`, the dep that builds it; the only one with a `go` command when not
+    /// given.
+    pub toolchain: Option<DepName>,
+    /// `tags`: for `go:`, build tags.
+    pub tags: BTreeSet<String>,
+    /// `ldflags`: for `go:`, flags for the linker; `${version}` in it is the version.
+    pub ldflags: Option<String>,
 }
 
 impl Requirement {
@@ -83,6 +90,9 @@ impl Requirement {
             checksum: None,
             words: BTreeMap::new(),
             platforms: None,
+            toolchain: None,
+            tags: BTreeSet::new(),
+            ldflags: None,
         }
     }
 
@@ -90,7 +100,20 @@ impl Requirement {
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, asset, tag, checksum, words, platforms } = self;
+        let Self {
+            from,
+            version,
+            bin,
+            strip,
+            asset,
+            tag,
+            checksum,
+            words,
+            platforms,
+            toolchain,
+            tags,
+            ldflags,
+        } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
@@ -109,6 +132,17 @@ impl Requirement {
         }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));
+        }
+        if let Some(toolchain) = toolchain {
+            out.push_str(&format!(" toolchain={toolchain}"));
+        }
+        if !tags.is_empty() {
+            out.push_str(&format!(" tags={}", tags.iter().cloned().collect::<Vec<_>>().join(",")));
+        }
+        if let Some(ldflags) = ldflags {
+            // One word, whatever is in it.
+            let word = ldflags.replace('%', "%25").replace(' ', "%20");
+            out.push_str(&format!(" ldflags={word}"));
         }
         for platform in platforms.iter().flatten() {
             out.push_str(&format!(" on={platform}"));

@@ -3,18 +3,32 @@
 //! Owns the two ways to write a requirement: `"pypi:NAME@^1"` and `{ from = …, version = … }`.
 //! Refuses keys that the source of `from` would ignore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Result;
 use super::model::Requirement;
 use super::node::Node;
 use super::read::{platforms, rel_path};
 use crate::base::source_ref::InvalidSourceRef;
-use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
+use crate::base::{CommandName, DepName, RelPath, SourceKind, SourceRef, VersionReq};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
-const KEYS: &[&str] =
-    &["from", "version", "bin", "strip", "asset", "tag", "checksum", "os", "arch", "platforms"];
+const KEYS: &[&str] = &[
+    "from",
+    "version",
+    "bin",
+    "strip",
+    "asset",
+    "tag",
+    "checksum",
+    "os",
+    "arch",
+    "platforms",
+    "toolchain",
+    "tags",
+    "ldflags",
+];
+const GO: &[SourceKind] = &[SourceKind::Go];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
 const EITHER: &[SourceKind] = &[SourceKind::Url, SourceKind::Github];
@@ -84,7 +98,42 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
-    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, words, platforms })
+    let toolchain = match fields.take("toolchain") {
+        Some(n) => {
+            only(GO, &n)?;
+            let name = n.text("the name of a dep that has a `go` command")?;
+            Some(DepName::new(name).map_err(|e| n.bad(e, None, "not a dep's name"))?)
+        }
+        None => None,
+    };
+    let tags = match fields.take("tags") {
+        Some(n) => {
+            only(GO, &n)?;
+            tags(&n)?
+        }
+        None => BTreeSet::new(),
+    };
+    let ldflags = match fields.take("ldflags") {
+        Some(n) => {
+            only(GO, &n)?;
+            Some(ldflags(&n)?)
+        }
+        None => None,
+    };
+    Ok(Requirement {
+        from,
+        version,
+        bin,
+        strip,
+        asset,
+        tag,
+        checksum,
+        words,
+        platforms,
+        toolchain,
+        tags,
+        ldflags,
+    })
 }
 
 /// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
@@ -148,6 +197,34 @@ fn tag(node: &Node<'_>) -> Result<String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// `tags`: words as Go's build constraints have them.
+fn tags(node: &Node<'_>) -> Result<BTreeSet<String>> {
+    let mut out = BTreeSet::new();
+    for one in node.elements("an array of build tags such as [\"netgo\"]")? {
+        let tag = one.text("a build tag such as \"netgo\"")?;
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
+        if tag.is_empty() || !tag.bytes().all(good) {
+            let why = "a build tag is made of letters, digits, `_` and `.`";
+            return Err(one.bad(why, None, "not a build tag"));
+        }
+        out.insert(tag.to_owned());
+    }
+    Ok(out)
+}
+
+/// `ldflags`: one line in which no word but `${version}` stands.
+fn ldflags(node: &Node<'_>) -> Result<String> {
+    let text = node.text("flags for the linker such as \"-s -w\"")?;
+    if text.replace("${version}", "").contains("${") {
+        let why = "the only word it can hold is `${version}`";
+        return Err(node.bad(why, None, "another word"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(node.bad("it is one line", None, "a control character"));
+    }
+    Ok(text.trim().to_owned())
 }
 
 /// `bin`: a table from command to path, or an array of paths named as their commands are.

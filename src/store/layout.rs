@@ -4,6 +4,7 @@
 //! store/<digest>-<name>/   objects: read-only trees
 //! meta/<digest>.json       registrations: an object without one does not exist
 //! artifacts/<algo>/<hex>   downloads (this directory may lie elsewhere)
+//! artifacts/go/            modules, records of builds, what Go compiled
 //! artifacts/partial/       downloads under way, and their locks
 //! roots/                   links to the links that keep objects, and leases of processes
 //! tmp/                     everything is made here and renamed
@@ -63,6 +64,9 @@ impl Layout {
     }
     pub(super) fn partials(&self) -> PathBuf {
         self.artifacts.join("partial")
+    }
+    pub(super) fn go(&self) -> PathBuf {
+        self.artifacts.join("go")
     }
     pub(super) fn object(&self, name: &ObjectName) -> PathBuf {
         self.root.join("store").join(name.to_string())

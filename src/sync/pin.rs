@@ -146,7 +146,7 @@ pub fn from_archive(
 }
 
 /// Adds what one executable needs; says why it cannot run on the platform, if so.
-fn inspect(bytes: &[u8], platform: Platform, all: &mut Needs) -> Option<String> {
+pub(super) fn inspect(bytes: &[u8], platform: Platform, all: &mut Needs) -> Option<String> {
     let executable = binary::inspect(bytes)?;
     let contradiction = binary::contradiction(&executable, platform);
     if contradiction.is_none() {

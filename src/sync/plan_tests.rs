@@ -8,6 +8,7 @@ use crate::lock::fixture;
 struct Fake {
     objects: BTreeSet<ObjectName>,
     artifacts: BTreeSet<Integrity>,
+    modules: BTreeSet<String>,
 }
 
 impl Presence for Fake {
@@ -16,6 +17,9 @@ impl Presence for Fake {
     }
     fn has_artifact(&self, integrity: &Integrity) -> Result<bool, store::Error> {
         Ok(self.artifacts.contains(integrity))
+    }
+    fn has_module(&self, file: &str) -> Result<bool, store::Error> {
+        Ok(self.modules.contains(file))
     }
 }
 

@@ -137,7 +137,7 @@ pub(super) async fn of_directory(
     Ok(out)
 }
 
-fn row(
+pub(super) fn row(
     about: &About,
     artifact: Option<Artifact>,
     found: Found,

@@ -139,9 +139,19 @@ mod tests {
             assert!(is_package(good), "{good}");
         }
         for bad in [
-            "", "a/b", "example.com//a", "example.com/../a", "example.com/.git", "example.com/a.",
-            "/example.com", "example.com/", "example.com/a@v1", "example.com/a b", "-x.y/a",
-            "example.com/ä", "example.com/!a",
+            "",
+            "a/b",
+            "example.com//a",
+            "example.com/../a",
+            "example.com/.git",
+            "example.com/a.",
+            "/example.com",
+            "example.com/",
+            "example.com/a@v1",
+            "example.com/a b",
+            "-x.y/a",
+            "example.com/ä",
+            "example.com/!a",
         ] {
             assert!(!is_package(bad), "{bad}");
         }

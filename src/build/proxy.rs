@@ -29,7 +29,11 @@ pub fn kept(cache: &Path, line: &Line) -> Result<Option<PathBuf>> {
 }
 
 /// Takes a file into the cache, by rename, if its bytes are the sum's; gives what it has if not.
-pub fn keep(cache: &Path, line: &Line, file: &Path) -> Result<std::result::Result<PathBuf, String>> {
+pub fn keep(
+    cache: &Path,
+    line: &Line,
+    file: &Path,
+) -> Result<std::result::Result<PathBuf, String>> {
     let sum = match sum::of_file(file, line.is_mod) {
         Ok(sum) => sum,
         Err(Error::File(e)) => return Err(e.into()),

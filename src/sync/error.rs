@@ -336,7 +336,9 @@ impl Diagnose for Error {
             | Self::ModuleMismatch { .. }
             | Self::ModuleChanged { .. }
             | Self::BuiltOther { .. } => Kind::Integrity,
-            Self::UnknownDep { .. } | Self::NoToolchain { .. } | Self::Toolchains { .. } => Kind::Usage,
+            Self::UnknownDep { .. } | Self::NoToolchain { .. } | Self::Toolchains { .. } => {
+                Kind::Usage
+            }
             Self::NotAToolchain { .. } => Kind::Usage,
             Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
             _ => self.inner().map_or(Kind::User, Diagnose::kind),
@@ -392,9 +394,9 @@ impl Diagnose for Error {
             Self::NotAToolchain { .. } => {
                 vec!["name a dep that is Go, or leave `toolchain` out".to_owned()]
             }
-            Self::ToolchainElsewhere { toolchain, .. } => vec![format!(
-                "choose a version or source of `{toolchain}` that serves this host"
-            )],
+            Self::ToolchainElsewhere { toolchain, .. } => {
+                vec![format!("choose a version or source of `{toolchain}` that serves this host")]
+            }
             Self::OtherToolchain { .. } | Self::BadSum { .. } => {
                 vec!["run `infra dep lock`, which builds it anew".to_owned()]
             }

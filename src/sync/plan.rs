@@ -250,7 +250,15 @@ fn step(dep: &DepName, locked: &LockedDep, pin: &Pin, presence: &dyn Presence) -
                 Step::Unpack { dep, version, object, artifact: file, size }
             } else {
                 let integrity = artifact.integrity.clone();
-                Step::Fetch { dep, version, object, source: source(), artifact: file, size, integrity }
+                Step::Fetch {
+                    dep,
+                    version,
+                    object,
+                    source: source(),
+                    artifact: file,
+                    size,
+                    integrity,
+                }
             }
         }
         (None, Some(build)) => {

@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
+use super::built::lock as building;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::execute::shown;
-use super::built::lock as building;
 use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
 use crate::base::{DepName, Platform, SourceKind, Version, suggest};

@@ -21,6 +21,7 @@ mod crashes;
 mod deb;
 mod exchange;
 mod github;
+mod go;
 mod integrity;
 mod knowing;
 mod merge;

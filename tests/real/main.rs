@@ -23,5 +23,6 @@ mod world;
 mod commands;
 mod conformance;
 mod failures;
+mod go;
 mod registries;
 mod stack;

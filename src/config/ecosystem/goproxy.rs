@@ -131,11 +131,7 @@ pub(super) fn modules(
 }
 
 /// The proxies of a list, and the list as Go is given it: with nothing but them in it.
-fn proxies(
-    environ: &Environ,
-    text: &str,
-    origin: &Origin,
-) -> Result<(Vec<Proxy>, String), Error> {
+fn proxies(environ: &Environ, text: &str, origin: &Origin) -> Result<(Vec<Proxy>, String), Error> {
     let mut out = Vec::new();
     let mut spelled = String::new();
     for part in text.split_inclusive([',', '|']) {
@@ -210,7 +206,12 @@ fn assignments(text: &str) -> BTreeMap<String, String> {
 
 fn installed(machine: &Machine<'_>) -> Option<Setting<String>> {
     let go = find_on_path(machine.environ, "go")?;
-    let value = ask::ask(machine, "go-proxy", &go, &["env", VARIABLE])?;
+    // One that is told to be another version of itself would look for that first.
+    let mut vars = machine.environ.all().clone();
+    vars.insert("GOTOOLCHAIN".into(), "local".into());
+    let environ = Environ::from_vars(vars);
+    let quiet = Machine { environ: &environ, ..*machine };
+    let value = ask::ask(&quiet, "go-proxy", &go, &["env", VARIABLE])?;
     Some(Setting { value, origin: Origin::Client(go.display().to_string()) })
 }
 
@@ -235,7 +236,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn found(fake: &Fake, url: Option<&str>) -> Result<GoModules, Error> {
-        let profile = url.map(|u| Setting::file("profiles".into(), u.to_owned()));
+        let profile = url.map(|u| Setting::file("profiles", u.to_owned()));
         modules(&fake.machine(), profile)
     }
 
@@ -275,7 +276,11 @@ mod tests {
                 vec!["http://a.invalid/|", "http://b.invalid/", "file:///srv/go/"],
                 "http://a.invalid|http://b.invalid,file:///srv/go",
             ),
-            ("http://a.invalid,off,http://b.invalid", vec!["http://a.invalid/"], "http://a.invalid"),
+            (
+                "http://a.invalid,off,http://b.invalid",
+                vec!["http://a.invalid/"],
+                "http://a.invalid",
+            ),
         ] {
             let fake = Fake::new(&[("GOPROXY", text)]);
             assert_eq!(bases(&fake, None), want, "{text}");

@@ -55,7 +55,8 @@ impl Released {
             let end = |text: &str| text.trim_start_matches('v').parse::<Version>().ok();
             let (Some(low), Some(high)) = (end(low), end(high)) else { continue };
             for (version, withdrawn) in &mut self.versions {
-                let inside = version.cmp_meaning(&low).is_ge() && version.cmp_meaning(&high).is_le();
+                let inside =
+                    version.cmp_meaning(&low).is_ge() && version.cmp_meaning(&high).is_le();
                 *withdrawn |= inside;
             }
         }
@@ -78,7 +79,8 @@ mod tests {
 
     #[test]
     fn documents() {
-        let list = versions(b"v1.0.0\nv1.1.0 2020-01-01T00:00:00Z\n\nnonsense\nv2.0.0+incompatible\n");
+        let list =
+            versions(b"v1.0.0\nv1.1.0 2020-01-01T00:00:00Z\n\nnonsense\nv2.0.0+incompatible\n");
         assert_eq!(list, ["v1.0.0", "v1.1.0", "v2.0.0+incompatible"]);
         assert_eq!(info(br#"{"Version":"v1.0.0","Time":"x"}"#).as_deref(), Some("v1.0.0"));
         for bad in [&b"{"[..], b"{}", br#"{"Version":"../x"}"#] {

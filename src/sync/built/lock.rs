@@ -87,7 +87,11 @@ pub(in crate::sync) async fn rows(
         toolchain: tree.unwrap_or_else(|| TreeHash::new([0; 32])),
         platforms: platforms.to_vec(),
         network: offer.network,
-        known: one.old.and_then(|old| old.build.as_ref()).map(|b| b.sums.clone()).unwrap_or_default(),
+        known: one
+            .old
+            .and_then(|old| old.build.as_ref())
+            .map(|b| b.sums.clone())
+            .unwrap_or_default(),
     };
     let built = blocking(&shown(one.dep, version.as_str()), move || all.run()).await?;
     finish(one, context, version, built, build, kept, offer.unknown_to_database.as_deref())

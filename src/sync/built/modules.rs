@@ -83,8 +83,7 @@ async fn one(
 ) -> Result<()> {
     let source = (context.sources)(whose.query.requirement.from.kind());
     let file = line.file();
-    let locations =
-        source.locate(&whose.query, whose.version, whose.platform, &file).await?;
+    let locations = source.locate(&whose.query, whose.version, whose.platform, &file).await?;
     let mut first = None;
     for (index, location) in locations.iter().enumerate() {
         match from_one(context, whose, line, location, cache, partial, task).await {

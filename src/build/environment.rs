@@ -64,6 +64,10 @@ const PLACES: &[(&str, &str)] = &[
     ("TMPDIR", "tmp"),
 ];
 
+/// Where Go looks whether it keeps statistics, on Linux and on macOS.
+pub const TELEMETRY: [&str; 2] =
+    ["home/.config/go/telemetry", "home/Library/Application Support/go/telemetry"];
+
 /// The directories that must be there, and where modules are unpacked.
 pub fn places() -> impl Iterator<Item = &'static str> {
     PLACES.iter().map(|(_, below)| *below)

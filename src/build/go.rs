@@ -213,6 +213,12 @@ fn prepare(site: &Site<'_>) -> Result<()> {
     for place in environment::places() {
         fs::create_dir_all(&site.dir.join(place))?;
     }
+    // No process of it may stay behind to write its statistics.
+    for place in environment::TELEMETRY {
+        let dir = site.dir.join(place);
+        fs::create_dir_all(&dir)?;
+        fs::write_atomic(&dir.join("mode"), b"off\n")?;
+    }
     fs::create_dir_all(site.cache)?;
     Ok(())
 }

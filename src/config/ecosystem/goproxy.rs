@@ -165,7 +165,8 @@ fn proxies(environ: &Environ, text: &str, origin: &Origin) -> Result<(Vec<Proxy>
 /// A `file://` URL of an absolute path.
 fn local(setting: Setting<String>) -> Result<Url, Error> {
     let url = Url::parse(&setting.value).ok();
-    let url = url.filter(|url| url.scheme() == "file" && url.to_file_path().is_ok());
+    let whole = setting.value.starts_with("file:///");
+    let url = url.filter(|url| whole && url.to_file_path().is_ok());
     let Some(mut url) = url else {
         let accepted = "a file:// URL of a directory";
         return Err(Error::Value { origin: setting.origin, value: setting.value, accepted });

@@ -33,7 +33,7 @@ pub fn rows(context: &Context) -> Vec<Row> {
         .and_then(|profiles| profiles.union().ok())
         .unwrap_or_default();
     let overrides = &union.sources;
-    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github] {
+    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github, SourceKind::Go] {
         let name = format!("source.{kind}.url");
         // One row for each place, in the order they are asked.
         match context.indexes(kind, overrides) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::{Error, Result};
 use crate::base::{Platform, Reporter, SourceKind};
+use crate::build;
 use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::config::{self, Environ, Settings};
 use crate::fs;
@@ -179,10 +180,14 @@ impl Context {
             .build()
             .map_err(Error::Runtime)?;
         let by_kind = |kind| sources.get(kind);
+        let runner: Arc<dyn build::Runner> = Arc::new(super::tools::Tools);
+        let builds = tokio::sync::Semaphore::new(1);
         let context = sync::Context {
             store: &store,
             sources: &by_kind,
             fetch: &client,
+            runner: &runner,
+            builds: &builds,
             project: self.project(),
             host: Platform::host(),
             jobs: settings.jobs.value,

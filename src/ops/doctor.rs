@@ -161,9 +161,8 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     if used(SourceKind::Deb) {
         repositories(context, union, findings);
     }
-    for kind in
-        [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().filter(|k| used(*k))
-    {
+    let kinds = [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github, SourceKind::Go];
+    for kind in kinds.into_iter().filter(|k| used(*k)) {
         match context.endpoint(kind, &union.sources) {
             Ok(endpoint) => {
                 let origin = match &endpoint.base.origin {

@@ -42,6 +42,7 @@ pub mod sbom;
 mod secrets;
 pub mod stack;
 pub mod sync;
+mod tools;
 pub mod tree;
 pub mod update_major;
 pub mod verify;

@@ -91,6 +91,13 @@ pub struct Requirement {
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
     pub platforms: Option<BTreeSet<Platform>>,
+    /// `toolchain`: for `go:`, the dep that builds it; the only one with a `go` command when not
+    /// given.
+    pub toolchain: Option<DepName>,
+    /// `tags`: for `go:`, build tags.
+    pub tags: BTreeSet<String>,
+    /// `ldflags`: for `go:`, flags for the linker; `${version}` in it is the version.
+    pub ldflags: Option<String>,
 }
 
 impl Requirement {
@@ -112,6 +119,9 @@ impl Requirement {
             proof: BTreeSet::new(),
             words: BTreeMap::new(),
             platforms: None,
+            toolchain: None,
+            tags: BTreeSet::new(),
+            ldflags: None,
         }
     }
 
@@ -147,6 +157,9 @@ impl Requirement {
             proof: _,
             words,
             platforms,
+            toolchain,
+            tags,
+            ldflags,
         } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
@@ -186,6 +199,17 @@ impl Requirement {
         }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));
+        }
+        if let Some(toolchain) = toolchain {
+            out.push_str(&format!(" toolchain={toolchain}"));
+        }
+        if !tags.is_empty() {
+            out.push_str(&format!(" tags={}", tags.iter().cloned().collect::<Vec<_>>().join(",")));
+        }
+        if let Some(ldflags) = ldflags {
+            // One word, whatever is in it.
+            let word = ldflags.replace('%', "%25").replace(' ', "%20");
+            out.push_str(&format!(" ldflags={word}"));
         }
         for platform in platforms.iter().flatten() {
             out.push_str(&format!(" on={platform}"));

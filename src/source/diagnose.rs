@@ -13,6 +13,7 @@ impl Diagnose for Error {
             Self::PathIo { source, .. } => source.kind(),
             Self::Image { source, .. } => source.kind(),
             Self::Evidence { source, .. } => source.kind(),
+            Self::NoList { source, .. } => source.kind(),
             Self::NoBase { .. }
             | Self::PackageName { .. }
             | Self::NotExact { .. }
@@ -47,6 +48,11 @@ impl Diagnose for Error {
                         .to_owned()
                 }
                 SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
+                SourceKind::Go => {
+                    "write the path of the package that holds `func main`, e.g. \
+                     `go:example.com/tool/cmd/tool`"
+                        .to_owned()
+                }
                 kind => format!("write `{kind}:NAME`"),
             },
             Self::UnknownPackage { subject, .. } if subject.from.kind() == SourceKind::Github => {
@@ -54,6 +60,15 @@ impl Diagnose for Error {
                     Hint::new("check how owner and repository are spelled"),
                     Hint::new("a private repository needs GITHUB_TOKEN (or GH_TOKEN)"),
                 ];
+            }
+            Self::Private { .. } => {
+                "such modules come from version control, which is not used: serve them on a proxy \
+                 of your own and set GONOPROXY=none"
+                    .to_owned()
+            }
+            Self::NoList { source, .. } => {
+                let exact = "`version = \"=1.2.3\"` needs no list, only that version";
+                return [Hint::new(exact)].into_iter().chain(source.hints()).collect();
             }
             Self::Tags { kinds, .. } => {
                 let kind = kinds.first().map_or("v${version}", String::as_str);
@@ -192,6 +207,7 @@ impl Diagnose for Error {
             Self::Fetch { source, .. } => source.details(),
             Self::PathIo { source, .. } => source.details(),
             Self::Image { source, .. } => source.details(),
+            Self::NoList { source, .. } => source.details(),
             _ => Vec::new(),
         }
     }

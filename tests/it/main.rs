@@ -22,6 +22,7 @@ mod deb;
 mod exchange;
 mod faults;
 mod github;
+mod go;
 mod hostile;
 mod importers;
 mod integrity;

@@ -26,6 +26,7 @@ mod commands;
 mod conformance;
 mod everything;
 mod failures;
+mod go;
 mod registries;
 mod sbom;
 mod stack;

@@ -11,6 +11,7 @@
 pub mod apt;
 mod ask;
 mod github;
+mod goproxy;
 mod ini;
 mod keyring;
 mod netrc;
@@ -25,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use url::Url;
+
+pub use goproxy::{GoModules, Proxy as GoProxy};
 
 use super::{Environ, Error, Setting};
 use crate::base::{Secret, SourceKind};
@@ -97,6 +100,19 @@ pub fn github_web(environ: &Environ, endpoint: &Endpoint) -> Result<Option<Url>,
     github::web(environ, endpoint)
 }
 
+/// How Go modules are found: several proxies, and what the Go command itself is told. May start a
+/// client and wait for it, like [`endpoint`].
+pub fn go_modules(
+    override_url: Option<&str>,
+    environ: &Environ,
+    project: &Path,
+    cache: Option<&Path>,
+) -> Result<GoModules, Error> {
+    let machine = Machine { environ, project, cache, root: Path::new("/") };
+    let profile = override_url.map(|url| Setting::file(project.join("profiles"), url.to_owned()));
+    goproxy::modules(&machine, profile)
+}
+
 /// Everything that is looked at.
 #[derive(Clone, Copy)]
 struct Machine<'a> {
@@ -121,6 +137,7 @@ impl Machine<'_> {
             (SourceKind::Pypi, profile) => pypi::endpoint(self, profile),
             (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
             (SourceKind::Github, profile) => github::endpoint(self, profile),
+            (SourceKind::Go, profile) => goproxy::endpoint(self, profile),
             (SourceKind::Url, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {
@@ -135,7 +152,6 @@ impl Machine<'_> {
                 | SourceKind::Deb
                 | SourceKind::Path
                 | SourceKind::Aqua
-                | SourceKind::Go
                 | SourceKind::Crate
                 | SourceKind::Oci,
                 _,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::table::snapshot;
-use crate::upstream::{TlsAuthority, FakeUpstream, Fault, TlsFront};
+use crate::upstream::{FakeUpstream, Fault, TlsAuthority, TlsFront};
 use crate::world::World;
 
 fn project() -> World {

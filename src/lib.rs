@@ -15,7 +15,7 @@
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
 //! | 3 | [`archive`] |
 //! | 4 | [`lock`], [`store`] |
-//! | 5 | [`env`], [`exchange`], [`source`] |
+//! | 5 | [`cache`], [`env`], [`exchange`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
 //! | 8 | [`cli`] |
@@ -35,6 +35,7 @@
 //! | [`archive`] | zip and tar as one guarded tree, unpacked and hashed in one pass |
 //! | [`lock`] | `dep.lock.json`: its form, freshness, differences, the cache key |
 //! | [`store`] | objects, registrations, artifacts, roots, collection, verification |
+//! | [`cache`] | binary caches in Nix's form: narinfo, signatures, back ends, push, pull, serve |
 //! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
 //! | [`source`] | `pypi:`, `npm:`, `url:` and `path:` behind one trait |
 //! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
@@ -84,6 +85,7 @@
 pub mod archive;
 pub mod base;
 pub mod binary;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod env;

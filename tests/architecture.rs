@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["binary", "config", "http", "nar", "profile", "ui"],
     &["archive"],
     &["lock", "store"],
-    &["env", "exchange", "source"],
+    &["cache", "env", "exchange", "source"],
     &["supervise", "sync"],
     &["ops"],
     &["cli"],

@@ -31,6 +31,10 @@ pub const POINTS: &[&str] = &[
     "env.switched",
     "gc.unregistered",
     "gc.renamed",
+    "push.nar",
+    "push.narinfo",
+    "pull.object",
+    "import.object",
 ];
 
 /// Ends the process at `POINT` from now on, or with `POINT:N` when it comes there the Nth time.

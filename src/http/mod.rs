@@ -7,6 +7,7 @@
 //! Client::get ─────── get ──── cache (body + validators on disk)
 //! Client::download ── download (resume, hash, size)
 //!                      └─ both ── retry ── transport (one request, one answer or one failure)
+//! Client::put, size, delete ── upload ── retry ── transport
 //! probe ── hyper over TCP, nothing shared
 //! ```
 
@@ -20,6 +21,7 @@ mod retry;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod upload;
 #[cfg(test)]
 mod trials;
 
@@ -31,6 +33,7 @@ use url::Url;
 
 pub use error::{Error, come_back};
 pub use probe::probe;
+pub use upload::Body;
 
 use crate::base::{Algorithm, Integrity, Secret, Task};
 
@@ -130,6 +133,30 @@ impl Client {
         task: &dyn Task,
     ) -> Result<Downloaded, Error> {
         download::download(&self.transport, request, file, algorithms, size, task).await
+    }
+}
+
+impl Client {
+    /// Sends a file or a document with `PUT`; the whole of it again where a try fails. `accept` of
+    /// the request is not used.
+    pub async fn put(
+        &self,
+        request: &Get,
+        content_type: &'static str,
+        body: &Body<'_>,
+        task: &dyn Task,
+    ) -> Result<(), Error> {
+        upload::put(&self.transport, request, content_type, body, task).await
+    }
+
+    /// The size that the server announces for a file; `None` when there is none of that name.
+    pub async fn size(&self, request: &Get) -> Result<Option<u64>, Error> {
+        upload::size(&self.transport, request).await
+    }
+
+    /// Removes a file; one that is gone is no error.
+    pub async fn delete(&self, request: &Get) -> Result<(), Error> {
+        upload::delete(&self.transport, request).await
     }
 }
 

@@ -104,6 +104,17 @@ impl Cache {
         Ok(entries.iter().filter_map(|entry| digest_of(&entry.key)).collect())
     }
 
+    /// How many objects it has, and bytes of archives.
+    ///
+    /// # Errors
+    /// [`Error::CannotList`].
+    pub async fn size(&self) -> Result<(usize, u64)> {
+        let entries = self.entries().await?;
+        let objects = entries.iter().filter(|entry| digest_of(&entry.key).is_some()).count();
+        let archives = entries.iter().filter(|entry| entry.key.starts_with("nar/"));
+        Ok((objects, archives.map(|entry| entry.size).fold(0, u64::saturating_add)))
+    }
+
     pub(super) async fn entries(&self) -> Result<Vec<super::Entry>> {
         let cannot = || Error::CannotList { cache: self.shown.clone() };
         self.backend.list().await?.ok_or_else(cannot)

@@ -57,7 +57,10 @@ impl Compression {
     }
 
     /// Unpacks while reading.
-    pub fn reader<'a>(self, source: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
+    pub fn reader<'a>(
+        self,
+        source: impl Read + Send + 'a,
+    ) -> io::Result<Box<dyn Read + Send + 'a>> {
         let source = BufReader::with_capacity(256 << 10, source);
         Ok(match self {
             Self::None => Box::new(source),
@@ -93,11 +96,11 @@ impl FromStr for Compression {
 }
 
 /// Packs what is written to it with zstd.
-pub struct Packer<W: Write>(zstd::Encoder<'static, W>);
+pub(super) struct Packer<W: Write>(zstd::Encoder<'static, W>);
 
 impl<W: Write> Packer<W> {
     /// Into `sink`; `size` bytes will come.
-    pub fn new(sink: W, size: u64) -> io::Result<Self> {
+    pub(super) fn new(sink: W, size: u64) -> io::Result<Self> {
         let mut encoder = zstd::Encoder::new(sink, LEVEL)?;
         encoder.set_pledged_src_size(Some(size))?;
         encoder.include_checksum(true)?;
@@ -105,7 +108,7 @@ impl<W: Write> Packer<W> {
     }
 
     /// Ends the frame and gives the sink back.
-    pub fn finish(self) -> io::Result<W> {
+    pub(super) fn finish(self) -> io::Result<W> {
         self.0.finish()
     }
 }

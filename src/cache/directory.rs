@@ -22,7 +22,7 @@ const LEFT_ALONE: Duration = Duration::from_secs(86_400);
 const PIECE: usize = 256 << 10;
 
 /// A directory.
-pub struct Directory {
+pub(super) struct Directory {
     root: PathBuf,
 }
 

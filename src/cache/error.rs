@@ -242,7 +242,10 @@ impl Diagnose for Error {
             | Self::NoArchive { .. }
             | Self::Unpack { .. }
             | Self::Document { .. } => {
-                vec!["nothing was installed; `infra cache verify` says what else is wrong".to_owned()]
+                vec![
+                    "nothing was installed; `infra cache verify` says what else is wrong"
+                        .to_owned(),
+                ]
             }
             _ => Vec::new(),
         };

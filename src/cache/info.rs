@@ -5,7 +5,7 @@
 use super::narinfo::STORE_DIR;
 
 /// Its name in a cache.
-pub const FILE: &str = "nix-cache-info";
+pub(super) const FILE: &str = "nix-cache-info";
 
 /// What a cache says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

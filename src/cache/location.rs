@@ -103,9 +103,8 @@ impl Location {
                 };
                 let scheme = word("scheme").unwrap_or_else(|| "https".to_owned());
                 let endpoint = word("endpoint").map(|text| endpoint(&text, &scheme));
-                let endpoint = endpoint
-                    .transpose()
-                    .map_err(|()| bad("its endpoint is no URL of a server"))?;
+                let endpoint =
+                    endpoint.transpose().map_err(|()| bad("its endpoint is no URL of a server"))?;
                 let (region, profile) = (word("region"), word("profile"));
                 Ok(Self::Bucket { bucket, prefix, endpoint, region, profile })
             }

@@ -17,7 +17,7 @@ use crate::base::{Algorithm, Integrity, ObjectName, RelPath, TreeHash, nix32};
 /// The directory in every path. It is part of the formats, not a place on this host.
 pub const STORE_DIR: &str = "/nix/store";
 /// Largest document.
-pub const MAX_BYTES: usize = 1 << 20;
+pub(super) const MAX_BYTES: usize = 1 << 20;
 /// Most references and signatures.
 const MAX_LINES: usize = 16_384;
 /// Largest archive, in bytes: far beyond any object, and far from overflowing a sum.
@@ -79,8 +79,17 @@ pub enum Invalid {
 }
 
 const KEYS: [&str; 11] = [
-    "StorePath", "URL", "Compression", "FileHash", "FileSize", "NarHash", "NarSize", "References",
-    "Deriver", "Sig", "CA",
+    "StorePath",
+    "URL",
+    "Compression",
+    "FileHash",
+    "FileSize",
+    "NarHash",
+    "NarSize",
+    "References",
+    "Deriver",
+    "Sig",
+    "CA",
 ];
 
 impl NarInfo {

@@ -42,8 +42,11 @@ fn hashes_may_be_written_in_every_way_that_nix_has() {
 fn what_is_left_out_has_its_meaning() {
     let text: String = NIX
         .lines()
-        .filter(|l| !["Compression", "FileHash", "FileSize", "Sig", "CA", "References"]
-            .iter().any(|k| l.starts_with(k)))
+        .filter(|l| {
+            !["Compression", "FileHash", "FileSize", "Sig", "CA", "References"]
+                .iter()
+                .any(|k| l.starts_with(k))
+        })
         .map(|l| format!("{l}\n"))
         .collect();
     let info = NarInfo::parse(text.as_bytes()).expect("narinfo");
@@ -73,8 +76,13 @@ fn refused() {
         ("size", replace("NarSize: 456", "NarSize: 17592186044417")),
         ("size", replace("FileSize: 123", "FileSize: ")),
         ("a reference", replace("67hjk", "e7hjk")),
-        ("a reference twice", replace("las8lnmmi11bkl7hfc489md2nd8zl0hj-nats-server-2.15.1",
-            "67hjk5vpimivcbi7gccsq2hshw3pam2w-caddy-2.11.7")),
+        (
+            "a reference twice",
+            replace(
+                "las8lnmmi11bkl7hfc489md2nd8zl0hj-nats-server-2.15.1",
+                "67hjk5vpimivcbi7gccsq2hshw3pam2w-caddy-2.11.7",
+            ),
+        ),
         ("a signature", replace("Sig: cache.example-1:", "Sig: cache.example-1")),
         ("a line", format!("{NIX}hello\n")),
         ("large", format!("{NIX}X: {}\n", "x".repeat(MAX_BYTES))),

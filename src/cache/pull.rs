@@ -187,8 +187,7 @@ async fn once(
             let (cache, object) = (name.clone(), info.object.clone());
             Error::Unpack { cache, object, source }
         };
-        let mut reader =
-            info.compression.reader(fs::open(&file.path)?).map_err(unpack)?;
+        let mut reader = info.compression.reader(fs::open(&file.path)?).map_err(unpack)?;
         let addition = NarAddition {
             object: &info.object,
             tree: &info.tree,

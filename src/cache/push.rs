@@ -21,9 +21,7 @@ use super::compression::{Compression, Packer};
 use super::narinfo::{NarInfo, nix32_of};
 use super::signing::SecretKey;
 use super::{Error, Result, blocking};
-use crate::base::{
-    Algorithm, Hasher, Integrity, ObjectName, RelPath, Reporter, Task, interrupt,
-};
+use crate::base::{Algorithm, Hasher, Integrity, ObjectName, RelPath, Reporter, Task, interrupt};
 use crate::store::{self, Registration, Store};
 use crate::{fs, nar};
 
@@ -58,8 +56,7 @@ pub async fn push(
     let mut report = Pushed::default();
     for layer in layers(objects) {
         // Collected, since a closure kept across an await would tie the future to one thread.
-        let work: Vec<_> =
-            layer.into_iter().map(|r| one(store, cache, r, key, reporter)).collect();
+        let work: Vec<_> = layer.into_iter().map(|r| one(store, cache, r, key, reporter)).collect();
         let mut results = stream::iter(work).buffer_unordered(jobs.max(1));
         let mut failed = None;
         while let Some(result) = results.next().await {
@@ -184,11 +181,7 @@ impl Packed {
     }
 }
 
-async fn pack(
-    store: &Store,
-    registration: &Registration,
-    task: &Arc<dyn Task>,
-) -> Result<Packed> {
+async fn pack(store: &Store, registration: &Registration, task: &Arc<dyn Task>) -> Result<Packed> {
     let (store, task) = (store.clone(), Arc::clone(task));
     let registration = registration.clone();
     blocking(move || {

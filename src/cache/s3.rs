@@ -212,7 +212,9 @@ mod tests {
         let get = one.signed("GET", "examplebucket/test.txt", &[], &now);
         assert_eq!(get.path(), "/examplebucket/test.txt");
         let query = get.query().expect("query");
-        assert!(query.contains("X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3"));
+        assert!(
+            query.contains("X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3")
+        );
         assert!(query.contains("X-Amz-Date=20130524T000000Z"));
         assert!(!query.contains("wJalr"));
         let put = one.signed("PUT", "examplebucket/test.txt", &[], &now);
@@ -220,7 +222,10 @@ mod tests {
         assert_eq!(get, one.signed("GET", "examplebucket/test.txt", &[], &now));
         let open = Bucket { keys: None, ..one };
         assert_eq!(open.signed("GET", "examplebucket/a b", &[], &now).query(), None);
-        assert_eq!(open.signed("GET", "examplebucket/a b", &[], &now).path(), "/examplebucket/a%20b");
+        assert_eq!(
+            open.signed("GET", "examplebucket/a b", &[], &now).path(),
+            "/examplebucket/a%20b"
+        );
     }
 
     #[test]

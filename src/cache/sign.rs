@@ -20,11 +20,7 @@ pub struct Signed {
 }
 
 /// Signs everything, or some objects.
-pub async fn sign(
-    cache: &Cache,
-    only: Option<&[ObjectName]>,
-    key: &SecretKey,
-) -> Result<Signed> {
+pub async fn sign(cache: &Cache, only: Option<&[ObjectName]>, key: &SecretKey) -> Result<Signed> {
     cache.info().await?;
     let digests: Vec<Digest> = match only {
         Some(objects) => objects.iter().map(ObjectName::digest).collect(),

@@ -79,8 +79,8 @@ impl FromStr for SecretKey {
         let what = "a secret key";
         let (name, bytes) = split::<64>(text, what)?;
         let (seed, public) = bytes.split_at(32);
-        let pair = Ed25519KeyPair::from_seed_and_public_key(seed, public)
-            .map_err(|_| InvalidKey(what))?;
+        let pair =
+            Ed25519KeyPair::from_seed_and_public_key(seed, public).map_err(|_| InvalidKey(what))?;
         let mut own = [0; 32];
         own.copy_from_slice(seed);
         Ok(Self { name, seed: own, pair })
@@ -169,25 +169,20 @@ impl Keyring {
 
     /// The name of the first known key that made one of these signatures.
     pub fn signer<'a>(&self, fingerprint: &str, signatures: &'a [Signature]) -> Option<&'a str> {
-        let good = |s: &&Signature| {
-            self.0.get(&s.name).is_some_and(|key| key.verifies(fingerprint, s))
-        };
+        let good =
+            |s: &&Signature| self.0.get(&s.name).is_some_and(|key| key.verifies(fingerprint, s));
         signatures.iter().find(good).map(|s| s.name.as_str())
     }
 
     /// The names of known keys whose signature is there and false.
     pub fn forged<'a>(&self, fingerprint: &str, signatures: &'a [Signature]) -> Vec<&'a str> {
-        let false_one = |s: &&Signature| {
-            self.0.get(&s.name).is_some_and(|key| !key.verifies(fingerprint, s))
-        };
+        let false_one =
+            |s: &&Signature| self.0.get(&s.name).is_some_and(|key| !key.verifies(fingerprint, s));
         signatures.iter().filter(false_one).map(|s| s.name.as_str()).collect()
     }
 }
 
-fn split<const N: usize>(
-    text: &str,
-    what: &'static str,
-) -> Result<(String, [u8; N]), InvalidKey> {
+fn split<const N: usize>(text: &str, what: &'static str) -> Result<(String, [u8; N]), InvalidKey> {
     let (name, value) = text.trim().split_once(':').ok_or(InvalidKey(what))?;
     check_name(name, what)?;
     let bytes = BASE64.decode(value.as_bytes()).map_err(|_| InvalidKey(what))?;

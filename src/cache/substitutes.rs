@@ -70,9 +70,7 @@ impl Substitutes {
                     if !is_out.swap(true, Ordering::Relaxed) {
                         let why = chain(&e);
                         let name = cache.shown();
-                        reporter.warn(&format!(
-                            "the cache `{name}` is not asked any more: {why}"
-                        ));
+                        reporter.warn(&format!("the cache `{name}` is not asked any more: {why}"));
                     }
                 }
             }

@@ -30,7 +30,7 @@ pub(super) enum Plan {
 }
 
 /// A server.
-pub struct Web {
+pub(super) struct Web {
     client: Client,
     plan: Plan,
     shown: String,

@@ -21,9 +21,9 @@ mod retry;
 #[cfg(test)]
 mod testing;
 mod transport;
-mod upload;
 #[cfg(test)]
 mod trials;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

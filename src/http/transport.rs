@@ -163,7 +163,12 @@ pub(super) fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value
 }
 
-pub(super) fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, longest: Duration) -> Failure {
+pub(super) fn refused(
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+    longest: Duration,
+) -> Failure {
     let now = jiff::Timestamp::now();
     if let Some(wait) = rate_limit(status, headers, now) {
         let until = wait.and_then(|wait| now.checked_add(wait).ok());

@@ -148,8 +148,7 @@ fn begin(transport: &Transport, method: Method, request: &Get) -> Result<Request
     if transport.options.offline {
         return Err(Failure::last(Error::Offline { url: shown(url) }));
     }
-    let mut builder =
-        transport.client().map_err(Failure::last)?.request(method, url.clone());
+    let mut builder = transport.client().map_err(Failure::last)?.request(method, url.clone());
     if let Some(secret) = &request.authorization {
         let value = HeaderValue::from_str(secret.expose()).map_err(|_| {
             let reason = "its credentials hold a character that no header can".to_owned();

@@ -131,16 +131,14 @@ impl Context {
             cache: Some(self.client_answers()),
         });
         let store = self.store();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
+        let runtime = runtime()?;
+        let caches = self.substitutes(&union.cache)?;
         let by_kind = |kind| sources.get(kind);
         let context = sync::Context {
             store: &store,
             sources: &by_kind,
             fetch: &client,
+            caches: &caches,
             project: self.project(),
             host: Platform::host(),
             jobs: settings.jobs.value,
@@ -149,6 +147,12 @@ impl Context {
         };
         Ok(runtime.block_on(work(&context))?)
     }
+}
+
+/// The one runtime of a command that needs the network.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    Ok(built.map_err(Error::Runtime)?)
 }
 
 /// What the profiles ask of the lock.

@@ -22,6 +22,7 @@ mod node;
 mod ports;
 mod profiles;
 mod read;
+mod read_cache;
 mod read_dep;
 mod read_service;
 mod read_source;

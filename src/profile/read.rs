@@ -1,6 +1,6 @@
 //! One profile file's text → [`Layer`].
 //!
-//! Owns the grammar of the top tables; `read_dep`, `read_service` and `read_source` own theirs. Refuses every
+//! Owns the grammar of the top tables; `read_dep`, `read_service`, `read_source` and `read_cache` own theirs. Refuses every
 //! key it does not know. Invariant: nothing of another file is needed to read one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,13 +16,24 @@ use super::model::Port;
 use super::node::Node;
 use super::spot::{Source, Spanned, Spot};
 use super::template::Template;
-use super::{read_dep, read_service, read_source};
+use super::{read_cache, read_dep, read_service, read_source};
 use crate::base::suggest::nearest;
 use crate::base::vars::exported;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath};
 
-const KEYS: &[&str] =
-    &["extends", "platforms", "data", "dep", "port", "env", "file", "service", "source", "command"];
+const KEYS: &[&str] = &[
+    "extends",
+    "platforms",
+    "data",
+    "dep",
+    "port",
+    "env",
+    "file",
+    "service",
+    "source",
+    "cache",
+    "command",
+];
 
 /// Parses a file, keeping places.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Document<&str>> {
@@ -68,6 +79,9 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     }
     if let Some(node) = fields.take("source") {
         layer.sources = read_source::sources(&node)?;
+    }
+    if let Some(node) = fields.take("cache") {
+        layer.cache = read_cache::caches(&node)?;
     }
     if let Some(node) = fields.take("command") {
         layer.prefer = prefer(&node)?;

@@ -107,11 +107,12 @@ impl Store {
             out.number(1).map_err(writing)?;
             let mut pass = HashOut { out: &mut out, hash: nar::HashWriter::new() };
             let path = self.layout.object(object);
-            nar::dump(&path, io::BufWriter::with_capacity(1 << 18, &mut pass))
-                .and_then(|mut buffered| {
+            nar::dump(&path, io::BufWriter::with_capacity(1 << 18, &mut pass)).and_then(
+                |mut buffered| {
                     use crate::fs::Context as _;
                     buffered.flush().context("export", &path)
-                })?;
+                },
+            )?;
             let (actual, _) = pass.hash.finish();
             if actual != registration.tree {
                 let (object, expected) = (object.clone(), registration.tree);
@@ -188,8 +189,7 @@ impl Store {
             return Err(bad(&format!("{object} is not what its name says: that would be {named}")));
         }
         for reference in &references {
-            if !before.iter().any(|one| one.object == *reference)
-                && self.get(reference)?.is_none()
+            if !before.iter().any(|one| one.object == *reference) && self.get(reference)?.is_none()
             {
                 return Err(bad(&format!("{object} refers to {reference}, which is missing")));
             }
@@ -340,9 +340,9 @@ impl In<'_> {
 
     fn path(&mut self) -> Result<ObjectName> {
         let text = self.text(MAX_TEXT)?;
-        let name = std::str::from_utf8(&text).ok().and_then(|text| {
-            text.strip_prefix(STORE_DIR)?.parse().ok()
-        });
+        let name = std::str::from_utf8(&text)
+            .ok()
+            .and_then(|text| text.strip_prefix(STORE_DIR)?.parse().ok());
         name.ok_or_else(|| bad(&format!("`{}` is no store path", nar::wire::shown(&text))))
     }
 

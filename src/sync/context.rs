@@ -7,6 +7,7 @@ use std::path::Path;
 use async_trait::async_trait;
 
 use crate::base::{Algorithm, Diagnose, Hint, Kind, Platform, Reporter, SourceKind, Task};
+use crate::cache::Substitutes;
 use crate::http;
 use crate::source::{Location, Source};
 use crate::store::Store;
@@ -20,6 +21,9 @@ pub struct Context<'a> {
     pub sources: &'a (dyn Sync + Fn(SourceKind) -> &'a dyn Source),
     /// Downloads files; [`http::Client`] does.
     pub fetch: &'a dyn Fetch,
+    /// Binary caches to ask before sources; empty for none. Offline, only those that need no
+    /// network.
+    pub caches: &'a Substitutes,
     /// The project's directory, absolute.
     pub project: &'a Path,
     /// The platform whose artifacts are kept when locking.

@@ -46,7 +46,7 @@ pub async fn execute(
     plan: &Plan,
 ) -> Result<BTreeMap<DepName, ObjectPath>> {
     if context.offline {
-        refuse_offline(context, plan).await?;
+        refuse_offline(context, lock, plan).await?;
     }
     let failed = AtomicBool::new(false);
     // Collected, since a closure kept across an await would tie the future to one thread.
@@ -94,12 +94,21 @@ pub async fn execute(
 }
 
 /// Names everything that would have to be fetched, before anything is done.
-async fn refuse_offline(context: &Context<'_>, plan: &Plan) -> Result<()> {
+async fn refuse_offline(context: &Context<'_>, lock: &Lock, plan: &Plan) -> Result<()> {
     let mut missing = Vec::new();
     for step in &plan.steps {
         let Step::Fetch { dep, version, source, artifact, integrity, .. } = step else { continue };
         let shown = shown(dep, version.as_str(), plan.platform);
-        if cached(context, integrity, &shown).await?.is_none() {
+        if cached(context, integrity, &shown).await?.is_some() {
+            continue;
+        }
+        let locked = lock.deps.get(dep).and_then(|locked| locked.platforms.get(&plan.platform));
+        let pin = locked.and_then(|row| row.pin());
+        let is_had = match pin {
+            Some(pin) => context.caches.have(&pin.object, &pin.tree).await,
+            None => false,
+        };
+        if !is_had {
             missing.push(Unfetched { shown, from: format!("`{artifact}` from {source}") });
         }
     }
@@ -130,6 +139,11 @@ async fn run(
     if let Some(object) = context.store.get(&pin.object)? {
         return Ok(object);
     }
+    if matches!(step, Step::Fetch { .. })
+        && let Some(object) = from_caches(context, dep, locked, pin, &shown).await
+    {
+        return Ok(object);
+    }
     match &pin.artifact {
         None => copy_directory(context, dep, locked, pin, shown).await,
         Some(artifact) => {
@@ -139,6 +153,23 @@ async fn run(
             job.run(context, requirements, &task).await
         }
     }
+}
+
+/// The object ready-made, when a cache proves to have it.
+async fn from_caches(
+    context: &Context<'_>,
+    dep: &DepName,
+    locked: &LockedDep,
+    pin: &Pin,
+    shown: &str,
+) -> Option<ObjectPath> {
+    if context.caches.is_empty() {
+        return None;
+    }
+    let size = pin.artifact.as_ref().map(|artifact| artifact.size);
+    let task = context.reporter.begin(&format!("{dep} {}", locked.version), size);
+    let Pin { object, tree, .. } = pin;
+    context.caches.fetch(context.store, object, tree, shown, &task, context.reporter).await
 }
 
 struct Job<'a> {

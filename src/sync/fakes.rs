@@ -289,7 +289,9 @@ impl World {
     pub(super) fn run<T>(&self, work: impl AsyncFnOnce(&Context<'_>) -> T) -> T {
         let project = self.project();
         let sources = |_: SourceKind| -> &dyn source::Source { &self.source };
+        let caches = crate::cache::Substitutes::default();
         let context = Context {
+            caches: &caches,
             store: &self.store,
             sources: &sources,
             fetch: &self.server,

@@ -79,10 +79,7 @@ fn small(server: &Server, target: &Target, request: &Request<Incoming>) -> Answe
 }
 
 /// The registration of a digest, with its object there.
-fn registered(
-    store: &Store,
-    digest: Digest,
-) -> Result<Option<Registration>, crate::store::Error> {
+fn registered(store: &Store, digest: Digest) -> Result<Option<Registration>, crate::store::Error> {
     store.registration_of(digest)
 }
 

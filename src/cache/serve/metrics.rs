@@ -37,7 +37,7 @@ impl Metrics {
 
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
-        let mut head = |out: &mut String, name: &str, kind: &str, help: &str| {
+        let head = |out: &mut String, name: &str, kind: &str, help: &str| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
         };
         let name = "infra_cache_requests_total";
@@ -76,7 +76,9 @@ mod tests {
         metrics.received(7);
         let text = metrics.text();
         assert!(
-            text.contains("infra_cache_requests_total{kind=\"nar\",method=\"GET\",code=\"200\"} 2\n")
+            text.contains(
+                "infra_cache_requests_total{kind=\"nar\",method=\"GET\",code=\"200\"} 2\n"
+            )
         );
         assert!(text.contains("infra_cache_received_bytes_total 7\n"));
         assert!(text.lines().all(|l| l.starts_with('#') || l.split(' ').count() == 2));

@@ -178,7 +178,8 @@ mod tests {
         check(&[(RANGE, "bytes=0-99999999999999999999999")], range(0, 10));
         check(&[(RANGE, "bytes=10-")], Part::Unsatisfiable);
         check(&[(RANGE, "bytes=-0")], Part::Unsatisfiable);
-        for odd in ["bytes=5-2", "bytes=1-2,4-5", "bytes=-", "pages=1-2", "bytes=a-b", "bytes=+1-2"] {
+        for odd in ["bytes=5-2", "bytes=1-2,4-5", "bytes=-", "pages=1-2", "bytes=a-b", "bytes=+1-2"]
+        {
             check(&[(RANGE, odd)], Part::Whole);
         }
         check(&[(RANGE, "bytes=2-4"), (IF_RANGE, "\"x\"")], range(2, 3));

@@ -111,8 +111,19 @@ mod tests {
         assert_eq!(narinfo, Some(Target::NarInfo(digest.parse().expect("digest"))));
         assert_eq!(Target::of("/nar/a.nar"), Some(Target::Archive("a.nar".to_owned())));
         let none = [
-            "", "/", "//nix-cache-info", "/nar/", "/nar/../x", "/nar/..", "/nar/a/b", "/nar/a%2fb",
-            "/nar/.hidden", "/tmp/put.1-0/file", "/x.narinfo", "/../etc/passwd", "/nar/a\0b",
+            "",
+            "/",
+            "//nix-cache-info",
+            "/nar/",
+            "/nar/../x",
+            "/nar/..",
+            "/nar/a/b",
+            "/nar/a%2fb",
+            "/nar/.hidden",
+            "/tmp/put.1-0/file",
+            "/x.narinfo",
+            "/../etc/passwd",
+            "/nar/a\0b",
         ];
         for path in none {
             assert_eq!(Target::of(path), None, "{path}");

@@ -43,9 +43,7 @@ pub(super) async fn write(
     let done = match target {
         Target::Archive(name) => archive(server, dir, name, request).await,
         Target::NarInfo(digest) => info(server, dir, *digest, request).await,
-        _ => {
-            Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "the server writes it itself".to_owned()))
-        }
+        _ => Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "the server writes it itself".to_owned())),
     };
     match done {
         Ok(()) => reply::text(StatusCode::CREATED, "written"),

@@ -6,6 +6,7 @@
 
 pub mod apt;
 mod ask;
+pub mod aws;
 mod github;
 mod ini;
 mod netrc;

@@ -20,6 +20,7 @@ mod running;
 mod trees;
 mod world;
 
+mod cache;
 mod commands;
 mod conformance;
 mod failures;

@@ -68,7 +68,9 @@ fn with_real<T>(world: &World, offline: bool, work: impl AsyncFnOnce(&Context<'_
     });
     let sources = |kind: SourceKind| -> &dyn source::Source { all.get(kind) };
     let project = world.project();
+    let caches = crate::cache::Substitutes::default();
     let context = Context {
+        caches: &caches,
         store: &world.store,
         sources: &sources,
         fetch: &client,

@@ -177,8 +177,19 @@ impl Nix {
     /// Whether a cache's signature by this key is there and true, in Nix's opinion.
     pub fn is_signed(&self, cache: &str, name: &str, key: &str) -> bool {
         let path = format!("/nix/store/{name}");
-        let args = ["store", "verify", "--store", cache, "--sigs-needed", "1", "--no-contents",
-            "--recursive", "--trusted-public-keys", key, &path];
+        let args = [
+            "store",
+            "verify",
+            "--store",
+            cache,
+            "--sigs-needed",
+            "1",
+            "--no-contents",
+            "--recursive",
+            "--trusted-public-keys",
+            key,
+            &path,
+        ];
         self.command("nix").args(args).stdin(Stdio::null()).output().expect("nix").status.success()
     }
 

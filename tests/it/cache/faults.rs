@@ -75,7 +75,9 @@ impl Trial {
 fn dead_caches() {
     let trial = Trial::new();
     let upstream = &trial.world.upstream;
-    for (what, fault) in [("503", Fault::Status(503)), ("401", Fault::Status(401)), ("drop", Fault::Drop)] {
+    for (what, fault) in
+        [("503", Fault::Status(503)), ("401", Fault::Status(401)), ("drop", Fault::Drop)]
+    {
         upstream.fault_always(&trial.narinfo, fault);
         trial.falls_back(what);
         trial.refuses(what, 1);

@@ -31,7 +31,13 @@ impl Server {
     }
 
     /// Status, headers in lower case, body.
-    fn ask(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> (u16, String, Vec<u8>) {
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[&str],
+        body: &[u8],
+    ) -> (u16, String, Vec<u8>) {
         let address = self.url.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("connect");
         let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
@@ -87,8 +93,7 @@ fn a_directory_is_served_with_ranges_and_conditions() {
     assert_eq!((status, body), (206, whole[5..10].to_vec()));
     assert!(head.contains(&format!("content-range: bytes 5-9/{}", whole.len())), "{head}");
     let etag = head.lines().find_map(|l| l.strip_prefix("etag: ")).expect("etag").to_owned();
-    let (status, head, body) =
-        server.ask("GET", &path, &[&format!("If-None-Match: {etag}")], b"");
+    let (status, head, body) = server.ask("GET", &path, &[&format!("If-None-Match: {etag}")], b"");
     assert_eq!((status, body.len()), (304, 0), "{head}");
     let tail = ["Range: bytes=-3", &format!("If-Range: {etag}")];
     assert_eq!(server.ask("GET", &path, &tail, b"").2, whole[whole.len() - 3..]);
@@ -101,9 +106,16 @@ fn a_directory_is_served_with_ranges_and_conditions() {
     assert_eq!((status, body.len()), (200, 0));
     assert!(head.contains(&format!("content-length: {}", whole.len())), "{head}");
 
-    for path in ["/", "/x", "/nar/", "/nar/none.nar", "/tmp", "/../cache/nix-cache-info",
-        "/nar/..%2fnix-cache-info", "/00000000000000000000000000000000.narinfo"]
-    {
+    for path in [
+        "/",
+        "/x",
+        "/nar/",
+        "/nar/none.nar",
+        "/tmp",
+        "/../cache/nix-cache-info",
+        "/nar/..%2fnix-cache-info",
+        "/00000000000000000000000000000000.narinfo",
+    ] {
         assert_eq!(server.get(path).0, 404, "{path}");
     }
     for method in ["PUT", "POST", "DELETE", "OPTIONS"] {
@@ -131,7 +143,11 @@ fn pushing_needs_the_token() {
     world.env.set("INFRA_CACHE_TOKEN", "wrong");
     let refused = world.env.infra(["cache", "push", "--to", &server.url]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    assert!(!refused.stderr.contains("wrong") && refused.stderr.contains("401"), "{}", refused.stderr);
+    assert!(
+        !refused.stderr.contains("wrong") && refused.stderr.contains("401"),
+        "{}",
+        refused.stderr
+    );
     assert_eq!(files_or_none(&dir), 1, "only what it is");
 
     world.env.set("INFRA_CACHE_TOKEN", "open-sesame");
@@ -226,7 +242,8 @@ fn the_store_itself_is_served() {
     let path = format!("/{}", value(&text, "URL"));
     let (status, whole) = server.get(&path);
     assert_eq!((status, whole.len().to_string().as_str()), (200, value(&text, "NarSize")));
-    for (range, want) in [("0-0", &whole[..1]), ("100-299", &whole[100..300]), ("8-", &whole[8..])] {
+    for (range, want) in [("0-0", &whole[..1]), ("100-299", &whole[100..300]), ("8-", &whole[8..])]
+    {
         let (status, _, body) = server.ask("GET", &path, &[&format!("Range: bytes={range}")], b"");
         assert_eq!((status, body.as_slice()), (206, want), "{range}");
     }

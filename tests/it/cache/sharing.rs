@@ -1,5 +1,7 @@
 //! Push, pull, and sync through a directory.
 
+use std::os::unix::fs::PermissionsExt;
+
 use super::{files, forget, narinfo, pushed, value};
 use crate::upstream::Fault;
 use crate::world::World;
@@ -71,7 +73,6 @@ fn a_sync_without_sources() {
     // What came from a cache is repaired from it too.
     let path = world.env.ok(["dep", "path", "gamma"]).stdout;
     let inside = std::path::Path::new(path.trim_end()).join("bin");
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(&inside, PermissionsExt::from_mode(0o755)).expect("mode");
     std::fs::write(inside.join("more"), "x").expect("write");
     world.env.ok(["store", "repair"]);
@@ -106,9 +107,15 @@ fn caches_of_profiles() {
     // The flag comes first.
     let missing = world.env.infra(["--cache", "./nowhere", "cache", "info"]);
     assert_eq!(missing.code, Some(1), "{}", missing.stderr);
-    world.env.write("profiles/base.toml", format!("{base}\n[cache]\nurl = \"http://me:pw@h.invalid/\"\n"));
+    world.env.write(
+        "profiles/base.toml",
+        format!("{base}\n[cache]\nurl = \"http://me:pw@h.invalid/\"\n"),
+    );
     world.refused("cache_credentials", 2, ["dep", "list"]);
-    world.env.write("profiles/base.toml", format!("{base}\n[cache]\nurl = \"../cache\"\nkeys = [\"x\"]\n"));
+    world.env.write(
+        "profiles/base.toml",
+        format!("{base}\n[cache]\nurl = \"../cache\"\nkeys = [\"x\"]\n"),
+    );
     world.refused("cache_bad_key", 2, ["dep", "lock"]);
 }
 
@@ -139,14 +146,14 @@ fn a_damaged_store_pushes_nothing() {
     world.env.ok(["cache", "init", "-q", at]);
     let path = world.env.ok(["dep", "path", "alpha"]).stdout;
     let object = std::path::Path::new(path.trim_end());
-    use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(object, PermissionsExt::from_mode(0o755)).expect("mode");
     std::fs::write(object.join("more"), "x").expect("write");
     let outcome = world.env.infra(["cache", "push", "--to", at]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(files(&dir).iter().all(|(key, bytes)| {
-        !key.ends_with(".narinfo") || !String::from_utf8_lossy(bytes).contains("-alpha-")
-            && !String::from_utf8_lossy(bytes).contains("-env-dev")
+        !key.ends_with(".narinfo")
+            || !String::from_utf8_lossy(bytes).contains("-alpha-")
+                && !String::from_utf8_lossy(bytes).contains("-env-dev")
     }));
 }
 
@@ -177,7 +184,8 @@ fn gc_keeps_what_is_named() {
     let (path, text) = narinfo(&dir, "-alpha-");
     std::fs::write(&path, text.replace("NarSize", "NarSizf")).expect("write");
     let before = files(&dir);
-    let refused = world.env.infra(["cache", "gc", "--at", at, "--keep", "dev", "--older-than", "0s"]);
+    let refused =
+        world.env.infra(["cache", "gc", "--at", at, "--keep", "dev", "--older-than", "0s"]);
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
     assert_eq!(files(&dir), before);
 }

@@ -30,7 +30,7 @@ pub const OFFLINE: Var = Var { name: "INFRA_OFFLINE", help: "`1` forbids every n
 /// Binary caches.
 pub const CACHE: Var = Var {
     name: "INFRA_CACHE",
-    help: "Binary caches to ask before sources, separated by spaces, instead of the profiles' `[cache]`; empty for none",
+    help: "Binary caches to ask before sources, separated by spaces, instead of the profiles' `[cache]`; `none` for none",
 };
 /// Who may push.
 pub const CACHE_TOKEN: Var = Var {

@@ -99,10 +99,9 @@ impl FromStr for Compression {
 pub(super) struct Packer<W: Write>(zstd::Encoder<'static, W>);
 
 impl<W: Write> Packer<W> {
-    /// Into `sink`; `size` bytes will come.
-    pub(super) fn new(sink: W, size: u64) -> io::Result<Self> {
+    /// Into `sink`.
+    pub(super) fn new(sink: W) -> io::Result<Self> {
         let mut encoder = zstd::Encoder::new(sink, LEVEL)?;
-        encoder.set_pledged_src_size(Some(size))?;
         encoder.include_checksum(true)?;
         Ok(Self(encoder))
     }
@@ -128,7 +127,7 @@ mod tests {
     use super::*;
 
     fn pack(bytes: &[u8]) -> Vec<u8> {
-        let mut packer = Packer::new(Vec::new(), bytes.len() as u64).expect("packer");
+        let mut packer = Packer::new(Vec::new()).expect("packer");
         packer.write_all(bytes).expect("write");
         packer.finish().expect("finish")
     }

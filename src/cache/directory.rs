@@ -3,6 +3,7 @@
 //! Files are written in `tmp/`, synced and renamed. Refuses nothing of its own. Invariant: a file
 //! under its final name is whole, also after a crash of the machine.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,9 @@ use crate::fs::{self, Context as _};
 
 /// Where files are written before they are renamed.
 const TMP: &str = "tmp";
-/// How long a file in it is somebody's.
+/// The file in a directory of its own there.
+const NAME: &str = "file";
+/// How long what nobody locked may still be somebody's.
 const LEFT_ALONE: Duration = Duration::from_secs(86_400);
 const PIECE: usize = 256 << 10;
 
@@ -34,27 +37,62 @@ impl Directory {
     fn path(&self, key: &str) -> PathBuf {
         self.root.join(key)
     }
+}
 
-    /// Makes a file with `write` and puts it in its place.
-    fn place(
-        root: &Path,
-        key: &str,
-        write: impl FnOnce(&mut std::fs::File, &Path) -> fs::Result<()>,
-    ) -> Result<()> {
-        let target = root.join(key);
+/// A file on its way into a directory: written in `tmp`, under a lock that says that it is
+/// somebody's, also to other machines that share the directory.
+pub(super) struct Arriving {
+    staging: fs::StagingDir,
+    /// The file, to be written.
+    pub(super) file: File,
+}
+
+impl Arriving {
+    pub(super) fn new(root: &Path) -> fs::Result<Self> {
+        let staging = fs::StagingDir::new_in(&root.join(TMP), "put")?;
+        let file = fs::create_new(&staging.path().join(NAME))?;
+        // Best effort: on a filesystem without locks nothing is swept early either.
+        let _ = file.try_lock();
+        Ok(Self { staging, file })
+    }
+
+    /// Where it is written.
+    pub(super) fn path(&self) -> PathBuf {
+        self.staging.path().join(NAME)
+    }
+
+    /// Puts the whole file in its place.
+    pub(super) fn place(self, target: &Path) -> fs::Result<()> {
+        let path = self.path();
+        fs::chmod(&path, 0o644)?;
+        fs::sync_file(&self.file, &path)?;
         if let Some(parent) = target.parent() {
             fs::create_dir_all(parent)?;
+            fs::rename(&path, target)?;
+            fs::sync_dir(parent)?;
         }
-        let staging = fs::StagingDir::new_in(&root.join(TMP), "put")?;
-        let temp = staging.path().join("file");
-        let mut file = fs::create_new(&temp)?;
-        write(&mut file, &temp)?;
-        fs::chmod(&temp, 0o644)?;
-        fs::sync_file(&file, &temp)?;
-        fs::rename(&temp, &target)?;
-        target.parent().map_or(Ok(()), fs::sync_dir)?;
         Ok(())
     }
+}
+
+/// Removes what nobody writes any more.
+fn sweep(root: &Path) -> Result<()> {
+    let tmp = root.join(TMP);
+    for name in fs::read_dir_names_if_exists(&tmp)? {
+        let path = tmp.join(name);
+        let age = fs::lstat(&path)
+            .ok()
+            .and_then(|meta| meta.modified().ok())
+            .and_then(|written| SystemTime::now().duration_since(written).ok());
+        // An empty one may be about to be locked.
+        let left = fs::open_nofollow(&path.join(NAME)).is_ok_and(|file| {
+            file.metadata().is_ok_and(|meta| meta.len() > 0) && file.try_lock().is_ok()
+        });
+        if left || age.is_some_and(|age| age > LEFT_ALONE) {
+            let _ = fs::remove_tree(&path);
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -82,29 +120,31 @@ impl Backend for Directory {
     }
 
     async fn put(&self, key: &str, bytes: &[u8]) -> Result<()> {
-        let (root, key, bytes) = (self.root.clone(), key.to_owned(), bytes.to_vec());
+        let (root, target, bytes) = (self.root.clone(), self.path(key), bytes.to_vec());
         blocking(move || {
-            Self::place(&root, &key, |file, path| file.write_all(&bytes).context("write", path))
+            let mut arriving = Arriving::new(&root)?;
+            arriving.file.write_all(&bytes).context("write", &arriving.path())?;
+            Ok(arriving.place(&target)?)
         })
         .await
     }
 
     async fn put_file(&self, key: &str, file: &Path, task: &dyn Task) -> Result<()> {
-        let (root, key, from) = (self.root.clone(), key.to_owned(), file.to_owned());
+        let (root, target, from) = (self.root.clone(), self.path(key), file.to_owned());
         let size = blocking(move || {
             let mut source = fs::open_nofollow(&from)?;
+            let mut arriving = Arriving::new(&root)?;
+            let mut piece = vec![0; PIECE];
             let mut size = 0;
-            Self::place(&root, &key, |file, path| {
-                let mut piece = vec![0; PIECE];
-                loop {
-                    let n = source.read(&mut piece).context("read", &from)?;
-                    if n == 0 {
-                        return Ok(());
-                    }
-                    file.write_all(&piece[..n]).context("write", path)?;
-                    size += n as u64;
+            loop {
+                let n = source.read(&mut piece).context("read", &from)?;
+                if n == 0 {
+                    break;
                 }
-            })?;
+                arriving.file.write_all(&piece[..n]).context("write", &arriving.path())?;
+                size += n as u64;
+            }
+            arriving.place(&target)?;
             Ok(size)
         })
         .await?;
@@ -143,21 +183,32 @@ impl Backend for Directory {
     }
 
     async fn sweep(&self) -> Result<()> {
-        let tmp = self.root.join(TMP);
-        blocking(move || {
-            for name in fs::read_dir_names_if_exists(&tmp)? {
-                let path = tmp.join(name);
-                let age = fs::lstat(&path)
-                    .ok()
-                    .and_then(|meta| meta.modified().ok())
-                    .and_then(|written| SystemTime::now().duration_since(written).ok());
-                // By age alone: it may be a process of another machine that shares the directory.
-                if age.is_some_and(|age| age > LEFT_ALONE) {
-                    let _ = fs::remove_tree(&path);
-                }
-            }
-            Ok(())
-        })
-        .await
+        let root = self.root.clone();
+        blocking(move || sweep(&root)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_left_alone_and_what_was_left_goes() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut alive = Arriving::new(dir.path()).expect("file");
+        alive.file.write_all(b"half").expect("write");
+        let mut dead = Arriving::new(dir.path()).expect("file");
+        dead.file.write_all(b"half").expect("write");
+        // As when its process was killed: the lock goes, the file stays.
+        let Arriving { staging, file } = dead;
+        let (left, empty) = (staging.keep(), Arriving::new(dir.path()).expect("file"));
+        drop(file);
+        sweep(dir.path()).expect("sweep");
+        assert!(!fs::exists(&left).expect("look"));
+        assert!(fs::exists(&alive.path()).expect("look"));
+        assert!(fs::exists(&empty.path()).expect("look"));
+        let target = dir.path().join("nar/x");
+        alive.place(&target).expect("place");
+        assert_eq!(fs::read(&target).expect("read"), b"half");
     }
 }

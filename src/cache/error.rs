@@ -228,6 +228,20 @@ impl Diagnose for Error {
                 );
                 hints
             }
+            Self::NotThere { .. } => vec![
+                "`infra cache push`, where it is in the store, puts it there; `infra dep sync` \
+                 asks sources as well"
+                    .to_owned(),
+            ],
+            Self::Location { why, .. } if why.contains("AWS_ENDPOINT_URL") => {
+                vec!["write it like `s3://BUCKET/PREFIX?endpoint=https://HOST`".to_owned()]
+            }
+            Self::Location { .. } => {
+                vec![
+                    "write it like `./cache`, `https://HOST/PATH` or `s3://BUCKET/PREFIX`"
+                        .to_owned(),
+                ]
+            }
             Self::NotContentAddressed { .. } => {
                 vec!["only Nix itself can use it: `nix copy --from`".to_owned()]
             }

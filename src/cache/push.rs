@@ -192,8 +192,7 @@ async fn pack(store: &Store, registration: &Registration, task: &Arc<dyn Task>) 
         let dir = fs::StagingDir::new_in(&store.temp_dir()?, "push")?;
         let file = fs::create_new(&dir.path().join("nar"))?;
         let out = Counted { file, hash: Hasher::new(Algorithm::Sha256), size: 0 };
-        let packer = Packer::new(BufWriter::with_capacity(1 << 18, out), registration.nar_size)
-            .map_err(broken)?;
+        let packer = Packer::new(BufWriter::with_capacity(1 << 18, out)).map_err(broken)?;
         let tee = Tee { packer, hash: nar::HashWriter::new(), task: task.as_ref() };
         let buffered = nar::dump(&path, BufWriter::with_capacity(1 << 18, tee))?;
         let tee = buffered.into_inner().map_err(|e| broken(e.into_error()))?;

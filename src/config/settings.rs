@@ -152,7 +152,9 @@ const MAX_JOBS: usize = 256;
 const JOBS: &str = "a whole number from 1 to 256";
 
 fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
+    // An empty variable counts as unset, as everywhere.
+    let none = text.trim() == "none";
+    text.split_whitespace().filter(|_| !none).map(str::to_owned).collect()
 }
 
 /// `https://me:secret@host/x` without what stands before the `@`.

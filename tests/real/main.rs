@@ -25,4 +25,5 @@ mod commands;
 mod conformance;
 mod failures;
 mod registries;
+mod s3;
 mod stack;

@@ -17,6 +17,7 @@ use super::reply::{self, Out};
 use super::request::Target;
 use crate::base::{Algorithm, Digest, Hasher, nix32};
 use crate::cache::cached::narinfo_key;
+use crate::cache::directory::Arriving;
 use crate::cache::narinfo::{self, NarInfo, nix32_of};
 use crate::fs::{self, Context as _};
 
@@ -65,9 +66,8 @@ async fn archive(
     if nix32::decode::<32>(hash).is_none() || !(rest == "nar" || rest.starts_with("nar.")) {
         return Err(unfit("an archive is called `<hash>.nar…`"));
     }
-    let staging = fs::StagingDir::new_in(&dir.join("tmp"), "put")?;
-    let path = staging.path().join("file");
-    let mut file = fs::create_new(&path)?;
+    let mut arriving = Arriving::new(dir)?;
+    let path = arriving.path();
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut body = request.into_body();
     let mut size = 0;
@@ -78,12 +78,12 @@ async fn archive(
         }
         server.metrics.received(bytes.len() as u64);
         hasher.update(&bytes);
-        file.write_all(&bytes).context("write", &path)?;
+        arriving.file.write_all(&bytes).context("write", &path)?;
     }
     if nix32_of(&hasher.finish()) != hash {
         return Err(unfit("its bytes do not hash to its name"));
     }
-    place(file, &path, &dir.join("nar").join(name))
+    Ok(arriving.place(&dir.join("nar").join(name))?)
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<hyper::body::Bytes>, Refusal> {
@@ -135,20 +135,7 @@ async fn info(
             return Err(Refusal(StatusCode::CONFLICT, format!("{reference} is not here")));
         }
     }
-    let staging = fs::StagingDir::new_in(&dir.join("tmp"), "put")?;
-    let path = staging.path().join("file");
-    let mut file = fs::create_new(&path)?;
-    file.write_all(&bytes).context("write", &path)?;
-    place(file, &path, &dir.join(narinfo_key(digest)))
-}
-
-fn place(file: std::fs::File, from: &Path, to: &Path) -> Result<(), Refusal> {
-    fs::chmod(from, 0o644)?;
-    fs::sync_file(&file, from)?;
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent)?;
-        fs::rename(from, to)?;
-        fs::sync_dir(parent)?;
-    }
-    Ok(())
+    let mut arriving = Arriving::new(dir)?;
+    arriving.file.write_all(&bytes).context("write", &arriving.path())?;
+    Ok(arriving.place(&dir.join(narinfo_key(digest)))?)
 }

@@ -41,7 +41,7 @@ fn caches_are_words_and_show_no_login() {
     assert_eq!(two.cache.value.as_deref().map(<[String]>::len), Some(2));
     let row = two.rows().into_iter().find(|r| r.0 == "cache").unwrap().1;
     assert_eq!(row, "/a http://h.invalid/b");
-    let none = caches(&[("INFRA_CACHE", "")], &Flags::default());
+    let none = caches(&[("INFRA_CACHE", "none")], &Flags::default());
     assert_eq!(none.cache.value, Some(Vec::new()));
     let flags = Flags { cache: vec!["/c".to_owned()], ..Flags::default() };
     let flag = caches(&[("INFRA_CACHE", "/a")], &flags);

@@ -211,7 +211,8 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "cache push",
-        args: &["cache", "push", "--to", "../cache"],
+        // One at a time, so that nothing else is half written when it ends.
+        args: &["cache", "push", "--to", "../cache", "--jobs", "1"],
         prepare: |up| {
             let env = built(up);
             env.ok(["cache", "init", "../cache"]);

@@ -15,7 +15,7 @@
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
 //! | 3 | [`archive`], [`oci`] |
 //! | 4 | [`build`], [`lock`], [`provenance`], [`store`] |
-//! | 5 | [`env`], [`exchange`], [`source`] |
+//! | 5 | [`cache`], [`env`], [`exchange`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
 //! | 8 | [`cli`] |
@@ -38,6 +38,7 @@
 //! | [`lock`] | `dep.lock.json`: its form, freshness, differences, the cache key |
 //! | [`provenance`] | evidence of where artifacts come from: Sigstore bundles, signatures of registries, minisign, cosign; verified over bytes, without the network |
 //! | [`store`] | objects, registrations, artifacts, evidence, roots, collection, verification |
+//! | [`cache`] | binary caches in Nix's form: narinfo, signatures, back ends, push, pull, serve |
 //! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
 //! | [`source`] | `pypi:`, `npm:`, `go:`, `url:`, `path:` and more behind one trait |
 //! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
@@ -90,6 +91,7 @@ pub mod archive;
 pub mod base;
 pub mod binary;
 pub mod build;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod env;

@@ -5,6 +5,8 @@
 
 pub mod add;
 pub mod audit;
+pub mod bundle;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod dep_diff;

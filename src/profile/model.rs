@@ -37,6 +37,8 @@ pub struct Profile {
     pub sources: BTreeMap<SourceKind, SourceOverride>,
     /// `[policy]`: what may be locked.
     pub policy: Policy,
+    /// `[cache]`: where objects may be had ready-made.
+    pub cache: Caches,
     /// `[command]`: which dep provides a command that several offer.
     pub prefer: BTreeMap<CommandName, DepName>,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
@@ -263,6 +265,17 @@ pub enum Port {
     Fixed(u16),
     /// `"auto"`: any free port, chosen when the environment first needs it.
     Auto,
+}
+
+/// `[cache]`: binary caches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caches {
+    /// `url`: caches to ask before sources, in this order; paths are relative to the project.
+    pub url: Vec<String>,
+    /// `keys`: public keys whose signatures count, as `NAME:BASE64`.
+    pub keys: Vec<String>,
+    /// `push`: where `cache push` goes when it is not told.
+    pub push: Option<String>,
 }
 
 /// `[source.NAME]`: overrides for one ecosystem.

@@ -47,7 +47,7 @@ pub async fn execute(
     plan: &Plan,
 ) -> Result<BTreeMap<DepName, ObjectPath>> {
     if context.offline {
-        refuse_offline(context, plan).await?;
+        refuse_offline(context, lock, plan).await?;
     }
     let failed = AtomicBool::new(false);
     // Collected, since a closure kept across an await would tie the future to one thread.
@@ -97,9 +97,16 @@ pub async fn execute(
 }
 
 /// Names everything that would have to be fetched, before anything is done.
-async fn refuse_offline(context: &Context<'_>, plan: &Plan) -> Result<()> {
+async fn refuse_offline(context: &Context<'_>, lock: &Lock, plan: &Plan) -> Result<()> {
     let mut missing = Vec::new();
     for step in plan.steps.iter().chain(&plan.tools) {
+        let locked = lock.deps.get(step.dep());
+        let pin = locked.and_then(|locked| locked.platforms.get(&plan.platform)?.pin());
+        if let (Some(pin), Step::Build { .. } | Step::Fetch { .. }) = (pin, step)
+            && context.caches.have(&pin.object, &pin.tree).await
+        {
+            continue;
+        }
         if let Step::Build { dep, version, source, toolchain, modules: 1.., .. } = step {
             let shown = shown(dep, version.as_str(), plan.platform);
             let from = format!("modules that {toolchain} builds {source} from");
@@ -142,6 +149,9 @@ pub(super) async fn object(
     if let Some(object) = context.store.get(&pin.object)? {
         return Ok(object);
     }
+    if let Some(object) = from_caches(context, dep, locked, pin, &shown).await? {
+        return Ok(object);
+    }
     if let (None, Some(build)) = (&pin.artifact, &locked.build) {
         let task = context.reporter.begin(&format!("{dep} {}", locked.version), None);
         let job = Job { dep, locked, platform, pin, artifact: None, shown };
@@ -157,6 +167,32 @@ pub(super) async fn object(
             job.run(context, requirements, &task).await
         }
     }
+}
+
+/// The object ready-made, when a cache proves to have it. Nobody is asked for what can be unpacked
+/// or copied here.
+async fn from_caches(
+    context: &Context<'_>,
+    dep: &DepName,
+    locked: &LockedDep,
+    pin: &Pin,
+    shown: &str,
+) -> Result<Option<ObjectPath>> {
+    if context.caches.is_empty() {
+        return Ok(None);
+    }
+    let mut is_here = locked.build.is_none();
+    for artifact in pin.artifacts() {
+        is_here &= cached(context, &artifact.integrity, shown).await?.is_some();
+    }
+    if is_here {
+        return Ok(None);
+    }
+    let size = pin.artifacts().map(|a| a.size).fold(0, u64::saturating_add);
+    let size = pin.artifact.is_some().then_some(size);
+    let task = context.reporter.begin(&format!("{dep} {}", locked.version), size);
+    let Pin { object, tree, .. } = pin;
+    Ok(context.caches.fetch(context.store, object, tree, shown, &task, context.reporter).await)
 }
 
 /// A row whose object is to be made.

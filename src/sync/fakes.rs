@@ -313,7 +313,9 @@ impl World {
         let project = self.project();
         let sources = |_: SourceKind| -> &dyn source::Source { &self.source };
         let builds = tokio::sync::Semaphore::new(1);
+        let caches = crate::cache::Substitutes::default();
         let context = Context {
+            caches: &caches,
             store: &self.store,
             sources: &sources,
             fetch: &self.server,

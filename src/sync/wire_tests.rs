@@ -71,8 +71,10 @@ fn with_real<T>(world: &World, offline: bool, work: impl AsyncFnOnce(&Context<'_
     let project = world.project();
     let rules = super::context::Rules::default();
     let builds = tokio::sync::Semaphore::new(1);
+    let caches = crate::cache::Substitutes::default();
     let context = Context {
         rules: &rules,
+        caches: &caches,
         store: &world.store,
         sources: &sources,
         fetch: &client,

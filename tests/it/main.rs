@@ -15,6 +15,7 @@ mod support;
 mod upstream;
 
 mod bad_input;
+mod cache;
 mod commands;
 mod crashes;
 #[cfg(feature = "deb")]

@@ -10,6 +10,7 @@
 
 pub mod apt;
 mod ask;
+pub mod aws;
 mod github;
 mod goproxy;
 mod ini;

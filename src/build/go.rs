@@ -125,14 +125,19 @@ pub struct Discovered {
 }
 
 /// Lets Go find and download every module that building for the targets needs, with the network.
+/// `module` has the package; Go is told that the wanted version is its only one, since it would ask
+/// for the list of all otherwise, which some proxies refuse.
 /// They lie in [`downloads`] of the site then.
 pub fn discover(
     site: &Site<'_>,
     wish: &Wish<'_>,
+    module: &str,
     targets: &[Target],
     network: &Network,
 ) -> Result<Discovered> {
     prepare(site)?;
+    let seed = site.dir.join("seed");
+    proxy::announce(&seed, module, wish.version)?;
     let mut out = Discovered::default();
     for target in targets {
         let mut env = environment::base(site.dir, site.cache, target.os, target.arch);
@@ -140,6 +145,13 @@ pub fn discover(
             env.remove(&OsString::from(name));
         }
         env.extend(network.vars.iter().map(|(n, v)| (n.into(), v.expose().into())));
+        if let Some(proxies) = network.vars.get("GOPROXY") {
+            let mut all = OsString::from("file://");
+            all.push(&seed);
+            all.push(",");
+            all.push(proxies.expose());
+            env.insert("GOPROXY".into(), all);
+        }
         let mut ended = call(site, install(wish, &["-n"]), &env, site.dir)?;
         if !ended.success && (out.overrides || overrides(site, wish)?) {
             out.overrides = true;

@@ -91,6 +91,7 @@ impl Place {
     }
 }
 
+const MODULE: &str = "example.com/tool";
 const PACKAGE: &str = "example.com/tool/cmd/tool";
 const LINUX: Target = Target::of(Platform::X86_64Linux);
 
@@ -153,8 +154,9 @@ fn a_module_that_replaces_others_is_built_from_its_directory() {
     place.module(&place.at("work").join(DOWNLOADS), text);
     let flags = Flags::default();
     let wish = Wish { package: PACKAGE, version: "v1.0.0", flags: &flags };
-    let found =
-        place.with(|site| discover(site, &wish, &[LINUX], &Network::default())).expect("found");
+    let found = place
+        .with(|site| discover(site, &wish, MODULE, &[LINUX], &Network::default()))
+        .expect("found");
     assert!(found.overrides);
     assert_eq!(found.lines.len(), 2);
 }
@@ -177,7 +179,7 @@ fn what_go_says_is_told() {
     let absent = "package example.com/tool/cmd/tool: build constraints exclude all Go files in /x";
     let place = Place::new(Player { refuse_install: Some(absent), ..Player::default() });
     let found = place
-        .with(|site| discover(site, &wish, &[LINUX], &Network::default()))
+        .with(|site| discover(site, &wish, MODULE, &[LINUX], &Network::default()))
         .expect("nothing to build is an answer");
     assert_eq!((found.absent, found.lines.len()), (vec![LINUX], 0));
 }
@@ -189,10 +191,14 @@ fn looking_up_uses_what_go_is_told_here() {
     let wish = Wish { package: PACKAGE, version: "v1.0.0", flags: &flags };
     let vars = [("GOPROXY", "http://proxy.invalid"), ("GONOSUMDB", "corp.invalid")];
     let network = Network { vars: vars.map(|(n, v)| (n.to_owned(), Secret::new(v))).into() };
-    place.with(|site| discover(site, &wish, &[LINUX], &network)).expect("found");
+    place.with(|site| discover(site, &wish, MODULE, &[LINUX], &network)).expect("found");
     let call = place.player.calls().pop().expect("a call");
     assert!(words(&call).contains(&"-n".to_owned()), "nothing is compiled");
-    assert_eq!(var(&call, "GOPROXY"), "http://proxy.invalid");
+    let seed = place.at("work/seed");
+    let proxies = format!("file://{},http://proxy.invalid", seed.display());
+    assert_eq!(var(&call, "GOPROXY"), proxies);
+    let names = fs::read_dir_names(&seed.join("example.com/tool/@v")).expect("names");
+    assert_eq!(names, ["list", "v1.0.0.info"], "the list of a proxy is not asked for");
     assert_eq!(var(&call, "GONOSUMDB"), "corp.invalid");
     assert_eq!(var(&call, "GOSUMDB"), "unset", "the toolchain's own default");
     assert_eq!(var(&call, "GOFLAGS"), "");

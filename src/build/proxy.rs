@@ -121,13 +121,21 @@ pub fn fill(
         }
         fs::symlink(&cache.join(&file), &link)?;
     }
-    // Go looks the version up, and whether the module was given up since: with one version there
-    // is nothing newer that could say so.
+    announce(into, module, version)?;
+    Ok(module.to_owned())
+}
+
+/// Says in a proxy's directory that a module has one version. Go looks the version up, and whether
+/// the module was given up since: with one version there is nothing newer that could say so.
+pub fn announce(into: &Path, module: &str, version: &str) -> Result<()> {
     let info = into.join(sum::file(module, version, "info"));
+    if let Some(parent) = info.parent() {
+        fs::create_dir_all(parent)?;
+    }
     fs::write_atomic(&info, format!("{{\"Version\":\"{version}\"}}\n").as_bytes())?;
     let list = into.join(names::escape(module)).join("@v/list");
     fs::write_atomic(&list, format!("{version}\n").as_bytes())?;
-    Ok(module.to_owned())
+    Ok(())
 }
 
 #[cfg(test)]

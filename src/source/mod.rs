@@ -278,6 +278,8 @@ pub struct Layer {
 pub struct BuildOffer {
     /// The version as the ecosystem's own tools take it (`v1.2.3`).
     pub version: String,
+    /// The module that has the package at this version.
+    pub module: String,
     /// What to hand to the tool that looks modules up when locking.
     pub network: crate::build::Network,
     /// Which modules the checksum database does not vouch for: patterns; `None` when it is not

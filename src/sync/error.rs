@@ -31,6 +31,36 @@ pub struct Unfetched {
     pub size: u64,
 }
 
+/// A module whose bytes are not those of the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleSums {
+    /// Dep, version and platform.
+    pub shown: String,
+    /// Module and version.
+    pub about: String,
+    /// Its sum in the lock.
+    pub expected: String,
+    /// The sum of what was served.
+    pub received: String,
+    /// Who served it.
+    pub from: String,
+}
+
+/// A build whose tree is not that of the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltOther {
+    /// Dep, version and platform.
+    pub shown: String,
+    /// The dep.
+    pub dep: DepName,
+    /// The toolchain and its version.
+    pub with: String,
+    /// The tree in the lock.
+    pub expected: TreeHash,
+    /// The tree that was made.
+    pub actual: TreeHash,
+}
+
 /// Syncing or locking that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -298,33 +328,11 @@ pub enum Error {
         line: String,
     },
     /// A proxy served another module than was locked.
-    #[error("checksum mismatch for module {about}, which {shown} needs")]
-    ModuleMismatch {
-        /// Dep, version and platform.
-        shown: String,
-        /// Module and version.
-        about: String,
-        /// In the lock.
-        expected: String,
-        /// Of what was served.
-        received: String,
-        /// Who served it.
-        from: String,
-    },
+    #[error("checksum mismatch for module {}, which {} needs", .0.about, .0.shown)]
+    ModuleMismatch(Box<ModuleSums>),
     /// A module has another sum than in the old lock.
-    #[error("module {about} of {shown} changed after it was locked")]
-    ModuleChanged {
-        /// Dep and version.
-        shown: String,
-        /// The dep.
-        dep: DepName,
-        /// Module and version.
-        about: String,
-        /// Its sum in the lock.
-        locked: String,
-        /// The same now.
-        served: String,
-    },
+    #[error("module {} of {} changed after it was locked", .0.about, .0.shown)]
+    ModuleChanged(Box<ModuleSums>),
     /// Modules are needed, but the network is not to be used.
     #[error("modules of {shown} must be fetched, but the network is not to be used")]
     OfflineModules {
@@ -334,21 +342,8 @@ pub enum Error {
         missing: Vec<String>,
     },
     /// A build made another tree than was locked.
-    #[error("{shown} was built, and is not what was locked")]
-    BuiltOther {
-        /// Dep, version and platform.
-        shown: String,
-        /// The dep.
-        dep: DepName,
-        /// What built it.
-        toolchain: DepName,
-        /// The toolchain's version.
-        version: String,
-        /// The tree in the lock.
-        expected: TreeHash,
-        /// The tree that was made.
-        actual: TreeHash,
-    },
+    #[error("{} was built, and is not what was locked", .0.shown)]
+    BuiltOther(Box<BuiltOther>),
     /// A build failed.
     #[error(transparent)]
     Build(Box<build::Error>),
@@ -451,9 +446,9 @@ impl Diagnose for Error {
             | Self::Changed { .. }
             | Self::Regress { .. }
             | Self::BadSum { .. }
-            | Self::ModuleMismatch { .. }
-            | Self::ModuleChanged { .. }
-            | Self::BuiltOther { .. } => Kind::Integrity,
+            | Self::ModuleMismatch(_)
+            | Self::ModuleChanged(_)
+            | Self::BuiltOther(_) => Kind::Integrity,
             Self::UnknownDep { .. } | Self::NoToolchain { .. } | Self::Toolchains { .. } => {
                 Kind::Usage
             }
@@ -551,22 +546,24 @@ impl Diagnose for Error {
             Self::OtherToolchain { .. } | Self::BadSum { .. } => {
                 vec!["run `infra dep lock`, which builds it anew".to_owned()]
             }
-            Self::ModuleMismatch { .. } => vec![
+            Self::ModuleMismatch(_) => vec![
                 "the proxy serves another module than was locked; nothing was built".to_owned(),
                 "try again, or use another proxy (GOPROXY)".to_owned(),
             ],
-            Self::ModuleChanged { .. } => vec![
+            Self::ModuleChanged(_) => vec![
                 "a version of a module never changes by right; nothing was locked".to_owned(),
                 "find out which is the true one before you remove the dep from the lock".to_owned(),
             ],
-            Self::BuiltOther { dep, toolchain, version, .. } => vec![
+            Self::BuiltOther(it) => vec![
                 format!(
-                    "{toolchain} {version} made other bytes here than where it was locked; nothing \
-                     was installed"
+                    "{with} made other bytes here than where it was locked; nothing \
+                     was installed",
+                    with = it.with
                 ),
                 format!(
                     "check that the lock is as its author made it; `infra dep update {dep}` builds \
-                     and locks it anew, for a review of the difference"
+                     and locks it anew, for a review of the difference",
+                    dep = it.dep
                 ),
             ],
             Self::Nowhere { .. } => {
@@ -625,20 +622,16 @@ impl Diagnose for Error {
             Self::Toolchains { all, .. } => {
                 all.iter().map(|name| format!("toolchain  {name}")).collect()
             }
-            Self::ModuleMismatch { expected, received, from, .. } => vec![
-                format!("expected  {expected}  from dep.lock.json"),
-                format!("received  {received}  from {from}"),
-            ],
-            Self::ModuleChanged { locked, served, .. } => vec![
-                format!("expected  {locked}  from dep.lock.json"),
-                format!("received  {served}  from the module proxy"),
+            Self::ModuleMismatch(it) | Self::ModuleChanged(it) => vec![
+                format!("expected  {}  from dep.lock.json", it.expected),
+                format!("received  {}  from {}", it.received, it.from),
             ],
             Self::OfflineModules { missing, .. } => {
                 missing.iter().map(|about| format!("missing  {about}")).collect()
             }
-            Self::BuiltOther { expected, actual, toolchain, version, .. } => vec![
-                format!("expected  {expected}  from dep.lock.json"),
-                format!("built     {actual}  by {toolchain} {version}"),
+            Self::BuiltOther(it) => vec![
+                format!("expected  {}  from dep.lock.json", it.expected),
+                format!("built     {}  by {}", it.actual, it.with),
             ],
             Self::Fetch { attempts, source, .. } => {
                 attempts.iter().cloned().chain(source.details()).collect()

@@ -18,7 +18,8 @@ for word in "$@"; do
     *@*) package=${word%@*} version=${word#*@} ;;
   esac
 done
-from=${GOPROXY#file://} at=example.com/tool/@v
+from=${GOPROXY##*,} at=example.com/tool/@v
+from=${from#file://}
 to=$GOMODCACHE/cache/download/$at
 /bin/mkdir -p "$to"
 for end in mod zip; do

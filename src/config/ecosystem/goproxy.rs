@@ -177,8 +177,11 @@ fn local(setting: Setting<String>) -> Result<Url, Error> {
     Ok(url)
 }
 
+/// A file, and what it sets.
+type File = (PathBuf, BTreeMap<String, String>);
+
 /// Go's configuration file and what it sets; `None` when there is none or it is switched off.
-fn file(machine: &Machine<'_>) -> Result<Option<(PathBuf, BTreeMap<String, String>)>, Error> {
+fn file(machine: &Machine<'_>) -> Result<Option<File>, Error> {
     let path = match machine.environ.get("GOENV") {
         Some("off") => return Ok(None),
         Some(path) => PathBuf::from(path),

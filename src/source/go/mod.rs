@@ -156,6 +156,28 @@ impl Go {
         self.released.get(module.to_owned(), look).await
     }
 
+    /// The module that has a package at a version: the longest prefix that has the version.
+    async fn module(&self, query: &Query<'_>, package: &str, version: &str) -> Result<String> {
+        let mut refused = None;
+        for module in names::prefixes(package) {
+            match self.ask(query, &sum::file(module, version, "info")).await? {
+                Answer::Found(body) if listing::info(&body).is_some() => {
+                    return Ok(module.to_owned());
+                }
+                Answer::Failed(e) => {
+                    refused.get_or_insert(e);
+                }
+                _ => {}
+            }
+        }
+        let subject = query.subject();
+        match (refused, version.trim_start_matches('v').parse()) {
+            (None, Ok(version)) => Err(Error::VersionGone { subject, version }),
+            (Some(source), _) => Err(Error::Fetch { subject, source }),
+            (None, Err(_)) => Err(Error::PackageName { subject }),
+        }
+    }
+
     /// A version that an exact requirement names, where a proxy has it.
     async fn exact(&self, query: &Query<'_>, package: &str) -> Result<Option<Version>> {
         if !is_exact(&query.requirement.version) {
@@ -226,10 +248,13 @@ impl Source for Go {
         version: &Version,
         _platform: Platform,
     ) -> Result<Offer> {
-        self.package(query).await?;
+        let package = self.package(query).await?;
         let modules = self.modules(query).await?;
+        let version = format!("v{version}");
+        let module = self.module(query, package, &version).await?;
         Ok(Offer::Build(Box::new(BuildOffer {
-            version: format!("v{version}"),
+            version,
+            module,
             network: Network { vars: modules.vars.clone() },
             unknown_to_database: modules.unknown_to_database.clone(),
         })))

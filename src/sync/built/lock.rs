@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::super::artifact::blocking;
 use super::super::context::Context;
-use super::super::error::{Error, Result};
+use super::super::error::{Error, ModuleSums, Result};
 use super::super::pin::{About, Found};
 use super::super::resolve::Resolve;
 use super::super::{needs, rows};
@@ -23,7 +23,8 @@ use super::make::{self, Places, Work};
 use super::{commands, flags, shown, toolchain};
 use crate::base::{Platform, RelPath, TreeHash, Version};
 use crate::binary::{self, Needs};
-use crate::build::{Line, Network, Target, go, names, proxy, record};
+use crate::build::record::{self, Record};
+use crate::build::{Line, Network, Target, go, names, proxy};
 use crate::lock::model::{Build, Lock, Proof, Row};
 use crate::lock::{Requirements, object_name, object_suffix};
 use crate::source::Offer;
@@ -87,6 +88,7 @@ pub(in crate::sync) async fn rows(
         toolchain: tree.unwrap_or_else(|| TreeHash::new([0; 32])),
         platforms: platforms.to_vec(),
         network: offer.network,
+        module: offer.module,
         known: one
             .old
             .and_then(|old| old.build.as_ref())
@@ -124,7 +126,7 @@ fn finish(
         let about = About { dep: one.dep.clone(), version: version.clone(), platform };
         let row = match made {
             Err(reason) => Row::Unavailable { reason },
-            Ok((tree, command, needs)) => {
+            Ok(One { tree, command, needs }) => {
                 let bin = commands(one.requirement, &command).map_err(|refusal| {
                     Error::Commands { shown: about.shown(), source: Box::new(refusal) }
                 })?;
@@ -140,8 +142,16 @@ fn finish(
     Ok(Made { rows, build })
 }
 
+/// What a target became.
+#[derive(Clone)]
+struct One {
+    tree: TreeHash,
+    command: RelPath,
+    needs: Option<Needs>,
+}
+
 /// What a target became, or why it has nothing.
-type Outcome = std::result::Result<(TreeHash, RelPath, Option<Needs>), String>;
+type Outcome = std::result::Result<One, String>;
 
 struct Built {
     rows: BTreeMap<Platform, Outcome>,
@@ -157,6 +167,8 @@ struct Building {
     toolchain: TreeHash,
     platforms: Vec<Platform>,
     network: Network,
+    /// The module of the package.
+    module: String,
     /// Sums of the old lock.
     known: Vec<String>,
 }
@@ -171,7 +183,8 @@ impl Building {
         let found = {
             let dir = self.work.stage()?;
             let site = self.work.site(dir.path());
-            let found = go::discover(&site, &self.work.wish(), &targets, &self.network)?;
+            let found =
+                go::discover(&site, &self.work.wish(), &self.module, &targets, &self.network)?;
             self.keep(&found.lines, &go::downloads(&site))?;
             found
         };
@@ -203,13 +216,13 @@ impl Building {
             if let Some(old) = known.get(&line.about())
                 && old.sum != line.sum
             {
-                return Err(Error::ModuleChanged {
+                return Err(Error::ModuleChanged(Box::new(ModuleSums {
                     shown: shown(&self.about.dep, self.about.version.as_str()),
-                    dep: self.about.dep.clone(),
                     about: line.about(),
-                    locked: old.sum.clone(),
-                    served: line.sum.clone(),
-                });
+                    expected: old.sum.clone(),
+                    received: line.sum.clone(),
+                    from: "the module proxy".to_owned(),
+                })));
             }
             if proxy::kept(&self.work.places.modules, line)?.is_some() {
                 continue;
@@ -226,12 +239,7 @@ impl Building {
     }
 
     /// One target: from the records, else built.
-    fn target(
-        &self,
-        dir: &Path,
-        lines: &[Line],
-        target: Target,
-    ) -> Result<((TreeHash, RelPath, Option<Needs>), Vec<Line>)> {
+    fn target(&self, dir: &Path, lines: &[Line], target: Target) -> Result<(One, Vec<Line>)> {
         let texts: Vec<String> = lines.iter().map(Line::to_string).collect();
         let key = record::key(&self.toolchain, &texts, &self.work.wish(), target);
         let is_host = Target::of(self.host) == target;
@@ -240,7 +248,8 @@ impl Building {
             && (!is_host || self.is_there(&known.tree)?)
         {
             let sums = known.sums.iter().filter_map(|text| Line::read(text)).collect();
-            return Ok(((known.tree, command, known.needs), sums));
+            let Record { tree, needs, .. } = known;
+            return Ok((One { tree, command, needs }, sums));
         }
         let (from, command) = self.work.build(dir, lines, target)?;
         let needs = self.read(&from, &command, target)?;
@@ -261,10 +270,9 @@ impl Building {
             }
         }
         let sums = used.iter().map(Line::to_string).collect();
-        let made =
-            record::Record { tree, command: command.to_string(), needs: needs.clone(), sums };
+        let made = Record { tree, command: command.to_string(), needs: needs.clone(), sums };
         record::put(&self.work.places.records, &key, &made);
-        Ok(((tree, command, needs), used))
+        Ok((One { tree, command, needs }, used))
     }
 
     /// Whether the store has the host's tree already.

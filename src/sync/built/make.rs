@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::super::artifact::blocking;
 use super::super::context::Context;
-use super::super::error::{Error, Result};
+use super::super::error::{BuiltOther, Error, Result};
 use super::super::execute::{self, Job};
 use super::modules::{self, Whose};
 use super::{flags, lines, toolchain};
@@ -141,14 +141,11 @@ pub(in crate::sync) async fn object(
     .await;
     made.map_err(|error| match error {
         Error::Store(inner) => match *inner {
-            store::Error::TreeMismatch { shown, expected, actual, .. } => Error::BuiltOther {
-                shown,
-                dep: job.dep.clone(),
-                toolchain: build.toolchain.clone(),
-                version: build.version.clone(),
-                expected,
-                actual,
-            },
+            store::Error::TreeMismatch { shown, expected, actual, .. } => {
+                let with = format!("{} {}", build.toolchain, build.version);
+                let dep = job.dep.clone();
+                Error::BuiltOther(Box::new(BuiltOther { shown, dep, with, expected, actual }))
+            }
             other => Error::Store(Box::new(other)),
         },
         other => other,

@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::super::artifact::{self, blocking};
 use super::super::context::Context;
-use super::super::error::{Error, Result};
+use super::super::error::{Error, ModuleSums, Result};
 use crate::base::{Platform, Task, Version};
 use crate::build::{Line, proxy};
 use crate::fs;
@@ -94,7 +94,7 @@ async fn one(
                     context.reporter.warn(&format!("{}: {said}", location.shown()));
                 }
                 // That one lied matters more than that another does not answer.
-                let lied = matches!(e, Error::ModuleMismatch { .. });
+                let lied = matches!(e, Error::ModuleMismatch(_));
                 if first.is_none() || lied {
                     first = Some(e);
                 }
@@ -136,13 +136,13 @@ async fn from_one(
         let staging = staging;
         match proxy::keep(&cache, &line, &staging.path().join("file"))? {
             Ok(_) => Ok(()),
-            Err(received) => Err(Error::ModuleMismatch {
+            Err(received) => Err(Error::ModuleMismatch(Box::new(ModuleSums {
                 shown,
                 about: line.about(),
                 expected: line.sum,
                 received,
                 from,
-            }),
+            }))),
         }
     })
     .await

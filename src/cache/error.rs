@@ -70,9 +70,9 @@ pub enum Error {
         /// The object.
         object: ObjectName,
         /// From the lock.
-        expected: TreeHash,
+        expected: Box<TreeHash>,
         /// From the cache.
-        received: TreeHash,
+        received: Box<TreeHash>,
     },
     /// The packed archive is not the one that the narinfo names.
     #[error("the archive of `{object}` in `{cache}` is not the file it should be")]
@@ -82,9 +82,9 @@ pub enum Error {
         /// The object.
         object: ObjectName,
         /// From the narinfo.
-        expected: Integrity,
+        expected: Box<Integrity>,
         /// Of the bytes that came.
-        received: Integrity,
+        received: Box<Integrity>,
     },
     /// The archive has another length than the narinfo says.
     #[error("the archive of `{object}` in `{cache}` has {received} bytes, expected {expected}")]

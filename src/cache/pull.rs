@@ -112,7 +112,8 @@ pub(super) fn believe(
     if let Some(tree) = tree
         && *tree != info.tree
     {
-        return Err(Error::OtherTree { cache, object, expected: *tree, received: info.tree });
+        let (expected, received) = (Box::new(*tree), Box::new(info.tree));
+        return Err(Error::OtherTree { cache, object, expected, received });
     }
     if !info.is_content_addressed() {
         return Err(Error::NotContentAddressed { cache, object });
@@ -226,7 +227,7 @@ pub(super) async fn fetch_file(
     if let (Some(expected), Some(received)) = (&info.file_hash, &file.hash)
         && expected != received
     {
-        let (expected, received) = (expected.clone(), received.clone());
+        let (expected, received) = (Box::new(expected.clone()), Box::new(received.clone()));
         return Err(Error::OtherFile { cache: name, object, expected, received });
     }
     Ok(file)

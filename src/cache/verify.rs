@@ -178,7 +178,7 @@ fn hash(cache: &str, info: &NarInfo, path: &Path, also_packed: bool) -> Result<(
     if also_packed && let Some(expected) = &info.file_hash {
         let received = hash_file(path)?;
         if received != *expected {
-            let expected = expected.clone();
+            let (expected, received) = (Box::new(expected.clone()), Box::new(received));
             return Err(Error::OtherFile { cache, object, expected, received });
         }
     }
@@ -204,7 +204,7 @@ fn hash(cache: &str, info: &NarInfo, path: &Path, also_packed: bool) -> Result<(
         return Err(Error::FileSize { cache, object, expected, received });
     }
     if tree != info.tree {
-        let (expected, received) = (info.tree, tree);
+        let (expected, received) = (Box::new(info.tree), Box::new(tree));
         return Err(Error::OtherTree { cache, object, expected, received });
     }
     Ok(())

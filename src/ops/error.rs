@@ -213,7 +213,7 @@ pub enum Error {
     #[error("the exported file carries no lock")]
     NoLockCarried,
     /// A file is in the way.
-    #[error("`{}` is there already, with other content", path.display())]
+    #[error("`{}` is there already, and is not what would be written", path.display())]
     InTheWay {
         /// The file.
         path: PathBuf,

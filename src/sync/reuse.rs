@@ -232,7 +232,8 @@ mod tests {
         let mut by_source = offer.clone();
         by_source.commands = named("bin/nats-server");
         let at = |old: &LockedDep, wish: &Requirement, offer: &ArtifactOffer| {
-            compare(old, &windows, &old.version, Platform::X86_64Windows, wish, offer)
+            let stack = offer.clone().into();
+            compare(old, &windows, &old.version, Platform::X86_64Windows, wish, &stack)
         };
         assert_eq!(at(&old, &wish, &by_source), Match::Same);
         let mut by_profile = wish.clone();

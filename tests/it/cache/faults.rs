@@ -115,7 +115,8 @@ fn damaged_archives() {
     let upstream = &trial.world.upstream;
     let size: usize = value(&trial.text, "FileSize").parse().expect("size");
     let faults = [
-        ("cut", Fault::Truncate(size / 2), 1),
+        // A byte more with each try: never whole.
+        ("cut", Fault::Truncate(1), 1),
         ("changed at the start", Fault::Tamper(0), 3),
         ("changed in the middle", Fault::Tamper(size / 2), 3),
         ("changed at the end", Fault::Tamper(size - 1), 3),

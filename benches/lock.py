@@ -235,7 +235,7 @@ def run(args, scratch, here):
 
 def peer(env, project, scratch, lines, runs):
     """`uv lock` of the same PyPI packages: the nearest peer that is reachable everywhere. It copies
-    hashes from the index and reads no file, so it bounds the part that is metadata alone."""
+    hashes from the index and reads of a wheel at most its metadata, so it bounds that part alone."""
     if not (uv := need("uv")):
         return
     packages = [m.group(1) for line in lines if (m := re.search(r"\"pypi:([^\"@]+)", line))]

@@ -114,7 +114,7 @@ fn newest_series(context: &Context, name: &DepName, request: &Request) -> Result
         Requirement { tag: request.tag.clone(), ..Requirement::new(from.clone(), any.clone()) };
     let union = context.profiles()?.union()?;
     let newest = context.with_sources(&union, async |sync| {
-        let query = Query { dep: name, requirement: &requirement };
+        let query = Query::new(name, &requirement);
         let candidates = (sync.sources)(from.kind()).versions(&query).await?;
         Ok::<_, sync::Error>(choose_version(&query, &candidates)?)
     })?;

@@ -34,7 +34,16 @@ impl Access {
         query: &Query<'_>,
         scope: Option<&str>,
     ) -> Result<Arc<Endpoint>> {
-        let kind = query.requirement.from.kind();
+        self.endpoint_of(query, query.requirement.from.kind(), scope).await
+    }
+
+    /// Where another ecosystem is served, which the query's own leans on.
+    pub(super) async fn endpoint_of(
+        &self,
+        query: &Query<'_>,
+        kind: SourceKind,
+        scope: Option<&str>,
+    ) -> Result<Arc<Endpoint>> {
         let scope = scope.map(str::to_owned);
         let find = async {
             let chosen = self.overrides.get(&kind).and_then(|o| o.url.clone());
@@ -72,7 +81,7 @@ impl Access {
     /// Forgets a document that was not what it must be, so that the next command asks anew.
     pub(super) fn forget(&self, location: &Location) {
         let url = location.url.clone();
-        self.client.forget(&http::Get { url, accept: None, authorization: None });
+        self.client.forget(&http::Get { url, accept: location.accept, authorization: None });
     }
 
     /// A small document; `None` when the server says that there is none.

@@ -17,7 +17,9 @@ impl Diagnose for Error {
             | Self::Template { .. }
             | Self::Path { .. } => Kind::Usage,
             Self::NoFiles { .. } => Kind::Bug,
-            Self::Unsigned { .. } | Self::IndexHash { .. } => Kind::Integrity,
+            Self::Unsigned { .. } | Self::IndexHash { .. } | Self::DefinitionHash { .. } => {
+                Kind::Integrity
+            }
             _ => Kind::User,
         }
     }
@@ -33,6 +35,7 @@ impl Diagnose for Error {
             Self::PackageName { subject } => match subject.from.kind() {
                 SourceKind::Npm => "write `npm:NAME` or `npm:@SCOPE/NAME`".to_owned(),
                 SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
+                SourceKind::Aqua => "write `aqua:OWNER/NAME`".to_owned(),
                 kind => format!("write `{kind}:NAME`"),
             },
             Self::UnknownPackage { subject, .. } if subject.from.kind() == SourceKind::Github => {
@@ -41,6 +44,33 @@ impl Diagnose for Error {
                     Hint::new("a private repository needs GITHUB_TOKEN (or GH_TOKEN)"),
                 ];
             }
+            Self::NotDefined { subject, near, .. } => {
+                let mut hints: Vec<_> =
+                    near.iter().map(|name| Hint::new(format!("did you mean `aqua:{name}`?"))).collect();
+                if subject.from.package().split('/').count() == 2 {
+                    hints.push(Hint::new(format!(
+                        "what its repository releases may be had as `github:{}`",
+                        subject.from.package()
+                    )));
+                }
+                return hints;
+            }
+            Self::Definition { subject, .. } => format!(
+                "take another version of `{}`, or another source: the registry's file must be \
+                 corrected there",
+                subject.dep
+            ),
+            Self::DefinitionHash { subject, .. } => {
+                return vec![
+                    Hint::new("nothing of it was used"),
+                    Hint::new(format!(
+                        "if the registry is a mirror, its history was changed; `infra dep update \
+                         {}` locks what it has now",
+                        subject.dep
+                    )),
+                ];
+            }
+            Self::Elsewhere { instead, .. } => format!("use `{instead}`"),
             Self::Tags { kinds, .. } => {
                 let kind = kinds.first().map_or("v${version}", String::as_str);
                 format!("say which (`--tag` of `infra dep add`), e.g. `tag = \"{kind}\"`")
@@ -172,6 +202,10 @@ impl Diagnose for Error {
             }
             Self::IndexHash { expected, received, .. } => vec![
                 format!("expected  {expected}  from the signed index"),
+                format!("received  {received}"),
+            ],
+            Self::DefinitionHash { expected, received, .. } => vec![
+                format!("expected  {expected}  from dep.lock.json"),
                 format!("received  {received}"),
             ],
             Self::Endpoint { source, .. } => source.details(),

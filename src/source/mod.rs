@@ -14,6 +14,7 @@ mod crates;
 mod deb;
 mod diagnose;
 pub mod error;
+mod forge;
 mod github;
 mod go;
 mod memo;
@@ -39,7 +40,7 @@ use crate::archive::Format;
 use crate::base::{
     CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
 };
-use crate::lock::model::Proof;
+use crate::lock::model::{Definition, Proof};
 use crate::profile::model::Requirement;
 
 /// One ecosystem.
@@ -59,6 +60,18 @@ pub trait Source: Send + Sync {
         platform: Platform,
     ) -> Result<Offer>;
 
+    /// The registry's file that says what is fetched, to be locked beside the version. Most
+    /// ecosystems have none.
+    async fn definition(&self, _query: &Query<'_>) -> Result<Option<Definition>> {
+        Ok(None)
+    }
+
+    /// Whether its offers for a platform are meant for just that platform. Where they are not, a
+    /// file that proves to be for another one means that this one has none.
+    fn is_sure(&self, _platform: Platform) -> bool {
+        true
+    }
+
     /// Where a locked file lies now, best first; never empty.
     async fn locate(
         &self,
@@ -76,6 +89,16 @@ pub struct Query<'a> {
     pub dep: &'a DepName,
     /// What the profile says of it.
     pub requirement: &'a Requirement,
+    /// The registry's file that it is locked with, for sources that have such; the newest one
+    /// otherwise.
+    pub definition: Option<&'a Definition>,
+}
+
+impl<'a> Query<'a> {
+    /// What a profile asks, by what is published now.
+    pub fn new(dep: &'a DepName, requirement: &'a Requirement) -> Self {
+        Self { dep, requirement, definition: None }
+    }
 }
 
 impl Query<'_> {

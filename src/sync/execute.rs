@@ -160,7 +160,8 @@ impl Job<'_> {
         let requirement = self.requirement(requirements);
         let locations = async {
             let source = (context.sources)(self.locked.source.kind());
-            let query = Query { dep: self.dep, requirement: &requirement };
+            let definition = self.locked.definition.as_ref();
+            let query = Query { definition, ..Query::new(self.dep, &requirement) };
             task.stage("looking up");
             let file = &self.artifact.file;
             Ok(source.locate(&query, &self.locked.version, self.platform, file).await?)

@@ -90,7 +90,16 @@ pub(super) async fn of_group(
         let read = about.clone();
         let found =
             blocking(&shown, move || pin::from_archive(&file.path, &read, &options, &commands))
-                .await?;
+                .await;
+        let found = match found {
+            // Whoever described it spoke of several platforms at once.
+            Err(Error::Contradiction { file, what, .. }) if !one.source().is_sure(*platform) => {
+                let reason = format!("`{file}` {what}");
+                out.push((*platform, Row::Unavailable { reason }));
+                continue;
+            }
+            other => other?,
+        };
         let artifact = Artifact {
             file: offer.file.clone(),
             size: at_hand.size,

@@ -96,7 +96,7 @@ impl Machine<'_> {
             (SourceKind::Pypi, profile) => pypi::endpoint(self, profile),
             (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
             (SourceKind::Github, profile) => github::endpoint(self, profile),
-            (SourceKind::Url, Some(profile)) => {
+            (SourceKind::Url | SourceKind::Aqua, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {
                     None => netrc::authorization(self.environ, &base.value)?,
@@ -104,12 +104,13 @@ impl Machine<'_> {
                 };
                 Ok(Endpoint { base, authorization, ca: self.common_ca()? })
             }
+            // Without a mirror of its own, the registry is a repository on the forge.
+            (SourceKind::Aqua, None) => github::endpoint(self, None),
             // It has several repositories: [`apt::repositories`].
             (
                 SourceKind::Url
                 | SourceKind::Deb
                 | SourceKind::Path
-                | SourceKind::Aqua
                 | SourceKind::Go
                 | SourceKind::Crate
                 | SourceKind::Oci,

@@ -16,7 +16,7 @@ pub(super) struct Crates {
 
 impl Crates {
     /// Reaches nothing yet.
-    pub(super) fn new(access: Arc<Access>) -> Self {
+    pub(super) fn new(access: Arc<Access>, _forge: Arc<super::forge::Forge>) -> Self {
         Self { access }
     }
 }

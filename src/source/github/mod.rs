@@ -8,7 +8,6 @@
 mod checks;
 mod pattern;
 mod pick;
-mod release;
 #[cfg(test)]
 mod schemes;
 mod table;
@@ -22,104 +21,26 @@ use async_trait::async_trait;
 
 use self::pattern::Pattern;
 use self::pick::{Pick, Wanted};
-use self::release::{Asset, Release};
-use super::access::{self, Access};
-use super::memo::Memo;
+use super::forge::{Asset, Forge, Release, Repo};
 use super::url::exact;
 use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
-use crate::config::ecosystem::{self, Endpoint};
-use crate::http;
-
-/// What the API is asked for.
-const JSON: &str = "application/vnd.github+json";
-/// What makes the API send an asset's bytes instead of its description.
-const BYTES: &str = "application/octet-stream";
-/// Most releases that a page may hold.
-const PAGE: &str = "100";
-/// Most pages that are read; the API itself ends after ten thousand releases.
-const PAGES: usize = 100;
 
 /// The source.
 pub(super) struct Github {
-    access: Arc<Access>,
-    /// By repository.
-    lists: Memo<String, Vec<Release>>,
-    /// By repository and tag; `None` when there is no such release.
-    releases: Memo<(String, String), Option<Release>>,
-    /// Checksum files by URL; `None` when there is no such document.
-    checksums: Memo<String, Option<String>>,
+    forge: Arc<Forge>,
 }
 
 impl Github {
-    pub(super) fn new(access: Arc<Access>) -> Self {
-        Self { access, lists: Memo::new(), releases: Memo::new(), checksums: Memo::new() }
-    }
-
-    /// A document of the API below the repository.
-    async fn address(&self, query: &Query<'_>, path: &[&str]) -> Result<Location> {
-        let (owner, repository) = names(query)?;
-        let endpoint = self.access.endpoint(query, None).await?;
-        let mut url = access::below(&endpoint.base.value, "");
-        if let Ok(mut segments) = url.path_segments_mut() {
-            // A tag may hold a slash; as one segment it stays one name.
-            segments.pop_if_empty().extend(["repos", owner, repository]).extend(path);
-        }
-        Ok(access::located(&endpoint, url))
-    }
-
-    async fn page(&self, query: &Query<'_>, at: &Location) -> Result<Option<http::Page>> {
-        match self.access.page(query, at, Some(JSON)).await {
-            Err(Error::Fetch { subject, source })
-                if matches!(*source, http::Error::RateLimited { .. }) =>
-            {
-                Err(Error::RateLimit { subject, token: at.authorization.is_some(), source })
-            }
-            other => other,
-        }
-    }
-
-    /// Every release of the repository that is published.
-    async fn list(&self, query: &Query<'_>) -> Result<Arc<Vec<Release>>> {
-        let fetch = async {
-            let mut at = self.address(query, &["releases"]).await?;
-            at.url.query_pairs_mut().append_pair("per_page", PAGE);
-            let endpoint = self.access.endpoint(query, None).await?;
-            let mut all = Vec::new();
-            for _ in 0..PAGES {
-                let Some(page) = self.page(query, &at).await? else {
-                    return Err(Error::UnknownPackage {
-                        subject: query.subject(),
-                        url: at.shown(),
-                    });
-                };
-                let found = release::page(&page.body).map_err(|why| malformed(query, &at, why))?;
-                all.extend(found);
-                match page.next {
-                    Some(next) => at = access::located(&endpoint, next),
-                    None => break,
-                }
-            }
-            Ok(all)
-        };
-        self.lists.get(query.package().to_owned(), fetch).await
-    }
-
-    /// The release of a tag.
-    async fn by_tag(&self, query: &Query<'_>, tag: &str) -> Result<Arc<Option<Release>>> {
-        let fetch = async {
-            let at = self.address(query, &["releases", "tags", tag]).await?;
-            let Some(page) = self.page(query, &at).await? else { return Ok(None) };
-            release::one(&page.body).map_err(|why| malformed(query, &at, why))
-        };
-        self.releases.get((query.package().to_owned(), tag.to_owned()), fetch).await
+    pub(super) fn new(forge: Arc<Forge>) -> Self {
+        Self { forge }
     }
 
     /// The releases that the query is about, by version: a single one where the profile pins it
     /// and its tag is the usual one, so that not all have to be read.
     async fn versions_of(&self, query: &Query<'_>) -> Result<BTreeMap<Version, Release>> {
-        let (_, repository) = names(query)?;
+        let repo = repo(query)?;
         let template = query.requirement.tag.as_deref();
         let pinned = exact(&query.requirement.version)
             .filter(|_| query.requirement.version.as_str().trim().starts_with('='))
@@ -128,17 +49,17 @@ impl Github {
             });
         if let Some(version) = pinned {
             let tag = tag::expand(template.unwrap_or("v${version}"), version.as_str());
-            let found = self.by_tag(query, &tag).await?;
+            let found = self.forge.by_tag(query, repo, &tag).await?;
             if let Some(release) = found.as_ref().as_ref().filter(|r| !r.assets.is_empty()) {
                 return Ok([(version, release.clone())].into());
             }
         }
-        let all = self.list(query).await?;
+        let all = self.forge.list(query, repo).await?;
         let with_files: Vec<_> = all.iter().filter(|r| !r.assets.is_empty()).cloned().collect();
         if with_files.is_empty() && !all.is_empty() {
             return Err(Error::NoAssets { subject: query.subject() });
         }
-        let found = tag::versions(&with_files, template, repository)
+        let found = tag::versions(&with_files, template, repo.name)
             .map_err(|kinds| Error::Tags { subject: query.subject(), kinds })?;
         Ok(found.into_iter().map(|(version, release)| (version, release.clone())).collect())
     }
@@ -157,38 +78,6 @@ impl Github {
         Pattern::new(text, version, platform, &query.requirement.words).map(Some).map_err(refused)
     }
 
-    /// Where an asset lies, best first. With a token it comes from the API, which alone serves the
-    /// files of private repositories.
-    async fn locations(&self, query: &Query<'_>, asset: &Asset) -> Result<Vec<Location>> {
-        let endpoint = self.access.endpoint(query, None).await?;
-        let api = asset.api.clone().map(|url| access::located(&endpoint, url));
-        let api = api.filter(|at| at.authorization.is_some());
-        let api = api.map(|at| Location { accept: Some(BYTES), ..at });
-        Ok(api.into_iter().chain([self.access.direct(query, asset.web.clone())?]).collect())
-    }
-
-    /// Where everybody gets a file without asking the API, whose limit is small and shared by all
-    /// behind one address.
-    fn web(
-        &self,
-        query: &Query<'_>,
-        endpoint: &Endpoint,
-        tag: &str,
-        name: &str,
-    ) -> Result<Option<Location>> {
-        if endpoint.authorization.is_some() {
-            return Ok(None);
-        }
-        let web = ecosystem::github_web(&self.access.environ, endpoint)
-            .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) })?;
-        let Some(mut url) = web else { return Ok(None) };
-        let (owner, repository) = names(query)?;
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend([owner, repository, "releases", "download", tag, name]);
-        }
-        self.access.direct(query, url).map(Some)
-    }
-
     async fn artifact(
         &self,
         query: &Query<'_>,
@@ -197,7 +86,7 @@ impl Github {
         format: Format,
     ) -> Result<ArtifactOffer> {
         let (integrity, proofs) = self.vouched(query, release, asset).await?;
-        let mut locations = self.locations(query, asset).await?;
+        let mut locations = self.forge.locations(query, asset).await?;
         Ok(ArtifactOffer {
             file: format!("{}/{}", release.tag, asset.name),
             location: locations.swap_remove(0),
@@ -211,23 +100,15 @@ impl Github {
     }
 }
 
-/// Owner and repository.
-fn names<'a>(query: &Query<'a>) -> Result<(&'a str, &'a str)> {
-    let is_name = |name: &str| {
-        !matches!(name, "" | "." | "..")
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    };
-    let package = query.requirement.from.package();
-    match package.split_once('/') {
-        Some((owner, repository)) if is_name(owner) && is_name(repository) => {
-            Ok((owner, repository))
-        }
-        _ => Err(Error::PackageName { subject: query.subject() }),
-    }
+/// The version that stands last in a tag.
+pub(super) fn version_of_tag(tag: &str) -> Option<Version> {
+    tag::parse(tag).map(|parts| parts.version)
 }
 
-fn malformed(query: &Query<'_>, at: &Location, why: String) -> Error {
-    Error::Malformed { subject: query.subject(), url: at.shown(), why }
+/// Owner and repository.
+fn repo<'a>(query: &Query<'a>) -> Result<Repo<'a>> {
+    Repo::parse(query.requirement.from.package())
+        .ok_or_else(|| Error::PackageName { subject: query.subject() })
 }
 
 #[async_trait]
@@ -257,7 +138,7 @@ impl Source for Github {
         let Some(release) = found.remove(version) else {
             return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
         };
-        let (_, repository) = names(query)?;
+        let repository = repo(query)?.name;
         let commands = query.requirement.bin.keys().map(AsRef::as_ref);
         let own = words::own([repository, query.dep.as_str()].into_iter().chain(commands));
         let pattern = self.pattern(query, version, platform)?;
@@ -276,7 +157,7 @@ impl Source for Github {
                 });
             }
         };
-        let asset = release.assets.iter().find(|a| a.name == chosen);
+        let asset = release.asset(chosen);
         let (Some(asset), Some(format)) = (asset, Format::of_name(chosen)) else {
             let file = chosen.to_owned();
             return Err(Error::Format { subject: query.subject(), file });
@@ -298,13 +179,7 @@ impl Source for Github {
         };
         // Tags may hold slashes, names never do.
         let (tag, name) = file.rsplit_once('/').ok_or_else(gone)?;
-        let endpoint = self.access.endpoint(query, None).await?;
-        if let Some(web) = self.web(query, &endpoint, tag, name)? {
-            return Ok(vec![web]);
-        }
-        let release = self.by_tag(query, tag).await?;
-        let asset =
-            release.as_ref().as_ref().and_then(|r| r.assets.iter().find(|a| a.name == name));
-        self.locations(query, asset.ok_or_else(gone)?).await
+        let found = self.forge.locate(query, repo(query)?, tag, name).await?;
+        found.ok_or_else(gone)
     }
 }

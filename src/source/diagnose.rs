@@ -36,6 +36,7 @@ impl Diagnose for Error {
                 SourceKind::Npm => "write `npm:NAME` or `npm:@SCOPE/NAME`".to_owned(),
                 SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
                 SourceKind::Aqua => "write `aqua:OWNER/NAME`".to_owned(),
+                SourceKind::Crate => "write `crate:NAME`".to_owned(),
                 kind => format!("write `{kind}:NAME`"),
             },
             Self::UnknownPackage { subject, .. } if subject.from.kind() == SourceKind::Github => {
@@ -70,6 +71,10 @@ impl Diagnose for Error {
                     )),
                 ];
             }
+            Self::Metadata { subject, .. } => format!(
+                "take another version of `{}`, or another source: only its publisher can correct it",
+                subject.dep
+            ),
             Self::Elsewhere { instead, .. } => format!("use `{instead}`"),
             Self::Tags { kinds, .. } => {
                 let kind = kinds.first().map_or("v${version}", String::as_str);
@@ -200,8 +205,11 @@ impl Diagnose for Error {
             Self::NoKeys { files, .. } => {
                 files.iter().map(|file| format!("looked in  {file}")).collect()
             }
-            Self::IndexHash { expected, received, .. } => vec![
-                format!("expected  {expected}  from the signed index"),
+            Self::IndexHash { subject, expected, received, .. } => vec![
+                match subject.from.kind() {
+                    SourceKind::Deb => format!("expected  {expected}  from the signed index"),
+                    _ => format!("expected  {expected}  from the index"),
+                },
                 format!("received  {received}"),
             ],
             Self::DefinitionHash { expected, received, .. } => vec![

@@ -147,6 +147,14 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// What a crate says of its packages cannot be understood.
+    #[error("the `[package.metadata.binstall]` of {subject} cannot be used: {why}")]
+    Metadata {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// What is wrong.
+        why: String,
+    },
     /// A definition is not the one that was locked.
     #[error("sha256 mismatch for `{file}` of the registry, which defines {subject}")]
     DefinitionHash {
@@ -335,6 +343,7 @@ impl Error {
             | Self::NotDefined { subject, .. }
             | Self::Definition { subject, .. }
             | Self::DefinitionHash { subject, .. }
+            | Self::Metadata { subject, .. }
             | Self::Elsewhere { subject, .. }
             | Self::VersionGone { subject, .. }
             | Self::FileGone { subject, .. }

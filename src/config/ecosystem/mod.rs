@@ -6,6 +6,7 @@
 
 pub mod apt;
 mod ask;
+mod cargo;
 mod github;
 mod ini;
 mod netrc;
@@ -96,6 +97,7 @@ impl Machine<'_> {
             (SourceKind::Pypi, profile) => pypi::endpoint(self, profile),
             (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
             (SourceKind::Github, profile) => github::endpoint(self, profile),
+            (SourceKind::Crate, profile) => cargo::endpoint(self, profile),
             (SourceKind::Url | SourceKind::Aqua, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {
@@ -112,7 +114,6 @@ impl Machine<'_> {
                 | SourceKind::Deb
                 | SourceKind::Path
                 | SourceKind::Go
-                | SourceKind::Crate
                 | SourceKind::Oci,
                 _,
             ) => Err(Error::NoBase { ecosystem: kind.name() }),

@@ -3,32 +3,28 @@
 //! Refuses an asset whose publisher's checksum is not the forge's digest: one of the two was
 //! changed after the release. Invariant: a proof is only claimed for the hash that is offered.
 
-use super::Github;
 use crate::base::{Algorithm, Integrity};
 use crate::lock::model::Proof;
-use crate::source::forge::{self, Asset, Release};
+use crate::source::forge::{self, Asset, Forge, Release};
 use crate::source::{Query, Result, checksum};
 
-impl Github {
-    /// The hash of an asset and its proofs; nothing when nobody vouches for it.
-    pub(super) async fn vouched(
-        &self,
-        query: &Query<'_>,
-        release: &Release,
-        asset: &Asset,
-    ) -> Result<(Option<Integrity>, Vec<Proof>)> {
-        let mut listed = None;
-        for file in files(release, &asset.name) {
-            let Some(text) = self.forge.text(query, file).await?.as_ref().clone() else { continue };
-            // Files that list only some of the assets, or in a format that is not ours, say nothing.
-            if let Ok(hash) = checksum::find(&text, &asset.name) {
-                listed = Some((file, hash));
-                break;
-            }
+/// The hash of an asset and its proofs; nothing when nobody vouches for it.
+pub(in crate::source) async fn vouched(
+    forge: &Forge,
+    query: &Query<'_>,
+    release: &Release,
+    asset: &Asset,
+) -> Result<(Option<Integrity>, Vec<Proof>)> {
+    let mut listed = None;
+    for file in files(release, &asset.name) {
+        let Some(text) = forge.text(query, file).await?.as_ref().clone() else { continue };
+        // Files that list only some of the assets, or in a format that is not ours, say nothing.
+        if let Ok(hash) = checksum::find(&text, &asset.name) {
+            listed = Some((&file.web, hash));
+            break;
         }
-        let listed = listed.map(|(file, hash): (&Asset, _)| (&file.web, hash));
-        forge::agreed(query, &asset.name, asset.digest.as_ref(), listed)
     }
+    forge::agreed(query, &asset.name, asset.digest.as_ref(), listed)
 }
 
 /// The checksum files that may list an asset, most likely first.

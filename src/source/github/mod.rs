@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub(super) use self::checks::vouched;
 use self::pattern::Pattern;
 use self::pick::{Pick, Wanted};
 use super::forge::{Asset, Forge, Release, Repo};
@@ -85,7 +86,7 @@ impl Github {
         asset: &Asset,
         format: Format,
     ) -> Result<ArtifactOffer> {
-        let (integrity, proofs) = self.vouched(query, release, asset).await?;
+        let (integrity, proofs) = vouched(&self.forge, query, release, asset).await?;
         let mut locations = self.forge.locations(query, asset).await?;
         Ok(ArtifactOffer {
             file: format!("{}/{}", release.tag, asset.name),

@@ -33,7 +33,10 @@ pub fn rows(context: &Context) -> Vec<Row> {
         .and_then(|profiles| profiles.union().ok())
         .unwrap_or_default();
     let overrides = &union.sources;
-    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github] {
+    // Asking for these starts no client, but only a project that uses them wants to see them.
+    let used = |kind: &SourceKind| union.requirements.values().any(|r| r.from.kind() == *kind);
+    let more = [SourceKind::Aqua, SourceKind::Crate].into_iter().filter(used);
+    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().chain(more) {
         let name = format!("source.{kind}.url");
         rows.push(match context.endpoint(kind, overrides) {
             Ok(endpoint) => Row {

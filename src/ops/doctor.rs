@@ -152,9 +152,14 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     if used(SourceKind::Deb) {
         repositories(context, union, findings);
     }
-    for kind in
-        [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().filter(|k| used(*k))
-    {
+    let all = [
+        SourceKind::Pypi,
+        SourceKind::Npm,
+        SourceKind::Github,
+        SourceKind::Aqua,
+        SourceKind::Crate,
+    ];
+    for kind in all.into_iter().filter(|kind| used(*kind)) {
         match context.endpoint(kind, &union.sources) {
             Ok(endpoint) => {
                 let origin = match &endpoint.base.origin {

@@ -145,12 +145,17 @@ fn an_entry_keeps_its_state_until_it_is_updated() {
     let upstream = FakeUpstream::start();
     upstream.github("some/tool", &[release("2.1.0", &PLATFORMS)], 10);
     let first = upstream.aqua('a', &[("some/tool", TOOL)]);
-    let env = project(&upstream, "tool = { from = \"aqua:some/tool\", version = \"^2\", platforms = [\"x86_64-linux\"] }");
+    let env = project(
+        &upstream,
+        "tool = { from = \"aqua:some/tool\", version = \"^2\", platforms = [\"x86_64-linux\"] }",
+    );
     env.ok(["dep", "lock"]);
     // The definition is another one now, which would not find the file.
     let changed = TOOL.replace("asset: tool_", "asset: renamed_");
     let second = upstream.aqua('b', &[("some/tool", &changed)]);
-    let profile = env.read("profiles/base.toml").replace("[\"x86_64-linux\"]", "[\"x86_64-linux\", \"aarch64-linux\"]");
+    let profile = env
+        .read("profiles/base.toml")
+        .replace("[\"x86_64-linux\"]", "[\"x86_64-linux\", \"aarch64-linux\"]");
     env.write("profiles/base.toml", profile);
     env.ok(["dep", "lock"]);
     assert_eq!(lock(&env)["deps"]["tool"]["definition"]["revision"], first);
@@ -159,7 +164,11 @@ fn an_entry_keeps_its_state_until_it_is_updated() {
     let before = env.read("dep.lock.json");
     let outcome = env.infra(["dep", "update", "tool"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("release v2.1.0 has no file `renamed_2.1.0_"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("release v2.1.0 has no file `renamed_2.1.0_"),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(env.read("dep.lock.json"), before);
     let third = upstream.aqua('c', &[("some/tool", &format!("{TOOL}    description: new\n"))]);
     assert_ne!(third, second);
@@ -185,7 +194,8 @@ fn every_definition_of_a_run_is_of_one_state() {
 #[test]
 fn a_platform_without_a_file_says_why() {
     let upstream = FakeUpstream::start();
-    let without: Vec<_> = PLATFORMS.into_iter().filter(|p| *p != Platform::Aarch64Windows).collect();
+    let without: Vec<_> =
+        PLATFORMS.into_iter().filter(|p| *p != Platform::Aarch64Windows).collect();
     let mut old = GithubRelease::new("v1.0.0");
     let program = executable(Machine::of(Platform::X86_64Linux), "tool 1.0.0");
     old = old.asset("tool-linux", program);
@@ -196,7 +206,10 @@ fn a_platform_without_a_file_says_why() {
     let env = project(&upstream, "tool = \"aqua:some/tool@^2\"");
     env.ok(["dep", "lock"]);
     let missing = row(&env, Platform::Aarch64Windows);
-    assert!(missing.contains("release v2.1.0 has no file `tool_2.1.0_windows_arm64.zip`"), "{missing}");
+    assert!(
+        missing.contains("release v2.1.0 has no file `tool_2.1.0_windows_arm64.zip`"),
+        "{missing}"
+    );
 
     // One file for both processors of macOS proves to be for one; emulation is none.
     let env = project(
@@ -241,13 +254,20 @@ fn faults_leave_no_lock() {
     upstream.aqua('a', &[("some/tool", "  - type: github_release\n    asset: [x\n")]);
     let text = said(1, tool);
     assert!(text.contains("`pkgs/some/tool/registry.yaml`") && text.contains("line 4"), "{text}");
-    upstream.aqua('b', &[("some/tool", &TOOL.replace("trimV .Version}}_{{.OS", "trimV .Version}}_{{.Os"))]);
+    upstream.aqua(
+        'b',
+        &[("some/tool", &TOOL.replace("trimV .Version}}_{{.OS", "trimV .Version}}_{{.Os"))],
+    );
     let text = said(1, tool);
     assert!(text.contains("line 19: `asset`: `.Os` is not set"), "{text}");
-    upstream.aqua('c', &[("some/tool", "  - type: cargo\n    name: some/tool\n    crate: tool-cli\n")]);
+    upstream
+        .aqua('c', &[("some/tool", "  - type: cargo\n    name: some/tool\n    crate: tool-cli\n")]);
     let text = said(1, tool);
     assert!(text.contains("made by `cargo`") && text.contains("`crate:tool-cli`"), "{text}");
-    upstream.aqua('d', &[("some/tool", "  - type: go_install\n    path: a.invalid/b\n    name: some/tool\n")]);
+    upstream.aqua(
+        'd',
+        &[("some/tool", "  - type: go_install\n    path: a.invalid/b\n    name: some/tool\n")],
+    );
     assert!(said(1, tool).contains("use `go:a.invalid/b`"));
     upstream.aqua('e', &[("some/tool", TOOL)]);
     upstream.fault_always(&FakeUpstream::aqua_head(), Fault::RateLimit(4_102_444_800));
@@ -259,8 +279,12 @@ fn faults_leave_no_lock() {
     upstream.heal();
 
     // The checksum file lists other bytes than the forge recorded.
-    let sums: String = PLATFORMS.iter().map(|p| format!("{}  {}\n", "ab".repeat(32), asset(*p, "2.1.0"))).collect();
-    upstream.file(&FakeUpstream::github_asset("some/tool", "v2.1.0", "tool_2.1.0_checksums.txt"), sums);
+    let sums: String = PLATFORMS
+        .iter()
+        .map(|p| format!("{}  {}\n", "ab".repeat(32), asset(*p, "2.1.0")))
+        .collect();
+    upstream
+        .file(&FakeUpstream::github_asset("some/tool", "v2.1.0", "tool_2.1.0_checksums.txt"), sums);
     let text = said(1, tool);
     assert!(text.contains("it gives another one than the release"), "{text}");
 }
@@ -286,7 +310,11 @@ fn another_definition_under_a_locked_state_is_refused() {
     third.write("dep.lock.json", env.read("dep.lock.json"));
     let outcome = third.infra(["dep", "sync"]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
-    assert!(outcome.stderr.contains("sha256 mismatch for `pkgs/some/tool/registry.yaml`"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("sha256 mismatch for `pkgs/some/tool/registry.yaml`"),
+        "{}",
+        outcome.stderr
+    );
     assert!(!upstream.requests().iter().any(|r| r.path.starts_with("/evil/")));
 }
 
@@ -298,7 +326,10 @@ fn a_mirror_of_the_registry() {
     upstream.file("/mirror/2026-11/pkgs/some/tool/registry.yaml", format!("packages:\n{TOOL}"));
     let env = project(
         &upstream,
-        &format!("tool = \"aqua:some/tool@^2\"\n[source.aqua]\nurl = \"{}\"", upstream.url("/mirror")),
+        &format!(
+            "tool = \"aqua:some/tool@^2\"\n[source.aqua]\nurl = \"{}\"",
+            upstream.url("/mirror")
+        ),
     );
     env.ok(["dep", "lock"]);
     assert_eq!(lock(&env)["deps"]["tool"]["definition"]["revision"], "2026-11");
@@ -314,7 +345,8 @@ fn files_and_archives_of_repositories() {
     upstream.github("some/tool", &[release("2.1.0", &PLATFORMS)], 10);
     let script = "#!/bin/sh\necho content\n";
     upstream.file("/github/api/repos/some/tool/contents/bin/tool.sh?ref=v2.1.0", script);
-    let tree = Tree::new().executable("tool-2.1.0/run", executable(Machine::of(Platform::X86_64Linux), "archive"));
+    let tree = Tree::new()
+        .executable("tool-2.1.0/run", executable(Machine::of(Platform::X86_64Linux), "archive"));
     upstream.file("/github/web/some/tool/archive/refs/tags/v2.1.0.tar.gz", tar_gz(&tree));
     let head = "    repo_owner: some\n    repo_name: tool\n";
     upstream.aqua(
@@ -333,7 +365,10 @@ fn files_and_archives_of_repositories() {
     env.ok(["dep", "lock"]);
     let text = env.read("dep.lock.json");
     assert!(text.contains("some/tool/contents/v2.1.0/bin/tool.sh"), "{text}");
-    assert!(text.contains("some/tool/archive/v2.1.0.tar.gz") && text.contains("first-use"), "{text}");
+    assert!(
+        text.contains("some/tool/archive/v2.1.0.tar.gz") && text.contains("first-use"),
+        "{text}"
+    );
     assert_eq!(env.ok(["env", "exec", "base", "--", "run"]).stdout, "archive\n");
     assert_eq!(env.ok(["env", "exec", "base", "--", "content"]).stdout, "content\n");
 }

@@ -3,7 +3,9 @@
 use infra::base::Platform;
 
 use crate::support::TestEnv;
-use crate::upstream::{Crate, FakeUpstream, Fault, GithubRelease, Machine, Tree, executable, tar_gz, zip};
+use crate::upstream::{
+    Crate, FakeUpstream, Fault, GithubRelease, Machine, Tree, executable, tar_gz, zip,
+};
 
 const TARGETS: [(Platform, &str); 4] = [
     (Platform::Aarch64Darwin, "aarch64-apple-darwin"),
@@ -17,7 +19,11 @@ fn package(platform: Platform, stem: &str, version: &str) -> Vec<u8> {
     if platform == Platform::X86_64Windows {
         zip(&Tree::new().executable(&format!("{stem}/tool.exe"), program))
     } else {
-        tar_gz(&Tree::new().executable(&format!("{stem}/tool"), program).file(&format!("{stem}/README"), "x"))
+        tar_gz(
+            &Tree::new()
+                .executable(&format!("{stem}/tool"), program)
+                .file(&format!("{stem}/README"), "x"),
+        )
     }
 }
 
@@ -48,7 +54,8 @@ fn on_a_server(upstream: &FakeUpstream, version: &str) -> String {
     for (platform, target) in TARGETS {
         let stem = format!("tool-{version}-{target}");
         let ending = if platform == Platform::X86_64Windows { "zip" } else { "tgz" };
-        upstream.file(&format!("/files/{version}/{stem}.{ending}"), package(platform, &stem, version));
+        upstream
+            .file(&format!("/files/{version}/{stem}.{ending}"), package(platform, &stem, version));
     }
     format!(
         "[package.metadata.binstall]\npkg-url = \"{}/{{ version }}/{{ name }}-{{ version }}-{{ target }}.{{ archive-format }}\"\n\
@@ -74,10 +81,16 @@ fn locks_and_runs() {
     assert_eq!(lock(&env)["deps"]["tool"]["version"], "1.3.0");
     for (platform, target) in TARGETS {
         let row = row(&env, platform);
-        assert!(row.contains(&format!("tool-1.3.0-{target}.")) && row.contains("first-use"), "{row}");
+        assert!(
+            row.contains(&format!("tool-1.3.0-{target}.")) && row.contains("first-use"),
+            "{row}"
+        );
     }
     let without = row(&env, Platform::X86_64Darwin);
-    assert!(without.contains("unavailable") && without.contains("x86_64-apple-darwin.tgz"), "{without}");
+    assert!(
+        without.contains("unavailable") && without.contains("x86_64-apple-darwin.tgz"),
+        "{without}"
+    );
     assert_eq!(upstream.count(&FakeUpstream::crates_file("tool", "1.3.0")), 1);
     assert_eq!(upstream.count(&FakeUpstream::crates_file("tool", "1.2.0")), 0);
     env.ok(["dep", "lock"]);
@@ -145,7 +158,11 @@ fn faults_leave_no_lock() {
     upstream.heal();
     upstream.remove("/crates/index/config.json");
     assert!(said(1).contains("config.json"));
-    upstream.crates(&[Crate::new("tool", "1.3.0", "[package.metadata.binstall]\npkg-url = \"http://a.invalid/{ nme }.zip\"\n")]);
+    upstream.crates(&[Crate::new(
+        "tool",
+        "1.3.0",
+        "[package.metadata.binstall]\npkg-url = \"http://a.invalid/{ nme }.zip\"\n",
+    )]);
     assert!(said(1).contains("`{ nme }` is not known"));
 }
 
@@ -157,12 +174,19 @@ fn cargo_says_where_the_registry_is_and_who_may_ask() {
     let env = TestEnv::new()
         .var("CARGO_REGISTRY_DEFAULT", "own")
         .var("CARGO_REGISTRIES_OWN_TOKEN", "not-to-be-shown");
-    env.write("profiles/base.toml", "platforms = [\"x86_64-linux\"]\n[dep]\ntool = \"crate:tool@^1\"\n");
-    env.write(".cargo/config.toml", format!("[registries.own]\nindex = \"sparse+{}\"\n", upstream.crates_url()));
+    env.write(
+        "profiles/base.toml",
+        "platforms = [\"x86_64-linux\"]\n[dep]\ntool = \"crate:tool@^1\"\n",
+    );
+    env.write(
+        ".cargo/config.toml",
+        format!("[registries.own]\nindex = \"sparse+{}\"\n", upstream.crates_url()),
+    );
     env.ok(["dep", "lock"]);
     let text = env.read("dep.lock.json");
     assert!(!text.contains("not-to-be-shown"), "{text}");
-    let index = upstream.requests().into_iter().find(|r| r.path == FakeUpstream::crates_index("tool"));
+    let index =
+        upstream.requests().into_iter().find(|r| r.path == FakeUpstream::crates_index("tool"));
     assert_eq!(index.expect("asked").header("authorization"), Some("not-to-be-shown"));
     let shown = env.ok(["config", "print"]).stdout;
     assert!(shown.contains("source.crate.url") && !shown.contains("not-to-be-shown"), "{shown}");

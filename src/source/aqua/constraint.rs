@@ -1,7 +1,8 @@
 //! The expressions of `version_constraint` and `version_filter`.
 //!
 //! The part of expr-lang that definitions use: `semver(…)`, `semverWithVersion(…)`, `Version`,
-//! `SemVer`, comparisons, `in`, `contains`, `startsWith`, `endsWith`, `matches`, `and`, `or`, `not`.
+//! `SemVer`, `let`, `any`, `all`, `none`, comparisons, `in`, `contains`, `startsWith`, `endsWith`,
+//! `matches`, `and`, `or`, `not`.
 //! Refuses everything else, so that nothing is silently taken for false. References: expr-lang's
 //! language definition; the Aqua registry's `version_constraint`. Invariant: an answer depends on
 //! the expression and the tag alone.
@@ -25,8 +26,8 @@ pub(super) struct Subject<'a> {
 /// What in it is not understood.
 pub(super) fn holds(text: &str, subject: Subject<'_>) -> Result<bool, String> {
     let tokens = lex(text)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, subject };
-    let value = parser.or()?;
+    let mut parser = Parser { tokens: &tokens, at: 0, depth: 0, subject, names: Vec::new() };
+    let value = parser.whole()?;
     match (parser.peek(), value) {
         (None, Value::Bool(answer)) => Ok(answer),
         (None, _) => Err("it is neither true nor false".to_owned()),
@@ -48,7 +49,9 @@ enum Value {
     List(Vec<String>),
 }
 
-const SIGNS: [&str; 12] = ["&&", "||", "==", "!=", "!", "(", ")", "[", "]", ",", "+", "|"];
+/// A sign that begins another one comes after it.
+const SIGNS: [&str; 15] =
+    ["&&", "||", "==", "!=", "!", "=", "(", ")", "[", "]", "{", "}", ",", ";", "#"];
 
 fn shown(token: &Token) -> &str {
     match token {
@@ -106,6 +109,8 @@ struct Parser<'t, 's> {
     at: usize,
     depth: usize,
     subject: Subject<'s>,
+    /// What `let` named, and what `#` stands for; the last one counts.
+    names: Vec<(&'t str, Value)>,
 }
 
 impl<'t> Parser<'t, '_> {
@@ -125,6 +130,58 @@ impl<'t> Parser<'t, '_> {
 
     fn need(&mut self, sign: &str) -> Result<(), String> {
         if self.is(&[sign]) { Ok(()) } else { Err(format!("a `{sign}` is missing")) }
+    }
+
+    /// An expression behind any number of `let NAME = VALUE;`.
+    fn whole(&mut self) -> Result<Value, String> {
+        while self.is(&["let"]) {
+            let Some(Token::Word(name)) = self.peek() else {
+                return Err("`let` wants a name".to_owned());
+            };
+            self.at += 1;
+            self.need("=")?;
+            let value = self.or()?;
+            self.need(";")?;
+            self.names.push((name, value));
+        }
+        self.or()
+    }
+
+    /// `any(LIST, {PREDICATE})`, where `#` is each element of the list.
+    fn each(&mut self, name: &str) -> Result<Value, String> {
+        if self.named("#").is_some() {
+            // Each level would multiply the work.
+            return Err(format!("`{name}` in another's predicate is not known"));
+        }
+        let Value::List(list) = self.operand()? else {
+            return Err(format!("`{name}` wants a list"));
+        };
+        self.need(",")?;
+        let braced = self.is(&["{"]);
+        let (start, mut answers) = (self.at, Vec::new());
+        // Also without elements, so that what follows is found.
+        let count = list.len();
+        for element in list.into_iter().chain((count == 0).then(String::new)) {
+            self.at = start;
+            self.names.push(("#", Value::Text(element)));
+            answers.push(truth(self.or()?)?);
+            self.names.pop();
+        }
+        answers.truncate(count);
+        if braced {
+            self.need("}")?;
+        }
+        self.need(")")?;
+        Ok(Value::Bool(match name {
+            "any" => answers.contains(&true),
+            "all" => !answers.contains(&false),
+            _ => !answers.contains(&true),
+        }))
+    }
+
+    fn named(&self, name: &str) -> Option<Value> {
+        let found = self.names.iter().rev().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.clone())
     }
 
     fn or(&mut self) -> Result<Value, String> {
@@ -219,14 +276,21 @@ impl<'t> Parser<'t, '_> {
                 "false" => Ok(Value::Bool(false)),
                 "Version" => Ok(Value::Text(self.subject.version.to_owned())),
                 "SemVer" => Ok(Value::Text(self.subject.semver.to_owned())),
-                name => self.call(name),
+                name => match self.named(name) {
+                    Some(value) => Ok(value),
+                    None => self.call(name),
+                },
             },
+            Token::Sign("#") => self.named("#").ok_or_else(|| "`#` is in no `{…}`".to_owned()),
             Token::Sign(sign) => Err(format!("`{sign}` is not expected")),
         }
     }
 
     fn call(&mut self, name: &str) -> Result<Value, String> {
         self.need("(").map_err(|_| format!("`{name}` is not known"))?;
+        if matches!(name, "any" | "all" | "none") {
+            return self.each(name);
+        }
         let mut given = Vec::new();
         while !self.is(&[")"]) {
             let value = self.or()?;
@@ -395,6 +459,9 @@ mod tests {
             ("not (Version startsWith \"a\") and not (Version startsWith \"v\")", "v1", false),
             ("semver(\"< 1\") || Version == \"v3\" and true", "v3", true),
             ("semverWithVersion(\"<= 1.0\", trimPrefix(Version, \"x-\"))", "x-0.9", true),
+            ("let a = [\"rc\", \"beta\"];\nnot any(a, {Version matches #})", "v1", true),
+            ("let a = [\"rc\", \"beta\"];\nnot any(a, {Version matches #})", "v1-beta", false),
+            ("all([\"v\", \"1\"], Version contains #) and none([], {# == Version})", "v1", true),
             ("(semver(\"< 1\") && true) || (semver(\"> 2\"))", "v3", true),
         ] {
             assert_eq!(ask(text, version), Ok(want), "{text} of {version}");
@@ -417,6 +484,13 @@ mod tests {
             ("count(\"a\")", "`count`"),
             ("1 == 1", "`1`"),
             ("true in \"x\"", "list"),
+            ("any(\"x\", {true})", "list"),
+            ("any([\"x\"], {true", "missing"),
+            ("# == Version", "`#`"),
+            ("any([\"x\"], {any([\"x\"], {true})})", "another's"),
+            ("let x = 1; true", "`1`"),
+            ("let x; true", "missing"),
+            ("let a = true;", "too early"),
         ] {
             let error = ask(text, "v1").expect_err(text);
             assert!(error.contains(why), "{text}: {error}");
@@ -428,7 +502,7 @@ mod tests {
         #[test]
         fn never_panics(
             s in "\\PC{0,40}",
-            t in "(not |and |or |Version |semver\\(|\\)|\\(|\"|>= ?|1\\.0|\\[|\\]|,|in |matches ){0,16}",
+            t in "(not |and |or |let x = |; ?|any\\(|\\{|\\}|#|Version |semver\\(|\\)|\\(|\"|>= ?|1\\.0|\\[|\\]|,|in |matches ){0,16}",
             v in "\\PC{0,20}",
         ) {
             let _ = (ask(&s, &v), ask(&t, &v));

@@ -67,7 +67,7 @@ fn formats() {
     let linux = Platform::X86_64Linux;
     let found = one("pkg-url = \"http://a.invalid/{ name }{ archive-suffix }\"\n", linux);
     assert_eq!(found[0], "tar.gz http://a.invalid/tool.tgz ?");
-    assert_eq!(found.len(), 14, "every ending but .exe once");
+    assert_eq!(found.len(), 15, "every ending but .exe once");
     let found = one(
         "pkg-url = \"http://a.invalid/t{ archive-suffix }\"\npkg-fmt = \"bin\"\n",
         Platform::X86_64Windows,
@@ -124,7 +124,7 @@ fn names_by_habit() {
         "tar.gz https://forge.invalid/some/tool/releases/download/v1.2.3/\
          tool-x86_64-unknown-linux-gnu-v1.2.3.tgz ?"
     );
-    assert_eq!(found.len(), 10 * 2 * 14);
+    assert_eq!(found.len(), 10 * 2 * 15);
     let text = "[package]\nrepository = \"https://forge.invalid/some/all/tree/main/crates/tool\"\n";
     let manifest = manifest(text, &["src/main.rs"]);
     let Ok(Places::Usual(places)) = manifest.places(Target::of(Platform::X86_64Linux)[0]) else {

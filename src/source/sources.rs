@@ -66,6 +66,18 @@ impl Sources {
         }
     }
 
+    /// Signatures and statements that the Aqua registry names for a version on a platform, rendered
+    /// but not verified.
+    #[expect(dead_code, reason = "for whoever verifies signatures; what it gives is tested")]
+    pub(crate) async fn aqua_evidence(
+        &self,
+        query: &super::Query<'_>,
+        version: &crate::base::Version,
+        platform: crate::base::Platform,
+    ) -> super::Result<aqua::AquaEvidence> {
+        self.aqua.evidence(query, version, platform).await
+    }
+
     /// The source of a kind.
     pub fn get(&self, kind: SourceKind) -> &dyn Source {
         match kind {

@@ -232,6 +232,10 @@ fn renamed_and_misspelt_packages() {
     env.ok(["dep", "lock"]);
     let dep = &lock(&env)["deps"]["tool"];
     assert_eq!(dep["definition"]["file"], "pkgs/some/tool/registry.yaml");
+    let env = project(&upstream, "");
+    env.ok(["dep", "add", "aqua:some/tool"]);
+    let profile = env.read("profiles/base.toml");
+    assert!(profile.contains("tool = \"aqua:some/tool@^2.1\""), "{profile}");
     let outcome = project(&upstream, "tool = \"aqua:any/instrument@^2\"").infra(["dep", "lock"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("did you mean `aqua:some/tool`?"), "{}", outcome.stderr);
@@ -259,7 +263,7 @@ fn faults_leave_no_lock() {
         &[("some/tool", &TOOL.replace("trimV .Version}}_{{.OS", "trimV .Version}}_{{.Os"))],
     );
     let text = said(1, tool);
-    assert!(text.contains("line 19: `asset`: `.Os` is not set"), "{text}");
+    assert!(text.contains("line 18: `asset`: `.Os` is not set"), "{text}");
     upstream
         .aqua('c', &[("some/tool", "  - type: cargo\n    name: some/tool\n    crate: tool-cli\n")]);
     let text = said(1, tool);
@@ -371,4 +375,29 @@ fn files_and_archives_of_repositories() {
     );
     assert_eq!(env.ok(["env", "exec", "base", "--", "run"]).stdout, "archive\n");
     assert_eq!(env.ok(["env", "exec", "base", "--", "content"]).stdout, "content\n");
+}
+
+#[test]
+fn an_aqua_yaml_moves_in_with_its_checksums() {
+    let upstream = FakeUpstream::start();
+    upstream.github("some/tool", &[release("2.1.0", &PLATFORMS)], 10);
+    upstream.aqua('a', &[("some/tool", TOOL)]);
+    let moved = |hex: &str| {
+        let env = project(&upstream, "");
+        env.write("aqua.yaml", "registries:\n  - type: standard\n    ref: v4.0.0\npackages:\n  - name: some/tool@v2.1.0\n");
+        let name = asset(Platform::X86_64Linux, "2.1.0");
+        let id = format!("github_release/forge.invalid/some/tool/v2.1.0/{name}");
+        let sums =
+            serde_json::json!({"checksums": [{"id": id, "checksum": hex, "algorithm": "sha256"}]});
+        env.write("aqua-checksums.json", sums.to_string());
+        let outcome = env.infra(["import", "aqua.yaml", "--write"]);
+        (env, outcome)
+    };
+    let hash = Integrity::sha256_of(&body(Platform::X86_64Linux, "2.1.0"));
+    let (env, outcome) = moved(&hash.hex().to_uppercase());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(lock(&env)["deps"]["tool"]["source"], "aqua:some/tool");
+    let (env, outcome) = moved(&"ab".repeat(32));
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert!(!env.project().join("dep.lock.json").exists());
 }

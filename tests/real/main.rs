@@ -22,6 +22,7 @@ mod world;
 
 mod commands;
 mod conformance;
+mod crates;
 mod failures;
 mod registries;
 mod stack;

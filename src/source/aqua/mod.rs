@@ -26,11 +26,13 @@ use std::sync::Arc;
 use ::url::Url;
 use async_trait::async_trait;
 
+pub(crate) use self::evidence::AquaEvidence;
 use self::registry::{Found, Registry};
 use self::render::{Checksum, File, Outcome, Place, Render, SideFile};
 use self::yaml::Flaw;
 use super::access::Access;
 use super::forge::{self, Forge, Release, Repo};
+use super::memo::Memo;
 use super::url::exact;
 use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
 use crate::base::{Arch, Integrity, Libc, Os, Platform, SourceKind, Version};
@@ -41,6 +43,8 @@ pub(super) struct Aqua {
     access: Arc<Access>,
     forge: Arc<Forge>,
     registry: Registry,
+    /// By state, package and requirement.
+    versions: Memo<(String, String, String), BTreeMap<Version, Tagged>>,
 }
 
 /// A version's tag.
@@ -54,11 +58,21 @@ impl Aqua {
     /// Asks nothing yet.
     pub(super) fn new(access: Arc<Access>, forge: Arc<Forge>) -> Self {
         let registry = Registry::new(Arc::clone(&access), Arc::clone(&forge));
-        Self { access, forge, registry }
+        Self { access, forge, registry, versions: Memo::new() }
     }
 
     /// Every version of the package that has a file, by the filters of its definition.
     async fn versions_of(
+        &self,
+        query: &Query<'_>,
+        found: &Found,
+    ) -> Result<Arc<BTreeMap<Version, Tagged>>> {
+        let wanted = query.requirement.version.as_str().to_owned();
+        let key = (found.locked.revision.clone(), query.package().to_owned(), wanted);
+        self.versions.get(key, self.listed_versions(query, found)).await
+    }
+
+    async fn listed_versions(
         &self,
         query: &Query<'_>,
         found: &Found,
@@ -178,19 +192,19 @@ impl Aqua {
 
     /// Signatures and statements that the definition names for a version on a platform; nothing
     /// where the platform has no file.
-    #[expect(dead_code, reason = "for whoever verifies signatures; what it gives is tested")]
-    pub(crate) async fn evidence(
+    pub(super) async fn evidence(
         &self,
         query: &Query<'_>,
         version: &Version,
         platform: Platform,
-    ) -> Result<evidence::AquaEvidence> {
+    ) -> Result<AquaEvidence> {
         let found = self.registry.find(query).await?;
-        let Some(tagged) = self.versions_of(query, &found).await?.remove(version) else {
+        let versions = self.versions_of(query, &found).await?;
+        let Some(tagged) = versions.get(version) else {
             return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
         };
         let Outcome::File(file) = self.outcome(query, &found, &tagged.tag, platform)? else {
-            return Ok(evidence::AquaEvidence::default());
+            return Ok(AquaEvidence::default());
         };
         let refused = |flaw: Flaw| self.refused(query, &found, flaw);
         let at = found.definition.at(&tagged.tag).map_err(refused)?;
@@ -356,13 +370,11 @@ impl Source for Aqua {
             }
         }
         let found = self.versions_of(query, &found).await?;
-        Ok(found
-            .into_iter()
-            .map(|(version, Tagged { prerelease, .. })| Candidate {
-                prerelease,
-                ..Candidate::new(version)
-            })
-            .collect())
+        let candidate = |(version, tagged): (&Version, &Tagged)| Candidate {
+            prerelease: tagged.prerelease,
+            ..Candidate::new(version.clone())
+        };
+        Ok(found.iter().map(candidate).collect())
     }
 
     async fn offer(
@@ -372,7 +384,8 @@ impl Source for Aqua {
         platform: Platform,
     ) -> Result<Offer> {
         let found = self.registry.find(query).await?;
-        let Some(tagged) = self.versions_of(query, &found).await?.remove(version) else {
+        let versions = self.versions_of(query, &found).await?;
+        let Some(tagged) = versions.get(version) else {
             return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
         };
         match self.outcome(query, &found, &tagged.tag, platform)? {

@@ -235,7 +235,7 @@ fn renamed_and_misspelt_packages() {
     let env = project(&upstream, "");
     env.ok(["dep", "add", "aqua:some/tool"]);
     let profile = env.read("profiles/base.toml");
-    assert!(profile.contains("tool = \"aqua:some/tool@^2.1\""), "{profile}");
+    assert!(profile.contains("{ from = \"aqua:some/tool\", version = \"^2.1\" }"), "{profile}");
     let outcome = project(&upstream, "tool = \"aqua:any/instrument@^2\"").infra(["dep", "lock"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("did you mean `aqua:some/tool`?"), "{}", outcome.stderr);

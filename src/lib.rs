@@ -13,8 +13,8 @@
 //! | 0 | [`base`] |
 //! | 1 | [`fs`] |
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
-//! | 3 | [`archive`] |
-//! | 4 | [`lock`], [`store`] |
+//! | 3 | [`archive`], [`oci`] |
+//! | 4 | [`lock`], [`provenance`], [`store`] |
 //! | 5 | [`env`], [`exchange`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
@@ -33,8 +33,10 @@
 //! | [`profile`] | `profiles/*.toml`: reading, `extends`, checking, `${…}`, editing, the starter set |
 //! | [`ui`] | both output streams: tables, colours, problems, progress |
 //! | [`archive`] | zip and tar as one guarded tree, unpacked and hashed in one pass |
+//! | [`oci`] | container images: descriptors, manifests, the registry protocol |
 //! | [`lock`] | `dep.lock.json`: its form, freshness, differences, the cache key |
-//! | [`store`] | objects, registrations, artifacts, roots, collection, verification |
+//! | [`provenance`] | evidence of where artifacts come from: Sigstore bundles, signatures of registries, minisign, cosign; verified over bytes, without the network |
+//! | [`store`] | objects, registrations, artifacts, evidence, roots, collection, verification |
 //! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
 //! | [`source`] | `pypi:`, `npm:`, `url:` and `path:` behind one trait |
 //! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
@@ -73,6 +75,7 @@
 //! |---|---|---|
 //! | `version`, `store/`, `meta/`, `tmp/`, `locks/`, `gc.lock` | objects, registrations, staging, locks | [`store`] (`store::layout` joins every name) |
 //! | `artifacts/` | downloads | [`store::Artifacts`] |
+//! | `evidence/` | what proofs were verified from, by digest | [`store`] |
 //! | `roots/` | links and leases that keep objects | [`store`] |
 //! | `index/??/…` | documents of sources with their validators | [`http`] |
 //!
@@ -92,8 +95,10 @@ pub mod fs;
 pub mod http;
 pub mod lock;
 pub mod nar;
+pub mod oci;
 pub mod ops;
 pub mod profile;
+pub mod provenance;
 pub mod source;
 pub mod store;
 pub mod supervise;

@@ -23,6 +23,14 @@ pub(super) enum Body {
 }
 
 impl Body {
+    /// Bytes that it holds on the disk beside the archive itself.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Zip(_) => 0,
+            Self::Flat(file) => file.metadata().map_or(0, |meta| meta.len()),
+        }
+    }
+
     /// Hands the first `len` of the `size` bytes at `place` to `taker`. A zip entry is read to its
     /// end, where its checksum is compared, if `len` is its size.
     pub(super) fn stream(

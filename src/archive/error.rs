@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Format;
+use super::names::{is_control, is_ignored};
 use crate::base::{Diagnose, Hint, Kind};
 
 /// Why one entry is refused.
@@ -31,9 +32,15 @@ pub enum Refusal {
     /// A backslash, which some systems take for a slash.
     #[error("its path has a backslash")]
     Backslash,
-    /// NUL, line feed, escape and the like.
+    /// NUL, line feed, escape and the like; characters that turn the direction of text.
     #[error("its path has a control character")]
     Control,
+    /// A name that Windows reserves or cannot hold.
+    #[error("its path has the component `{0}`, which Windows cannot hold")]
+    Windows(String),
+    /// Extended headers that readers understand differently.
+    #[error("its extended headers are ambiguous: {0}")]
+    Ambiguous(&'static str),
     /// A path or component that is too long.
     #[error("its path is too long (at most 4096 bytes, 255 for each component)")]
     TooLong,
@@ -112,6 +119,24 @@ pub enum Error {
         /// Most entries accepted.
         limit: usize,
     },
+    /// Too many archives over each other.
+    #[error("{archive} is made of more than {limit} archives")]
+    TooManyLayers {
+        /// The stack, as shown.
+        archive: String,
+        /// Most archives accepted.
+        limit: usize,
+    },
+    /// A program or library that cannot be told where its libraries are.
+    #[error("`{entry}` in {archive} cannot be linked to the libraries of its tree: {why}")]
+    Unlinkable {
+        /// The archive, as shown.
+        archive: String,
+        /// The program or library.
+        entry: String,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// Too many bytes.
     #[error("{archive} expands to more than {limit} bytes")]
     TooLarge {
@@ -134,11 +159,31 @@ pub enum Error {
         /// The archive, as shown.
         archive: String,
     },
-    /// Zip names that occur twice in the central directory.
-    #[error("{archive} lists a name twice")]
-    Repeated {
+    /// Bytes that no entry claims.
+    #[error("{archive} has data at byte {at} that belongs to none of its entries")]
+    Trailing {
         /// The archive, as shown.
         archive: String,
+        /// Where they begin, in the archive without its compression.
+        at: u64,
+    },
+    /// Two headers of one zip entry.
+    #[error("`{entry}` in {archive} has two headers that disagree about {what}")]
+    Disagree {
+        /// The archive, as shown.
+        archive: String,
+        /// The entry.
+        entry: String,
+        /// What they say differently.
+        what: &'static str,
+    },
+    /// Paths of a size that no well-meant archive has.
+    #[error("{archive} has paths of more than {limit} bytes together")]
+    Names {
+        /// The archive, as shown.
+        archive: String,
+        /// Most bytes accepted.
+        limit: usize,
     },
     /// Contents of another size than the index says.
     #[error("`{entry}` in {archive} does not have the {announced} bytes that its header announces")]
@@ -224,14 +269,18 @@ impl Diagnose for Error {
             | Self::Unreadable { .. }
             | Self::Truncated { .. }
             | Self::TooManyEntries { .. }
+            | Self::TooManyLayers { .. }
             | Self::TooLarge { .. }
             | Self::Ratio { .. }
             | Self::Overlap { .. }
-            | Self::Repeated { .. }
+            | Self::Trailing { .. }
+            | Self::Disagree { .. }
+            | Self::Names { .. }
             | Self::Size { .. }
             | Self::Damaged { .. } => Kind::Integrity,
             Self::Encrypted { .. }
             | Self::Unsupported { .. }
+            | Self::Unlinkable { .. }
             | Self::Stripped { .. }
             | Self::NoFile { .. } => Kind::User,
             Self::NotEmpty { .. } | Self::Serialise { .. } => Kind::Bug,
@@ -245,12 +294,19 @@ impl Diagnose for Error {
                 "the tree would differ between Linux and macOS; choose a version or another \
                  artifact without such names"
             }
+            Self::Refused { why: Refusal::Windows(_), .. } => {
+                "not every system can hold this tree; choose a version or another artifact without \
+                 such names"
+            }
             Self::Refused { .. }
             | Self::TooManyEntries { .. }
+            | Self::TooManyLayers { .. }
             | Self::TooLarge { .. }
             | Self::Ratio { .. }
             | Self::Overlap { .. }
-            | Self::Repeated { .. } => {
+            | Self::Trailing { .. }
+            | Self::Disagree { .. }
+            | Self::Names { .. } => {
                 "nothing was installed; do not use this artifact, and tell its publisher"
             }
             Self::Unreadable { .. }
@@ -261,8 +317,11 @@ impl Diagnose for Error {
                  copy and run the same command again"
             }
             Self::Encrypted { .. } | Self::Unsupported { .. } => {
-                "choose another artifact of this dep: zip (stored or deflated), tar, deb and single \
+                "choose another artifact of this dep: zip (stored or deflated), tar, 7z, deb and single \
                  files are read, the latter also in gzip, xz, zstd and bzip2"
+            }
+            Self::Unlinkable { .. } => {
+                "leave `closure` out, or choose another version of the package"
             }
             Self::Stripped { .. } => "lower `strip` in the profile",
             Self::NoFile { .. } => "check the path of the command in the profile's `bin`",
@@ -303,8 +362,9 @@ pub(super) fn shown(name: &[u8]) -> String {
             .chars()
             .take(300)
             .flat_map(|c| {
-                let odd = c.is_control().then(|| c.escape_default());
-                let plain = (!c.is_control()).then_some(c);
+                let hidden = is_control(c) || is_ignored(c);
+                let odd = hidden.then(|| c.escape_default());
+                let plain = (!hidden).then_some(c);
                 odd.into_iter().flatten().chain(plain)
             })
             .collect(),

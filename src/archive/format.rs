@@ -21,8 +21,17 @@ pub enum Format {
     TarBz2,
     /// A tar archive.
     Tar,
+    /// A 7z archive.
+    #[serde(rename = "7z")]
+    SevenZ,
     /// A Debian package: the tree of its `data.tar`.
     Deb,
+    /// A layer of a container image: a tar archive over what lies below it.
+    Layer,
+    /// A layer compressed with gzip.
+    LayerGz,
+    /// A layer compressed with zstd.
+    LayerZst,
     /// One executable file compressed with gzip.
     FileGz,
     /// One executable file compressed with xz.
@@ -51,14 +60,18 @@ pub enum Compression {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Zip,
         Self::TarGz,
         Self::TarXz,
         Self::TarZst,
         Self::TarBz2,
         Self::Tar,
+        Self::SevenZ,
         Self::Deb,
+        Self::Layer,
+        Self::LayerGz,
+        Self::LayerZst,
         Self::FileGz,
         Self::FileXz,
         Self::FileZst,
@@ -82,6 +95,8 @@ impl Format {
             Some(Self::TarBz2)
         } else if ends(&[".tar"]) {
             Some(Self::Tar)
+        } else if ends(&[".7z"]) {
+            Some(Self::SevenZ)
         } else if ends(&[".deb"]) {
             Some(Self::Deb)
         } else if ends(&[".tar.lz", ".tar.lzma", ".tar.z", ".tar.br", ".tar.lz4"]) {
@@ -94,13 +109,17 @@ impl Format {
             Some(Self::FileZst)
         } else if ends(&[".bz2"]) {
             Some(Self::FileBz2)
-        } else if ends(&[
-            ".7z", ".lz", ".lzma", ".rpm", ".apk", ".dmg", ".pkg", ".msi", ".rar", ".cab",
-        ]) {
+        } else if ends(&[".lz", ".lzma", ".rpm", ".apk", ".dmg", ".pkg", ".msi", ".rar", ".cab"]) {
             None
         } else {
             Some(Self::File)
         }
+    }
+
+    /// Whether it is a layer of a container image, whose names may remove what lies below and whose
+    /// absolute links mean the image's root.
+    pub fn is_layer(self) -> bool {
+        matches!(self, Self::Layer | Self::LayerGz | Self::LayerZst)
     }
 
     /// Whether the tree is one executable file.
@@ -108,15 +127,15 @@ impl Format {
         matches!(self, Self::File | Self::FileGz | Self::FileXz | Self::FileZst | Self::FileBz2)
     }
 
-    /// How the whole artifact is compressed, where it is. A zip's entries and a Debian package's
-    /// members have compressions of their own.
+    /// How the whole artifact is compressed, where it is. The entries of zip and 7z and a Debian
+    /// package's members have compressions of their own.
     pub fn compression(self) -> Option<Compression> {
         match self {
-            Self::TarGz | Self::FileGz => Some(Compression::Gzip),
+            Self::TarGz | Self::LayerGz | Self::FileGz => Some(Compression::Gzip),
             Self::TarXz | Self::FileXz => Some(Compression::Xz),
-            Self::TarZst | Self::FileZst => Some(Compression::Zstd),
+            Self::TarZst | Self::LayerZst | Self::FileZst => Some(Compression::Zstd),
             Self::TarBz2 | Self::FileBz2 => Some(Compression::Bzip2),
-            Self::Zip | Self::Tar | Self::Deb | Self::File => None,
+            Self::Zip | Self::Tar | Self::SevenZ | Self::Deb | Self::Layer | Self::File => None,
         }
     }
 }
@@ -131,7 +150,11 @@ impl fmt::Display for Format {
             Self::TarZst => "tar.zst",
             Self::TarBz2 => "tar.bz2",
             Self::Tar => "tar",
+            Self::SevenZ => "7z",
             Self::Deb => "deb",
+            Self::Layer => "image layer",
+            Self::LayerGz => "gzip-compressed image layer",
+            Self::LayerZst => "zstd-compressed image layer",
             Self::FileGz => "gz",
             Self::FileXz => "xz",
             Self::FileZst => "zst",
@@ -168,7 +191,8 @@ mod tests {
             ("tool-1.0", Some(Format::File)),
             ("tool.AppImage", Some(Format::File)),
             ("tool.tar.lz", None),
-            ("tool.7z", None),
+            ("tool.7z", Some(Format::SevenZ)),
+            ("tool.7z.001", Some(Format::File)),
             ("tool.rpm", None),
         ] {
             assert_eq!(Format::of_name(name), format, "{name}");
@@ -179,8 +203,22 @@ mod tests {
     fn names_in_the_lock() {
         let names = Format::ALL.map(|f| serde_json::to_string(&f).expect("json"));
         let want = [
-            "zip", "tar-gz", "tar-xz", "tar-zst", "tar-bz2", "tar", "deb", "file-gz", "file-xz",
-            "file-zst", "file-bz2", "file",
+            "zip",
+            "tar-gz",
+            "tar-xz",
+            "tar-zst",
+            "tar-bz2",
+            "tar",
+            "7z",
+            "deb",
+            "layer",
+            "layer-gz",
+            "layer-zst",
+            "file-gz",
+            "file-xz",
+            "file-zst",
+            "file-bz2",
+            "file",
         ];
         assert_eq!(names, want.map(|name| format!("\"{name}\"")));
     }

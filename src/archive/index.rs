@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 
 use super::error::shown as escaped;
-use super::limits::Limits;
+use super::limits::{Limits, MAX_NAMES};
 use super::names::{clean, fold, tree_order};
-use super::{Entry, EntryKind, Error, Refusal, links};
+use super::stack::Layer;
+use super::{Entry, EntryKind, Error, Refusal, links, stack};
 use crate::base::RelPath;
 
 /// An entry as the archive has it.
@@ -33,35 +34,73 @@ impl Raw {
     }
 }
 
-struct Found {
-    path: String,
-    kind: EntryKind,
-    place: u64,
+/// Counts the bytes of names.
+pub(super) struct Names<'a> {
+    archive: &'a str,
+    left: usize,
 }
 
-/// Checks the entries and sorts them; gives them with the places of their bytes.
+impl<'a> Names<'a> {
+    /// Of an archive, as shown.
+    pub(super) fn new(archive: &'a str) -> Self {
+        Self { archive, left: MAX_NAMES }
+    }
+
+    /// So many more.
+    pub(super) fn add(&mut self, bytes: usize) -> Result<(), Error> {
+        let left = self.left.checked_sub(bytes);
+        self.left = left
+            .ok_or_else(|| Error::Names { archive: self.archive.to_owned(), limit: MAX_NAMES })?;
+        Ok(())
+    }
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Which archive of a stack.
+    pub(super) body: usize,
+    /// Where in it, as its [`Body`](super::body::Body) counts.
+    pub(super) at: u64,
+}
+
+/// An entry whose path is clean.
+pub(super) struct Found {
+    pub(super) path: String,
+    pub(super) kind: EntryKind,
+    pub(super) place: Place,
+}
+
+/// Checks the entries of a stack of archives and sorts them; gives them with the places of their
+/// bytes.
 pub(super) fn build(
-    raws: Vec<Raw>,
+    layers: Vec<Layer>,
     archive: &str,
-    strip: u8,
     packed: u64,
     limits: &Limits,
-) -> Result<(Vec<Entry>, Vec<u64>), Error> {
-    let mut found = spell(raws, archive, strip)?;
-    check_size(&found, archive, packed, limits)?;
+) -> Result<(Vec<Entry>, Vec<Place>), Error> {
+    // A case that does not count would join names of an image, which is for Linux alone.
+    let spell: fn(&str) -> String =
+        if layers.iter().any(|l| l.is_image) { str::to_owned } else { fold };
+    check_size(&layers, archive, packed, limits)?;
+    let mut found = stack::merge(layers, archive)?;
     found.sort_by(|a, b| tree_order(&a.path, &b.path));
     let refuse = |entry: &str, why| refused(archive, entry.as_bytes(), why);
 
     let mut entries: Vec<Entry> = Vec::with_capacity(found.len());
     let mut places = Vec::with_capacity(found.len());
+    let mut names = Names::new(archive);
     for one in found {
         if let Some(last) = entries.last() {
-            check_neighbour(last, &one.path).map_err(|why| refuse(&one.path, why))?;
+            check_neighbour(last.path.as_str(), &last.kind, &one.path)
+                .map_err(|why| refuse(&one.path, why))?;
         }
+        names.add(one.path.len())?;
         for parent in missing_parents(entries.last(), &one.path) {
+            names.add(parent.len())?;
             let path = rel_path(parent).map_err(|why| refuse(&one.path, why))?;
             entries.push(Entry { path, kind: EntryKind::Directory });
-            places.push(0);
+            places.push(Place::default());
         }
         let path = rel_path(&one.path).map_err(|why| refuse(&one.path, why))?;
         entries.push(Entry { path, kind: one.kind });
@@ -71,14 +110,15 @@ pub(super) fn build(
         }
     }
 
-    let mut folded = HashMap::with_capacity(entries.len());
+    let mut known = HashMap::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
-        if let Some(other) = folded.insert(fold(entry.path.as_str()), at) {
-            let other = entries[other].path.as_str().to_owned();
+        if let Some(other) = known.insert(spell(entry.path.as_str()), at) {
+            let other = escaped(entries[other].path.as_str().as_bytes());
             return Err(refuse(entry.path.as_str(), Refusal::Collides(other)));
         }
     }
-    links::check(&entries, &folded).map_err(|(at, why)| refuse(entries[at].path.as_str(), why))?;
+    links::check(&entries, &known, spell)
+        .map_err(|(at, why)| refuse(entries[at].path.as_str(), why))?;
     Ok((entries, places))
 }
 
@@ -93,20 +133,26 @@ pub(super) fn refused(archive: &str, entry: &[u8], why: Refusal) -> Error {
 }
 
 /// Cleans and strips names, and resolves hard links to the files before them.
-fn spell(raws: Vec<Raw>, archive: &str, strip: u8) -> Result<Vec<Found>, Error> {
+pub(super) fn spell(
+    raws: Vec<Raw>,
+    archive: &str,
+    strip: u8,
+    body: usize,
+) -> Result<Vec<Found>, Error> {
     let has_hard_links = raws.iter().any(|raw| matches!(raw.kind, RawKind::HardLink(_)));
-    let mut files: HashMap<String, (EntryKind, u64)> = HashMap::new();
+    let mut files: HashMap<String, (EntryKind, Place)> = HashMap::new();
     let mut found = Vec::with_capacity(raws.len());
     for raw in raws {
         let refuse = |why| refused(archive, &raw.name, why);
         let path = clean(&raw.name).map_err(refuse)?;
         let (kind, place) = match raw.kind {
-            RawKind::Directory => (EntryKind::Directory, 0),
+            RawKind::Directory => (EntryKind::Directory, Place::default()),
             RawKind::File { executable, size, place } => {
-                (EntryKind::File { executable, size }, place)
+                (EntryKind::File { executable, size }, Place { body, at: place })
             }
             RawKind::Symlink(target) => {
-                (EntryKind::Symlink { target: links::check_target(&target).map_err(refuse)? }, 0)
+                let target = links::check_target(&target).map_err(refuse)?;
+                (EntryKind::Symlink { target }, Place::default())
             }
             RawKind::HardLink(target) => clean(&target)
                 .ok()
@@ -140,10 +186,22 @@ fn spell(raws: Vec<Raw>, archive: &str, strip: u8) -> Result<Vec<Found>, Error> 
     Ok(found)
 }
 
-fn check_size(found: &[Found], archive: &str, packed: u64, limits: &Limits) -> Result<(), Error> {
+/// The sum over all archives, also of what a later one replaces: that was inflated, too. A hard
+/// link is another file in the tree.
+fn check_size(layers: &[Layer], archive: &str, packed: u64, limits: &Limits) -> Result<(), Error> {
     let mut expanded = 0u64;
-    for one in found {
-        if let EntryKind::File { size, .. } = one.kind {
+    for layer in layers {
+        let mut sizes: HashMap<&[u8], u64> = HashMap::new();
+        let linked = layer.raws.iter().any(|raw| matches!(raw.kind, RawKind::HardLink(_)));
+        for raw in &layer.raws {
+            let size = match &raw.kind {
+                RawKind::File { size, .. } => *size,
+                RawKind::HardLink(target) => sizes.get(plain(target)).copied().unwrap_or_default(),
+                RawKind::Directory | RawKind::Symlink(_) => continue,
+            };
+            if linked {
+                sizes.insert(plain(&raw.name), size);
+            }
             expanded = expanded.saturating_add(size);
         }
     }
@@ -157,14 +215,21 @@ fn check_size(found: &[Found], archive: &str, packed: u64, limits: &Limits) -> R
     Ok(())
 }
 
+/// A name without leading `./`, as hard links may or may not write it.
+fn plain(mut name: &[u8]) -> &[u8] {
+    while let Some(rest) = name.strip_prefix(b"./") {
+        name = rest;
+    }
+    name
+}
+
 /// In the order of a walk, a duplicate and a file with something below it come just before.
-fn check_neighbour(last: &Entry, path: &str) -> Result<(), Refusal> {
-    let before = last.path.as_str();
+pub(super) fn check_neighbour(before: &str, kind: &EntryKind, path: &str) -> Result<(), Refusal> {
     if before == path {
         return Err(Refusal::Duplicate);
     }
     if path.strip_prefix(before).is_some_and(|rest| rest.starts_with('/')) {
-        match last.kind {
+        match kind {
             EntryKind::Directory => {}
             EntryKind::File { .. } => return Err(Refusal::BelowFile(before.to_owned())),
             EntryKind::Symlink { .. } => return Err(Refusal::BelowLink(before.to_owned())),

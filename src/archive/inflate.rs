@@ -87,7 +87,7 @@ impl Copy<'_> {
     }
 }
 
-fn temporary(what: &str, source: io::Error) -> Error {
+pub(super) fn temporary(what: &str, source: io::Error) -> Error {
     let action = match what {
         "create" => "create a temporary file in",
         _ => "write a temporary file in",
@@ -101,21 +101,26 @@ struct Zstd<R> {
     source: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    /// Whether there was one, so that nothing at all is no empty file.
+    any: bool,
+    /// Bytes that the frame gave until now.
+    given: u64,
 }
 
 impl<R: BufRead> Zstd<R> {
     fn new(source: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(MAX_WINDOW);
-        Self { source, decoder, in_frame: false }
+        Self { source, decoder, in_frame: false, any: false, given: 0 }
     }
 
     /// Begins the next frame; false at the end.
     fn next_frame(&mut self) -> io::Result<bool> {
         loop {
             if self.source.fill_buf()?.is_empty() {
-                return Ok(false);
+                return if self.any { Ok(false) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
+            self.any = true;
             match self.decoder.reset(&mut self.source) {
                 Ok(()) => return Ok(true),
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
@@ -142,6 +147,7 @@ impl<R: BufRead> Read for Zstd<R> {
                     return Ok(0);
                 }
                 self.in_frame = true;
+                self.given = 0;
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 self.decoder
@@ -150,9 +156,16 @@ impl<R: BufRead> Read for Zstd<R> {
             }
             let n = self.decoder.read(buffer)?;
             if n > 0 {
+                self.given += n as u64;
                 return Ok(n);
             }
             self.in_frame = false;
+            // Zero means that the frame does not say; a frame that says zero gives nothing at all.
+            let size = self.decoder.content_size();
+            if size != 0 && size != self.given {
+                let why = "it has not the size that its header announces";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
             let announced = self.decoder.get_checksum_from_data();
             if announced.is_some() && announced != self.decoder.get_calculated_checksum() {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "its checksum is wrong"));
@@ -161,6 +174,15 @@ impl<R: BufRead> Read for Zstd<R> {
     }
 }
 
+/// An end that comes too early is said as such, however deep the decoder has it.
 fn invalid(error: FrameDecoderError) -> io::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<io::Error>();
+        if io.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof) {
+            return io::ErrorKind::UnexpectedEof.into();
+        }
+        cause = inner.source();
+    }
     io::Error::new(io::ErrorKind::InvalidData, error)
 }

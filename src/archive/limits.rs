@@ -27,6 +27,9 @@ impl Limits {
     }
 }
 
+/// Most archives of a stack. Each holds a file open; engines of containers stop at 127 layers.
+pub(super) const MAX_LAYERS: usize = 256;
+
 /// Longest path in bytes (`PATH_MAX`).
 pub(super) const MAX_PATH: usize = 4096;
 
@@ -38,6 +41,9 @@ pub(super) const MAX_DEPTH: usize = 128;
 
 /// Longest target of a symbolic link in bytes.
 pub(super) const MAX_TARGET: u64 = 4095;
+
+/// Most bytes of all paths and link targets together: names compress well, and are held in memory.
+pub(super) const MAX_NAMES: usize = 64 << 20;
 
 /// Most bytes of headers (long names, pax records) between two entries of a tar.
 pub(super) const MAX_HEADERS: u64 = 1 << 20;

@@ -2,7 +2,8 @@
 //!
 //! Every format is first indexed into sorted entries; the index is checked as a whole against the
 //! rules (nothing leaves the tree, no devices, no duplicate names, bounds) before a byte is
-//! written. Then the tree is hashed, or written and hashed in the same pass. Invariant: the
+//! written. Several archives laid over each other ([`Archive::open_stack`]) are one tree under the
+//! same rules, their bounds over the sum. Then the tree is hashed, or written and hashed in the same pass. Invariant: the
 //! tree hash is the same whichever of the two is done.
 
 mod ar;
@@ -10,12 +11,18 @@ mod body;
 mod deb;
 mod disk;
 pub mod error;
+mod extended;
 pub mod format;
 mod index;
 mod inflate;
 mod limits;
 mod links;
 mod names;
+mod portable;
+mod records;
+mod relink;
+mod sevenz;
+mod stack;
 mod tar;
 mod walk;
 mod window;
@@ -31,19 +38,42 @@ use std::path::Path;
 
 pub use error::{Error, Refusal};
 pub use format::{Compression, Format};
+pub use relink::Linked;
 
+use self::tar::Strictness;
 use crate::base::{RelPath, TreeHash};
 use body::Body;
-use index::Raw;
-use limits::Limits;
+use index::{Place, Raw};
+use limits::{Limits, MAX_LAYERS};
+use stack::Layer;
 
 /// An archive that was indexed and found harmless.
 pub struct Archive {
     shown: String,
     entries: Vec<Entry>,
-    /// Where the bytes of each entry are, as [`Body`] counts.
-    places: Vec<u64>,
-    body: Body,
+    /// Where the bytes of each entry are.
+    places: Vec<Place>,
+    /// One for each archive of the stack.
+    bodies: Vec<Body>,
+    notes: Vec<Note>,
+}
+
+/// Something of an image that its tree does not keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The entry, odd characters escaped.
+    pub entry: String,
+    /// What about it: a device that is left out, a set-ID bit that is dropped.
+    pub why: Refusal,
+}
+
+/// One archive of a stack.
+#[derive(Debug)]
+pub struct Part {
+    /// Its bytes.
+    pub file: File,
+    /// How it is read.
+    pub options: Options,
 }
 
 /// How to read an archive.
@@ -90,15 +120,60 @@ impl Archive {
     /// whole is inflated into an anonymous temporary file, so that its entries can be read in sorted
     /// order.
     pub fn open(file: File, shown: &str, options: &Options) -> Result<Self, Error> {
-        Self::open_within(file, shown, options, &Limits::DEFAULT)
+        let part = Part { file, options: options.clone() };
+        Self::open_stack(vec![part], shown)
     }
 
+    /// Indexes and checks several archives as one tree, each laid over those before it: a later
+    /// entry replaces an earlier one, directories merge, and layers of images remove what their
+    /// whiteouts name.
+    pub fn open_stack(parts: Vec<Part>, shown: &str) -> Result<Self, Error> {
+        Self::stack_within(parts, shown, &Limits::DEFAULT)
+    }
+
+    #[cfg(test)]
     fn open_within(
-        mut file: File,
+        file: File,
         shown: &str,
         options: &Options,
         limits: &Limits,
     ) -> Result<Self, Error> {
+        Self::stack_within(vec![Part { file, options: options.clone() }], shown, limits)
+    }
+
+    fn stack_within(parts: Vec<Part>, shown: &str, limits: &Limits) -> Result<Self, Error> {
+        if parts.len() > MAX_LAYERS {
+            return Err(Error::TooManyLayers { archive: shown.to_owned(), limit: MAX_LAYERS });
+        }
+        let everywhere = parts.iter().all(|part| portable::applies(part.options.format));
+        let mut left = limits.clone();
+        let (mut layers, mut bodies, mut notes, mut packed) = (vec![], vec![], vec![], 0u64);
+        for Part { file, options } in parts {
+            let one = Self::index_one(file, shown, &options, &left)?;
+            // The disk holds all of them at once.
+            left.expanded = left.expanded.saturating_sub(one.body.len());
+            left.entries = left.entries.saturating_sub(one.raws.len());
+            packed = packed.saturating_add(one.packed);
+            // A single file has no directories to drop.
+            let strip = if options.format.is_file() { 0 } else { options.strip };
+            layers.push(Layer { raws: one.raws, strip, is_image: options.format.is_layer() });
+            bodies.push(one.body);
+            notes.extend(one.notes);
+        }
+        let (entries, places) = index::build(layers, shown, packed, limits)?;
+        if everywhere {
+            portable::check(&entries)
+                .map_err(|(entry, why)| index::refused(shown, entry.as_bytes(), why))?;
+        }
+        Ok(Self { shown: shown.to_owned(), entries, places, bodies, notes })
+    }
+
+    fn index_one(
+        mut file: File,
+        shown: &str,
+        options: &Options,
+        limits: &Limits,
+    ) -> Result<Indexed, Error> {
         let unreadable = |source| Error::Unreadable {
             archive: shown.to_owned(),
             format: options.format,
@@ -106,7 +181,9 @@ impl Archive {
         };
         file.rewind().map_err(unreadable)?;
         let packed = file.metadata().map_err(unreadable)?.len();
+        let mut notes = Vec::new();
         let (raws, body) = match options.format {
+            Format::SevenZ => sevenz::index(file, shown, packed, limits)?,
             Format::Zip => zip::index(file, shown, limits)?,
             Format::Deb => deb::index(&file, shown, limits)?,
             format => {
@@ -119,14 +196,24 @@ impl Archive {
                     let raw = Raw::file(options.file_name.as_bytes(), true, size, 0);
                     (vec![raw], Body::Flat(plain))
                 } else {
-                    tar::index(plain, shown, limits)?
+                    let mut strictness = match format.is_layer() {
+                        true => Strictness::Tell(Vec::new()),
+                        false => Strictness::Refuse,
+                    };
+                    let indexed = tar::index(plain, shown, limits, &mut strictness)?;
+                    if let Strictness::Tell(told) = strictness {
+                        notes = told;
+                    }
+                    indexed
                 }
             }
         };
-        // A single file has no directories to drop.
-        let strip = if options.format.is_file() { 0 } else { options.strip };
-        let (entries, places) = index::build(raws, shown, strip, packed, limits)?;
-        Ok(Self { shown: shown.to_owned(), entries, places, body })
+        Ok(Indexed { raws, body, packed, notes })
+    }
+
+    /// What the tree does not keep of its image; empty for other archives.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     /// The entries, parents before children, sorted: a walk through the tree in which the entries
@@ -198,8 +285,9 @@ impl Archive {
         let mut bytes = Vec::with_capacity(len.min(1 << 26) as usize);
         let mut buffer = Vec::new();
         let entry = self.entries[at].path.as_str();
-        self.body
-            .stream(self.places[at], size, len, &mut buffer, |part| {
+        let Place { body, at: place } = self.places[at];
+        self.bodies[body]
+            .stream(place, size, len, &mut buffer, |part| {
                 bytes.extend_from_slice(part);
                 Ok(())
             })
@@ -207,4 +295,12 @@ impl Archive {
         bytes.truncate(len as usize);
         Ok(bytes)
     }
+}
+
+/// One archive of a stack, read.
+struct Indexed {
+    raws: Vec<Raw>,
+    body: Body,
+    packed: u64,
+    notes: Vec<Note>,
 }

@@ -29,7 +29,7 @@ pub(super) fn clean(name: &[u8]) -> Result<&str, Refusal> {
     if text.contains('\\') {
         return Err(Refusal::Backslash);
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(is_control) {
         return Err(Refusal::Control);
     }
     if matches!(text.as_bytes(), [drive, b':', ..] if drive.is_ascii_alphabetic()) {
@@ -50,6 +50,17 @@ pub(super) fn clean(name: &[u8]) -> Result<&str, Refusal> {
     Ok(text)
 }
 
+/// Characters that are not seen but change what is: control characters, line and paragraph
+/// separators, those that turn the direction of text, and the byte order mark.
+pub(super) fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Characters that HFS+ passes over when it compares names.
+pub(super) fn is_ignored(c: char) -> bool {
+    matches!(c, '\u{200c}'..='\u{200f}' | '\u{206a}'..='\u{206f}')
+}
+
 /// The order of a walk: by components, bytewise, parents first. Not the order of the strings:
 /// `a/b` comes before `a.b`.
 pub(super) fn tree_order(a: &str, b: &str) -> Ordering {
@@ -59,7 +70,8 @@ pub(super) fn tree_order(a: &str, b: &str) -> Ordering {
 }
 
 /// The form in which two names are the same on filesystems that ignore case or Unicode form: each
-/// character's case folded on its own, then canonically decomposed.
+/// character's case folded on its own, then canonically decomposed, without what HFS+ does not
+/// compare.
 pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -69,6 +81,7 @@ pub(super) fn fold(text: &str) -> String {
     let folded: String = nfd
         .normalize(text)
         .chars()
+        .filter(|c| !is_ignored(*c))
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .collect();
@@ -103,6 +116,8 @@ mod tests {
             ("a\0", Refusal::Control),
             ("a\nb", Refusal::Control),
             ("a\u{9b}b", Refusal::Control),
+            ("gpj.\u{202e}exe", Refusal::Control),
+            ("\u{feff}a", Refusal::Control),
             (&"n".repeat(256), Refusal::TooLong),
             (&"n/".repeat(2049), Refusal::TooLong),
             (&vec!["d"; 129].join("/"), Refusal::TooDeep),
@@ -122,6 +137,9 @@ mod tests {
             ("ΑΣ", "ας"),
             ("ſ", "S"),
             ("\u{212a}", "k"),
+            ("STRASSE", "straße"),
+            ("ﬁ", "FI"),
+            (".g\u{200c}it", ".git"),
         ] {
             assert_eq!(fold(a), fold(b), "{a} {b}");
         }

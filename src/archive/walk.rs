@@ -5,6 +5,7 @@
 
 use super::body::Body;
 use super::error::Fault;
+use super::index::Place;
 use super::{Archive, Entry, EntryKind, Error};
 use crate::base::{RelPath, TreeHash};
 use crate::nar::{Directory, HashWriter, Node, Writer};
@@ -49,9 +50,9 @@ pub(super) fn walk(
     archive: &mut Archive,
     taker: &mut impl Taker,
 ) -> Result<(TreeHash, u64), Error> {
-    let Archive { shown, entries, places, body } = archive;
+    let Archive { shown, entries, places, bodies, .. } = archive;
     let mut writer = Writer::new(HashWriter::new());
-    let mut walk = Walk { shown, entries, places, body, buffer: Vec::new(), taker };
+    let mut walk = Walk { shown, entries, places, bodies, buffer: Vec::new(), taker };
     let root = writer.root().directory().map_err(|e| serialise(shown, e))?;
     walk.fill(root, 0, 1)?;
     Ok(writer.finish().map_err(|e| serialise(shown, e))?.finish())
@@ -64,8 +65,8 @@ fn serialise(archive: &str, source: crate::nar::Error) -> Error {
 struct Walk<'a, T> {
     shown: &'a str,
     entries: &'a [Entry],
-    places: &'a [u64],
-    body: &'a mut Body,
+    places: &'a [Place],
+    bodies: &'a mut [Body],
     buffer: Vec<u8>,
     taker: &'a mut T,
 }
@@ -111,9 +112,10 @@ impl<T: Taker> Walk<'_, T> {
         path: &RelPath,
         executable: bool,
         size: u64,
-        place: u64,
+        place: Place,
     ) -> Result<(), Error> {
-        let Self { shown, body, buffer, taker, .. } = self;
+        let Self { shown, bodies, buffer, taker, .. } = self;
+        let (body, place) = (&mut bodies[place.body], place.at);
         let fail = |e| serialise(shown, e);
         let mut out = node.file(executable, size).map_err(fail)?;
         taker.file(path)?;

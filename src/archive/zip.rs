@@ -1,8 +1,8 @@
 //! Zip: the central directory as entries.
 //!
-//! Reference: APPNOTE.TXT (PKWARE), sections 4.3 and 4.4. Only the central directory is believed.
-//! Refuses encryption, methods other than stored and deflated, entries that share bytes, names
-//! listed twice, and attributes of devices.
+//! Reference: APPNOTE.TXT (PKWARE), sections 4.3 and 4.4. The central directory is believed once
+//! [`records`] found that nothing contradicts it. Refuses encryption, methods other than stored and
+//! deflated, and attributes of devices.
 
 use std::fs::File;
 use std::io;
@@ -12,10 +12,10 @@ use zip::{CompressionMethod, System, ZipArchive};
 
 use super::body::Body;
 use super::error::shown;
-use super::index::{Raw, RawKind, refused, too_many};
+use super::index::{Raw, RawKind, refused};
 use super::limits::{Limits, MAX_TARGET};
 use super::window::Window;
-use super::{Error, Format, Refusal};
+use super::{Error, Format, Refusal, records};
 
 /// The central directory's entries, links with their targets.
 pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<Raw>, Body), Error> {
@@ -24,21 +24,23 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
         format: Format::Zip,
         source,
     };
-    let window = Window::new(file).map_err(unreadable)?;
-    let mut reader = ZipArchive::new(window).map_err(|e| unreadable(plain(e)))?;
-    if reader.len() > limits.entries {
-        return Err(too_many(archive, limits));
-    }
-    if reader.has_duplicate_names() {
-        return Err(Error::Repeated { archive: archive.to_owned() });
-    }
-    if reader.has_overlapping_entries().map_err(|e| unreadable(plain(e)))? {
-        return Err(Error::Overlap { archive: archive.to_owned() });
+    let len = file.metadata().map_err(unreadable)?.len();
+    let mut window = Window::new(file).map_err(unreadable)?;
+    let claims = records::check(&mut window, len, archive, limits)?;
+    let reader = ZipArchive::new(window).map_err(|e| unreadable(plain(e)))?;
+    let other = || unreadable(io::Error::new(io::ErrorKind::InvalidData, "its records differ"));
+    if reader.len() != claims.len() || reader.offset() != 0 {
+        return Err(other());
     }
     let mut raws = Vec::with_capacity(reader.len());
     let mut links = Vec::new();
-    for at in 0..reader.len() {
+    for (at, claim) in claims.iter().enumerate() {
         let entry = reader.by_index_data(at).map_err(|e| unreadable(plain(e)))?;
+        if (entry.name_raw(), entry.size(), entry.header_start())
+            != (claim.name.as_slice(), claim.size, claim.at)
+        {
+            return Err(other());
+        }
         let name = entry.name_raw().to_vec();
         let refuse = |why| refused(archive, &name, why);
         if entry.encrypted() {
@@ -54,8 +56,11 @@ pub(super) fn index(file: File, archive: &str, limits: &Limits) -> Result<(Vec<R
         }
         let unix = matches!(entry.system(), System::Unix | System::OsDarwin);
         let mode = if unix { entry.external_attributes() >> 16 } else { 0 };
-        let kind =
-            if name.ends_with(b"/") { Kind::Directory } else { kind(mode).map_err(refuse)? };
+        let kind = match kind(mode).map_err(refuse)? {
+            Kind::Symlink if name.ends_with(b"/") => return Err(refuse(Refusal::Contents)),
+            _ if name.ends_with(b"/") => Kind::Directory,
+            kind => kind,
+        };
         let kind = match kind {
             Kind::Directory if entry.size() > 0 => return Err(refuse(Refusal::Contents)),
             Kind::Directory => RawKind::Directory,

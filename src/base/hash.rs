@@ -69,6 +69,11 @@ impl Integrity {
         self.algorithm
     }
 
+    /// The hash itself, without its algorithm.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Lower-case hexadecimal of the digest.
     pub fn hex(&self) -> String {
         HEXLOWER.encode(&self.bytes)

@@ -31,6 +31,8 @@ pub const POINTS: &[&str] = &[
     "env.switched",
     "gc.unregistered",
     "gc.renamed",
+    "optimise.staged",
+    "optimise.renamed",
 ];
 
 /// Ends the process at `POINT` from now on, or with `POINT:N` when it comes there the Nth time.

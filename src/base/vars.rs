@@ -35,9 +35,12 @@ pub const LOCK_TIMEOUT: Var = Var {
     help: "Seconds to wait for another process that holds a lock",
 };
 /// Connect time-out.
-pub const CONNECT_TIMEOUT: Var = Var {
-    name: "INFRA_CONNECT_TIMEOUT",
-    help: "Seconds to wait for a connection to a source, and three times as long for its next bytes",
+pub const CONNECT_TIMEOUT: Var =
+    Var { name: "INFRA_CONNECT_TIMEOUT", help: "Seconds to wait for a connection to a source" };
+/// Longest silence.
+pub const STALL_TIMEOUT: Var = Var {
+    name: "INFRA_STALL_TIMEOUT",
+    help: "Seconds to wait for the next bytes of a source that is connected",
 };
 /// Tries for one request.
 pub const RETRIES: Var =
@@ -59,6 +62,7 @@ pub const ALL: &[Var] = &[
     OFFLINE,
     PROJECT,
     RETRIES,
+    STALL_TIMEOUT,
     STORE,
 ];
 

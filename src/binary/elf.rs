@@ -2,30 +2,38 @@
 //!
 //! Reference: the System V ABI, chapters 4 and 5; the Linux Standard Base, "Symbol Versioning".
 //! Reads what the loader reads, the program headers and the dynamic table, not the sections, which
-//! may be stripped. An executable with neither interpreter nor needed library is static, whether
-//! or not it has a dynamic table (static-pie has one, to relocate itself).
+//! may be stripped, and only the bytes it looks at: a program of 100 MB costs a few small reads.
+//! An executable with neither interpreter nor needed library is static, whether or not it has a
+//! dynamic table (static-pie has one, to relocate itself).
 
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{Dyn as _, FileHeader, ProgramHeader as _};
-use object::{Endianness, FileKind};
+use object::{Endianness, FileKind, ReadRef};
 
 use super::verdict::{arch_name, libc_name};
-use super::{Executable, Needs, sorted, text};
+use super::{Executable, Needs, Search, sorted, text};
 use crate::base::{Arch, Libc, Os};
 
-pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
-    match FileKind::parse(bytes).ok()? {
-        FileKind::Elf32 => read_class::<FileHeader32<Endianness>>(bytes),
-        FileKind::Elf64 => read_class::<FileHeader64<Endianness>>(bytes),
+/// What an ELF file says, beside what [`Executable`] has.
+pub(super) struct Elf {
+    pub(super) executable: Executable,
+    /// Versions that it defines for others: those of the C library, in the C library.
+    pub(super) defines: Vec<String>,
+}
+
+pub(super) fn read<'a, R: ReadRef<'a>>(data: R) -> Option<Elf> {
+    match FileKind::parse(data).ok()? {
+        FileKind::Elf32 => read_class::<FileHeader32<Endianness>, R>(data),
+        FileKind::Elf64 => read_class::<FileHeader64<Endianness>, R>(data),
         _ => None,
     }
 }
 
-fn read_class<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<Executable> {
-    let header = E::parse(bytes).ok()?;
+fn read_class<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>>(data: R) -> Option<Elf> {
+    let header = E::parse(data).ok()?;
     let endian = header.endian().ok()?;
-    let file: File<'_, E> =
-        File { segments: header.program_headers(endian, bytes).ok()?, endian, bytes };
+    let file: File<'_, E, R> =
+        File { segments: header.program_headers(endian, data).ok()?, endian, data };
     let (arch, machine) = machine(header, endian);
     let interpreter = file.interpreter().ok()?;
     let dynamic = file.dynamic()?;
@@ -34,13 +42,20 @@ fn read_class<E: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> Option<Execut
     let glibc_version = dynamic.versions.iter().filter_map(|v| glibc_version(v)).max();
     let needs = Needs {
         libc: libc.map(|libc| libc_name(libc).to_owned()),
-        libc_version: glibc_version
-            .filter(|_| libc == Some(Libc::Glibc))
-            .map(|version| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".")),
+        libc_version: glibc_version.filter(|_| libc == Some(Libc::Glibc)).map(dotted),
         interpreter,
         libraries,
+        programs: Vec::new(),
     };
-    Some(Executable { os: Os::Linux, arches: arch.into_iter().collect(), machine, libc, needs })
+    let executable = Executable {
+        os: Os::Linux,
+        arches: arch.into_iter().collect(),
+        machine,
+        libc,
+        needs,
+        search: dynamic.search,
+    };
+    Some(Elf { executable, defines: dynamic.defines })
 }
 
 /// The machine, if it is one of a Linux platform, and its name.
@@ -94,8 +109,13 @@ fn libc(interpreter: Option<&str>, libraries: &[String]) -> Option<Libc> {
     })
 }
 
+/// `2.17`
+pub(super) fn dotted(version: Vec<u32>) -> String {
+    version.iter().map(u32::to_string).collect::<Vec<_>>().join(".")
+}
+
 /// `GLIBC_2.17` as numbers; `GLIBC_PRIVATE` and others are no versions.
-fn glibc_version(name: &str) -> Option<Vec<u32>> {
+pub(super) fn glibc_version(name: &str) -> Option<Vec<u32>> {
     let numbers = name.strip_prefix("GLIBC_")?.split('.').map(|n| n.parse().ok());
     numbers.collect()
 }
@@ -105,18 +125,25 @@ struct Dynamic {
     needed: Vec<String>,
     /// Names of the versions that are needed of other libraries' symbols.
     versions: Vec<String>,
+    /// Names of the versions that it defines.
+    defines: Vec<String>,
+    /// Directories that it names for its libraries.
+    search: Search,
 }
 
-struct File<'a, E: FileHeader> {
+/// Most bytes of a table whose size the file does not say.
+const TABLE: u64 = 1 << 20;
+
+struct File<'a, E: FileHeader, R> {
     segments: &'a [E::ProgramHeader],
     endian: Endianness,
-    bytes: &'a [u8],
+    data: R,
 }
 
-impl<'a, E: FileHeader<Endian = Endianness>> File<'a, E> {
+impl<'a, E: FileHeader<Endian = Endianness>, R: ReadRef<'a>> File<'a, E, R> {
     fn interpreter(&self) -> object::Result<Option<String>> {
         for segment in self.segments {
-            if let Some(path) = segment.interpreter(self.endian, self.bytes)? {
+            if let Some(path) = segment.interpreter(self.endian, self.data)? {
                 return Ok(Some(text(path)));
             }
         }
@@ -127,11 +154,13 @@ impl<'a, E: FileHeader<Endian = Endianness>> File<'a, E> {
     fn dynamic(&self) -> Option<Dynamic> {
         let mut table = None;
         for segment in self.segments {
-            table = table.or(segment.dynamic(self.endian, self.bytes).ok()?);
+            table = table.or(segment.dynamic(self.endian, self.data).ok()?);
         }
         let Some(table) = table else { return Some(Dynamic::default()) };
-        let (mut strings, mut needed) = (None, Vec::new());
+        let (mut strings, mut strings_size, mut needed) = (None, u64::MAX, Vec::new());
         let (mut versions_at, mut version_count) = (None, 0);
+        let (mut defines_at, mut define_count) = (None, 0);
+        let (mut rpath, mut runpath) = (None, None);
         for entry in table {
             let value: u64 = entry.d_val(self.endian).into();
             let tag: u64 = entry.d_tag(self.endian).into();
@@ -139,30 +168,66 @@ impl<'a, E: FileHeader<Endian = Endianness>> File<'a, E> {
                 elf::DT_NULL => break,
                 elf::DT_NEEDED => needed.push(value),
                 elf::DT_STRTAB => strings = Some(value),
+                elf::DT_STRSZ => strings_size = value,
                 elf::DT_VERNEED => versions_at = Some(value),
                 elf::DT_VERNEEDNUM => version_count = value,
+                elf::DT_VERDEF => defines_at = Some(value),
+                elf::DT_VERDEFNUM => define_count = value,
+                elf::DT_RPATH => rpath = Some(value),
+                elf::DT_RUNPATH => runpath = Some(value),
                 _ => {}
             }
         }
         if needed.is_empty() {
             return Some(Dynamic::default());
         }
-        let strings = self.at(strings?)?;
+        let strings = self.at(strings?, strings_size)?;
         let needed = needed.into_iter().map(|at| string(strings, at)).collect::<Option<_>>()?;
         let versions = match versions_at {
-            Some(at) => self.versions(self.at(at)?, version_count, strings)?,
+            Some(at) => self.versions(self.at(at, TABLE)?, version_count, strings)?,
             None => Vec::new(),
         };
-        Some(Dynamic { needed, versions })
+        let defines = match defines_at {
+            Some(at) => self.defines(self.at(at, TABLE)?, define_count, strings)?,
+            None => Vec::new(),
+        };
+        // With both, the loader looks at the newer one alone.
+        let search = Search {
+            inherited: runpath.is_none(),
+            directories: match runpath.or(rpath) {
+                Some(at) => string(strings, at)?.split(':').map(str::to_owned).collect(),
+                None => Vec::new(),
+            },
+        };
+        Some(Dynamic { needed, versions, defines, search })
     }
 
-    /// The loaded bytes from a virtual address to the end of its segment.
-    fn at(&self, address: u64) -> Option<&'a [u8]> {
+    /// The loaded bytes from a virtual address to the end of its segment, `most` at most.
+    fn at(&self, address: u64, most: u64) -> Option<&'a [u8]> {
         self.segments.iter().filter(|s| s.p_type(self.endian) == elf::PT_LOAD).find_map(|segment| {
             let skip = address.checked_sub(segment.p_vaddr(self.endian).into())?;
-            let data = segment.data(self.endian, self.bytes).ok()?;
-            data.get(usize::try_from(skip).ok()?..).filter(|rest| !rest.is_empty())
+            let size: u64 = segment.p_filesz(self.endian).into();
+            let left = size.checked_sub(skip).filter(|left| *left > 0)?;
+            let offset: u64 = segment.p_offset(self.endian).into();
+            self.data.read_bytes_at(offset.checked_add(skip)?, left.min(most)).ok()
         })
+    }
+
+    /// The chain of versions that are defined; the first name of each is its own. Records are
+    /// `vd_version, vd_flags, vd_ndx, vd_cnt: u16; vd_hash, vd_aux, vd_next: u32` and
+    /// `vda_name, vda_next: u32`.
+    fn defines(&self, table: &[u8], count: u64, strings: &[u8]) -> Option<Vec<String>> {
+        let mut names = Vec::new();
+        let mut at = 0usize;
+        for _ in 0..count.min(table.len() as u64 / 20 + 1) {
+            let aux = at.checked_add(self.u32(table, at.checked_add(12)?)?)?;
+            names.push(string(strings, self.u32(table, aux)? as u64)?);
+            match self.u32(table, at.checked_add(16)?)? {
+                0 => break,
+                next => at = at.checked_add(next)?,
+            }
+        }
+        Some(names)
     }
 
     /// The chain of libraries, and for each the chain of the versions needed of it. Both kinds of

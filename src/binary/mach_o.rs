@@ -42,7 +42,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
     arches.dedup();
     let libraries = sorted(slices.into_iter().flat_map(|slice| slice.libraries).collect());
     let needs = Needs { libraries, ..Needs::default() };
-    Some(Executable { os: Os::Darwin, arches, machine, libc: None, needs })
+    let search = super::Search::default();
+    Some(Executable { os: Os::Darwin, arches, machine, libc: None, needs, search })
 }
 
 fn fat<F: FatArch>(bytes: &[u8]) -> Option<Vec<Slice>> {

@@ -6,16 +6,22 @@
 
 mod elf;
 pub mod host;
+mod loader;
 mod mach_o;
 pub mod needs;
 mod pe;
+pub mod runpath;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
+/// The smallest executables, for the tests of other rooms.
+#[cfg(test)]
+pub(crate) use tests::make as testing;
 
+pub use host::{Host, Lack};
 pub use needs::Needs;
-pub use verdict::contradiction;
+pub use verdict::{contradiction, contradicts_libc_only};
 
 use crate::base::{Arch, Libc, Os};
 
@@ -32,6 +38,37 @@ pub struct Executable {
     pub libc: Option<Libc>,
     /// What it expects of the host.
     pub needs: Needs,
+    /// Where it says that its libraries lie.
+    pub search: Search,
+}
+
+/// Directories that an ELF file names for its libraries: its `DT_RUNPATH`, else its `DT_RPATH`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// As the file has them: absolute, or from `$ORIGIN`, its own directory.
+    pub directories: Vec<String>,
+    /// Whether they serve the libraries' own libraries too: so does `DT_RPATH`.
+    pub inherited: bool,
+}
+
+impl Search {
+    /// The directories from the file's own, without what begins elsewhere: `../lib`.
+    pub fn from_origin(&self) -> impl Iterator<Item = &str> {
+        self.directories.iter().filter_map(|directory| {
+            let rest = directory
+                .strip_prefix("$ORIGIN")
+                .or_else(|| directory.strip_prefix("${ORIGIN}"))?;
+            match rest.strip_prefix('/') {
+                Some(rest) => Some(rest),
+                None => rest.is_empty().then_some("."),
+            }
+        })
+    }
+
+    /// The absolute directories.
+    pub fn absolute(&self) -> impl Iterator<Item = &str> {
+        self.directories.iter().map(String::as_str).filter(|d| d.starts_with('/'))
+    }
 }
 
 /// Whether bytes begin like an ELF, Mach-O or PE file. Four bytes are enough; with eight, a Java
@@ -48,11 +85,24 @@ pub fn is_executable_magic(head: &[u8]) -> bool {
 /// Reads an executable; `None` when the bytes are no executable of a known format.
 pub fn inspect(bytes: &[u8]) -> Option<Executable> {
     match bytes {
-        [0x7f, b'E', b'L', b'F', ..] => elf::read(bytes),
+        [0x7f, b'E', b'L', b'F', ..] => elf::read(bytes).map(|elf| elf.executable),
         [b'M', b'Z', ..] => pe::read(bytes),
         _ if is_executable_magic(bytes) => mach_o::read(bytes),
         _ => None,
     }
+}
+
+/// Reads the headers of an ELF file that lies on this machine, and no more of it than that; `None`
+/// for any other file.
+pub fn inspect_file(file: std::fs::File) -> Option<Executable> {
+    elf::read(&object::ReadCache::new(file)).map(|elf| elf.executable)
+}
+
+/// The interpreter that a script's first line names, with its argument: `/usr/bin/env node`.
+pub fn script_program(head: &[u8]) -> Option<String> {
+    let line = head.strip_prefix(b"#!")?.split(|b| *b == b'\n').next()?;
+    let line = text(line).trim().to_owned();
+    (!line.is_empty()).then_some(line)
 }
 
 /// A name from a header as text; libraries have no business with anything but UTF-8.

@@ -18,4 +18,8 @@ pub struct Needs {
     /// Libraries looked up on the host, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub libraries: Vec<String>,
+    /// Programs that its scripts start in, as their first lines name them, sorted:
+    /// `/usr/bin/env node`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
 }

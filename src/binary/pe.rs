@@ -45,5 +45,6 @@ fn read_class<H: ImageNtHeaders>(bytes: &[u8]) -> Option<Executable> {
         machine,
         libc: None,
         needs,
+        search: super::Search::default(),
     })
 }

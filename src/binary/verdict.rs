@@ -8,7 +8,7 @@ use crate::base::{Arch, Libc, Os, Platform};
 /// Why `executable` cannot run on `platform`; `None` when it can. A clause to follow the file's
 /// name: `is built for macOS (arm64), not for x86_64-linux`.
 pub fn contradiction(executable: &Executable, platform: Platform) -> Option<String> {
-    let Executable { os, arches, machine, libc, needs } = executable;
+    let Executable { os, arches, machine, libc, needs, search: _ } = executable;
     if *os != platform.os() || !arches.contains(&platform.arch()) {
         return Some(format!("is built for {} ({machine}), not for {platform}", os_name(*os)));
     }
@@ -25,6 +25,14 @@ pub fn contradiction(executable: &Executable, platform: Platform) -> Option<Stri
         libc_name(*found),
         libc_name(offered)
     ))
+}
+
+/// Whether nothing but its C library keeps `executable` from running on `platform`.
+pub fn contradicts_libc_only(executable: &Executable, platform: Platform) -> bool {
+    let Executable { os, arches, .. } = executable;
+    *os == platform.os()
+        && arches.contains(&platform.arch())
+        && contradiction(executable, platform).is_some()
 }
 
 /// As `needs.libc` has it.

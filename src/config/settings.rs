@@ -46,6 +46,8 @@ pub struct Settings {
     pub lock_timeout: Setting<Duration>,
     /// Connect time-out.
     pub connect_timeout: Setting<Duration>,
+    /// Longest time without a byte, once there is a connection.
+    pub stall_timeout: Setting<Duration>,
     /// Tries after the first failed one.
     pub retries: Setting<u32>,
 }
@@ -82,13 +84,8 @@ impl Settings {
             offline,
             jobs,
             lock_timeout: duration(environ, vars::LOCK_TIMEOUT, 0..=86_400, seconds, 600)?,
-            connect_timeout: duration(
-                environ,
-                vars::CONNECT_TIMEOUT,
-                1..=600,
-                "a whole number of seconds from 1 to 600",
-                10,
-            )?,
+            connect_timeout: duration(environ, vars::CONNECT_TIMEOUT, 1..=600, PATIENCE, 5)?,
+            stall_timeout: duration(environ, vars::STALL_TIMEOUT, 1..=600, PATIENCE, 30)?,
             retries: number(environ, vars::RETRIES, 0..=100, "a whole number from 0 to 100", || 3)?,
         })
     }
@@ -112,6 +109,7 @@ impl Settings {
             jobs,
             lock_timeout,
             connect_timeout,
+            stall_timeout,
             retries,
         } = self;
         let path = |p: &PathBuf| p.display().to_string();
@@ -125,11 +123,13 @@ impl Settings {
             row("jobs", jobs, usize::to_string),
             row("lock-timeout", lock_timeout, seconds),
             row("connect-timeout", connect_timeout, seconds),
+            row("stall-timeout", stall_timeout, seconds),
             row("retries", retries, u32::to_string),
         ]
     }
 }
 
+const PATIENCE: &str = "a whole number of seconds from 1 to 600";
 const MAX_JOBS: usize = 256;
 const JOBS: &str = "a whole number from 1 to 256";
 

@@ -61,6 +61,16 @@ impl Generations {
         Self { infra, project: project.to_owned(), name: name.clone() }
     }
 
+    /// The project and the name that a generation's link (`<project>/.infra/env/NAME@N`) is of.
+    pub fn of_link(link: &Path) -> Option<(Self, u64)> {
+        let (name, number) = link.file_name()?.to_str()?.rsplit_once('@')?;
+        let dir = link.parent()?;
+        let project = dir.parent()?.parent()?;
+        let it = Self::new(project, &EnvName::new(name).ok()?);
+        let number = number.parse().ok()?;
+        (it.dir() == dir && it.generation_link(number) == link).then_some((it, number))
+    }
+
     /// The link that leads to the current generation.
     pub fn link(&self) -> PathBuf {
         self.dir().join(self.name.as_str())
@@ -72,6 +82,11 @@ impl Generations {
 
     pub(super) fn file_name(&self, number: u64) -> String {
         format!("{}@{number}", self.name)
+    }
+
+    /// The link of a generation, whether it is there or not.
+    pub fn link_of(&self, number: u64) -> PathBuf {
+        self.generation_link(number)
     }
 
     pub(super) fn generation_link(&self, number: u64) -> PathBuf {

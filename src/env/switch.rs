@@ -95,7 +95,7 @@ impl Generations {
         change: &Change<'_>,
         effects: &Effects<'_>,
     ) -> Result<Switched> {
-        let _lock = self.lock(change)?;
+        let _lock = self.lock(change.wait, change.reporter)?;
         // A name that leads nowhere is no reason not to point it somewhere.
         let current = match self.current() {
             Ok(current) => current,
@@ -177,7 +177,7 @@ impl Generations {
         change: &Change<'_>,
         effects: &Effects<'_>,
     ) -> Result<Generation> {
-        let _lock = self.lock(change)?;
+        let _lock = self.lock(change.wait, change.reporter)?;
         let current = self.current_number()?.ok_or_else(|| Error::NotBuilt(self.name().clone()))?;
         let numbers = self.numbers()?;
         let number = match to {
@@ -217,13 +217,9 @@ impl Generations {
 
     /// Forgets all but the `keep` newest generations and the current one; gives the numbers
     /// forgotten. Their objects stay until `store gc`.
-    pub fn prune(&self, keep: usize, change: &Change<'_>) -> Result<Vec<u64>> {
-        let _lock = self.lock(change)?;
-        let current = self.current_number()?;
-        let numbers = self.numbers()?;
-        // The newest stays in any case, so that a number is never given twice.
-        let cut = numbers.len().saturating_sub(keep.max(1));
-        let old: Vec<_> = numbers[..cut].iter().copied().filter(|n| Some(*n) != current).collect();
+    pub fn prune(&self, keep: usize, wait: Duration, reporter: &dyn Reporter) -> Result<Vec<u64>> {
+        let _lock = self.lock(wait, reporter)?;
+        let old = self.old(keep)?;
         for &number in &old {
             fs::remove_file_if_exists(&self.generation_link(number))?;
             fs::remove_file_if_exists(&self.record_path(number))?;
@@ -231,7 +227,16 @@ impl Generations {
         Ok(old)
     }
 
-    fn lock(&self, change: &Change<'_>) -> Result<FileLock> {
+    /// What [`Generations::prune`] would forget.
+    pub fn old(&self, keep: usize) -> Result<Vec<u64>> {
+        let current = self.current_number()?;
+        let numbers = self.numbers()?;
+        // The newest stays in any case, so that a number is never given twice.
+        let cut = numbers.len().saturating_sub(keep.max(1));
+        Ok(numbers[..cut].iter().copied().filter(|n| Some(*n) != current).collect())
+    }
+
+    fn lock(&self, wait: Duration, reporter: &dyn Reporter) -> Result<FileLock> {
         let dir = self.dir();
         fs::create_dir_all(&dir)?;
         let ignore = self.infra().join(".gitignore");
@@ -239,10 +244,9 @@ impl Generations {
             fs::place_if_absent(&ignore, b"*\n")?;
         }
         let purpose = format!("switching the environment {}", self.name());
-        let lock =
-            FileLock::exclusive(&self.infra().join("env.lock"), &purpose, change.wait, |holder| {
-                change.reporter.note(&format!("waiting for {holder}"))
-            })?;
+        let lock = FileLock::exclusive(&self.infra().join("env.lock"), &purpose, wait, |holder| {
+            reporter.note(&format!("waiting for {holder}"))
+        })?;
         fs::sweep_siblings(&ignore);
         // Temporary names are made under this lock alone: what is there now, a dead process left.
         for name in fs::read_dir_names(&dir)? {

@@ -203,12 +203,15 @@ fn pruning_keeps_the_newest_and_the_current() {
     let inputs = inputs("in");
     let change =
         Change { inputs: &inputs, now: Timestamp::UNIX_EPOCH, wait: WAIT, reporter: &Quiet };
-    assert_eq!(project.generations().prune(2, &change).expect("prune"), [1, 3]);
+    assert_eq!(
+        project.generations().prune(2, change.wait, change.reporter).expect("prune"),
+        [1, 3]
+    );
     let numbers = || -> Vec<_> {
         project.generations().list().expect("list").iter().map(|g| g.number).collect()
     };
     assert_eq!(numbers(), [2, 4, 5]);
-    assert_eq!(project.generations().prune(0, &change).expect("prune"), [4]);
+    assert_eq!(project.generations().prune(0, change.wait, change.reporter).expect("prune"), [4]);
     assert_eq!(numbers(), [2, 5]);
     assert_eq!(project.switch(6).generation.number, 6, "no number is given twice");
     let files = fs::read_dir_names(&project.dir.path().join(".infra/env")).expect("list");

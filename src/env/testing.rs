@@ -39,6 +39,7 @@ pub(super) fn pin(name: &str, fill: u8, commands: &[&str]) -> Pin {
             strip: 0,
         }),
         with: Vec::new(),
+        linking: None,
         tree,
         object: ObjectName::for_tree(&tree, &BTreeSet::new(), &format!("{name}-1.0"))
             .expect("object"),
@@ -95,6 +96,7 @@ pub(super) fn profile() -> Profile {
     ];
     let conf = RelPath::new("nats.conf").expect("path");
     Profile {
+        policy: Default::default(),
         name: "dev".parse().expect("name"),
         files: vec![PathBuf::from("profiles/dev.toml")],
         platforms: BTreeSet::from([PLATFORM]),

@@ -182,7 +182,7 @@ fn the_whole_way_and_the_collector_keeps_it() {
 
     let again = world.with_change(|change| {
         world.generations().rollback(&world.store, Some(2), change).expect("forward");
-        world.generations().prune(1, change)
+        world.generations().prune(1, change.wait, change.reporter)
     });
     assert_eq!(again.expect("prune"), [1]);
     world.collect();

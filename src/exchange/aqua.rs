@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde::Deserialize;
 
-use super::draft::{Draft, Expected, Item, hash, of_backend, requirement, short_name};
+use super::draft::{Draft, Expected, Item, hash, of_backend, plain_version, short_name};
 
-/// Digests by package and file name.
-pub(super) type Checksums = BTreeMap<(String, String), String>;
+/// Digests by package, tag and file name.
+pub(super) type Checksums = BTreeMap<(String, String, String), String>;
 
 /// Reads `aqua.yaml`; `checksums` is what [`checksums`] read beside it.
 pub(super) fn read(text: &str, checksums: &Checksums) -> Result<Vec<Item>, String> {
@@ -40,12 +40,13 @@ fn draft(name: &str, version: &str, checksums: &Checksums) -> Result<Draft, Stri
     if name.is_empty() {
         return Err("it has no `name`".to_owned());
     }
-    let mut draft = Draft::new(short_name(name), of_backend("aqua", name)?, requirement(version)?)?;
-    for ((package, file), digest) in checksums.iter().filter(|((p, _), _)| p == name) {
+    let mut draft = Draft::of(short_name(name), of_backend("aqua", name)?, version)?;
+    for ((package, tag, file), digest) in checksums.iter().filter(|((p, ..), _)| p == name) {
         match hash(digest) {
             Ok(integrity) => draft.expected.push(Expected {
                 platform: None,
                 file: Some(file.clone()),
+                version: plain_version(tag).map(str::to_owned),
                 integrity,
             }),
             Err(why) => draft.notes.push(format!("{package}/{file}: {why}")),
@@ -72,8 +73,8 @@ pub(super) fn checksums(text: &str) -> Result<Checksums, String> {
     for Entry { id, checksum, algorithm } in file.checksums {
         // `KIND/HOST/OWNER/REPO/VERSION/FILE`
         let parts: Vec<&str> = id.split('/').collect();
-        if let [_, _, owner, repo, .., file] = parts.as_slice() {
-            let key = (format!("{owner}/{repo}"), (*file).to_owned());
+        if let [_, _, owner, repo, tag @ .., file] = parts.as_slice() {
+            let key = (format!("{owner}/{repo}"), tag.join("/"), (*file).to_owned());
             out.insert(key, format!("{algorithm}:{checksum}"));
         }
     }

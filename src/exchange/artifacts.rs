@@ -71,6 +71,7 @@ fn draft(
             Some(Ok(integrity)) => draft.expected.push(Expected {
                 platform: Some(*platform),
                 file: Some(file_name.to_owned()),
+                version: None,
                 integrity,
             }),
             Some(Err(why)) => draft.notes.push(format!("{platform}: {why}")),

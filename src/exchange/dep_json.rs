@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::draft::{Draft, Item, of_backend, of_short, requirement};
+use super::draft::{Draft, Item, of_backend, of_short};
 
 #[derive(Deserialize)]
 struct Entry {
@@ -55,7 +55,7 @@ fn draft(entry: &Entry) -> Result<Draft, String> {
         "macos-app" => Err("disk images of macOS are not read".to_owned()),
         other => Err(format!("no source here is like `{other}`")),
     }?;
-    let mut draft = Draft::new(&entry.name, from, requirement(&entry.version)?)?;
+    let mut draft = Draft::of(&entry.name, from, &entry.version)?;
     if !entry.assets.is_empty() {
         draft.notes.push(format!(
             "{} patterns of files were not taken over: the source chooses",

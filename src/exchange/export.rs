@@ -109,6 +109,12 @@ pub fn dockerfile_args(lock: &Lock) -> String {
         out.push_str(&format!("ARG {name}_VERSION={}\n", locked.version));
         for (platform, row) in &locked.platforms {
             let artifact = Row::pin(row).and_then(|pin| pin.artifact.as_ref());
+            if Row::pin(row).is_some_and(|pin| !pin.with.is_empty()) {
+                out.push_str(&format!(
+                    "# {dep} ({platform}) is made of several files: no hash of one\n"
+                ));
+                continue;
+            }
             if let Some(artifact) = artifact.filter(|_| platform.os() == Os::Linux) {
                 let kind = artifact.integrity.algorithm().name().to_ascii_uppercase();
                 // As `TARGETARCH` has it.
@@ -152,6 +158,15 @@ fn by_command<'a>(
             left.push(format!("{shown}: a directory of the project has no address"));
             continue;
         };
+        if !place.pin.with.is_empty() {
+            let files = place.pin.with.len() + 1;
+            left.push(format!("{shown}: its tree is made of {files} files, the format has one"));
+            continue;
+        }
+        if matches!(artifact.format, Format::SevenZ | Format::Deb) || artifact.format.is_layer() {
+            left.push(format!("{shown}: the format does not unpack {}", artifact.format));
+            continue;
+        }
         if artifact.integrity.algorithm() != Algorithm::Sha256 {
             let kind = artifact.integrity.algorithm().name();
             left.push(format!("{shown}: locked by {kind}, the format knows only sha256"));

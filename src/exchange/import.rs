@@ -17,18 +17,23 @@ pub const KNOWN: &str = "mise.toml, mise.lock, .tool-versions, aqua.yaml, devbox
 pub fn read(path: &Path) -> Result<Vec<Item>> {
     let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let (format, items) = match name.as_str() {
-        "mise.toml" | ".mise.toml" | "config.toml" => ("a mise configuration", mise::config(&text)),
-        "mise.lock" => ("a mise lock", mise::lock(&text)),
-        ".tool-versions" => ("a list of tool versions", Ok(tool_versions::read(&text))),
+    parse(&name, &text, path)
+}
+
+/// Reads the text of a file of this name; `path` names it in errors, and checksums lie beside it.
+pub fn parse(name: &str, text: &str, path: &Path) -> Result<Vec<Item>> {
+    let (format, items) = match name {
+        "mise.toml" | ".mise.toml" | "config.toml" => ("a mise configuration", mise::config(text)),
+        "mise.lock" => ("a mise lock", mise::lock(text)),
+        ".tool-versions" => ("a list of tool versions", Ok(tool_versions::read(text))),
         "aqua.yaml" | "aqua.yml" | ".aqua.yaml" | ".aqua.yml" => {
             let beside = checksums_beside(path)?;
-            ("an aqua configuration", aqua::read(&text, &beside))
+            ("an aqua configuration", aqua::read(text, &beside))
         }
-        "devbox.json" => ("a devbox configuration", devbox::read(&text)),
-        "multitool.lock.json" => ("a multitool lock", multitool::read(&text)),
-        "dep.json" => ("a list of binaries", dep_json::read(&text)),
-        _ if text.starts_with(dotslash::START) => ("a DotSlash file", dotslash::read(&text)),
+        "devbox.json" => ("a devbox configuration", devbox::read(text)),
+        "multitool.lock.json" => ("a multitool lock", multitool::read(text)),
+        "dep.json" => ("a list of binaries", dep_json::read(text)),
+        _ if text.starts_with(dotslash::START) => ("a DotSlash file", dotslash::read(text)),
         _ => return Err(Error::UnknownFormat { path: path.to_owned(), known: KNOWN }),
     };
     items.map_err(|why| Error::Malformed { path: path.to_owned(), format, why })

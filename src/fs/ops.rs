@@ -144,6 +144,31 @@ pub fn hard_link(original: &Path, link: &Path) -> Result<()> {
     fs::hard_link(original, link).context("create hard link", link)
 }
 
+/// Makes `to`, which must not exist, share the blocks of `from` until one of them changes; false
+/// (and no file) where the filesystem cannot.
+#[cfg(target_os = "linux")]
+pub fn clone_file(from: &Path, to: &Path) -> Result<bool> {
+    use rustix::io::Errno;
+    let (source, target) = (open(from)?, create_new(to)?);
+    match rustix::fs::ioctl_ficlone(&target, &source) {
+        Ok(()) => Ok(true),
+        Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::XDEV | Errno::NOTTY | Errno::NOSYS) => {
+            remove_file_if_exists(to)?;
+            Ok(false)
+        }
+        Err(e) => {
+            remove_file_if_exists(to)?;
+            Err(e).context("share the blocks of", from)
+        }
+    }
+}
+
+/// False: there is no such call here.
+#[cfg(not(target_os = "linux"))]
+pub fn clone_file(_from: &Path, _to: &Path) -> Result<bool> {
+    Ok(false)
+}
+
 /// Copies a file's bytes and permissions.
 pub fn copy(from: &Path, to: &Path) -> Result<u64> {
     fs::copy(from, to).context("copy", from)

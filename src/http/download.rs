@@ -1,23 +1,28 @@
 //! Files: resumed, hashed and measured while they come.
 //!
 //! 1. What is in the file already is hashed; a file of the expected size is done.
-//! 2. The rest is asked for with `Range`. A server that ignores it sends everything: start over.
+//! 2. The rest is asked for with `Range`, under the condition (`If-Range`) that the file is still
+//!    the one that the beginning came from, where the server gave a way to tell. A server that
+//!    ignores it, or whose file is another one by now, sends everything: start over.
 //! 3. An announced size other than the expected one ends it before the first byte is kept.
 //! 4. Bytes are written, then hashed; one byte too many ends it.
 //! 5. An end before the announced or expected size is a failed try; the next resumes.
 //!
-//! Invariant: success means that file, size and hashes are about the same bytes. Whether they are
-//! the right ones is the caller's to compare, since a resumed file may have changed in between.
+//! Invariant: success means that file, size and hashes are about the same bytes, and bytes that came
+//! in this process are of one file. Whether they are the right ones is the caller's to compare: a
+//! part that an earlier process left may come from elsewhere.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, HeaderValue, IF_RANGE, LAST_MODIFIED, RANGE,
+};
 use reqwest::{Response, StatusCode};
 
 use super::get::short;
-use super::retry::Failure;
+use super::retry::{Failure, Tries};
 use super::transport::{Transport, announced};
 use super::{Downloaded, Error, Get, shown};
 use crate::base::{Algorithm, Hasher, Task, interrupt};
@@ -33,18 +38,21 @@ pub(super) async fn download(
     algorithms: &[Algorithm],
     size: Option<u64>,
     task: &dyn Task,
+    mut tries: Tries,
 ) -> Result<Downloaded, Error> {
     let mut part = Part::open(file, algorithms, task).await?;
     if size.is_some_and(|size| part.len > size) {
         part.start_over()?;
     }
     if part.len == 0 || size != Some(part.len) {
-        let mut tries = transport.tries();
         loop {
             let before = part.farthest;
             match attempt(transport, request, &mut part, size).await {
                 Ok(()) => break,
                 Err(failure) => {
+                    if part.is_doubtful(size) {
+                        part.start_over()?;
+                    }
                     if part.farthest - before >= PROGRESS {
                         tries.reset();
                     }
@@ -105,9 +113,11 @@ async fn open(
     part: &mut Part<'_>,
 ) -> Result<Option<Response>, Failure> {
     if part.len > 0 {
-        let response = transport.send(request, headers(Some(part.len))).await?;
+        let response = transport.send(request, headers(part)).await?;
         match response.status() {
-            StatusCode::PARTIAL_CONTENT if range(&response).start == Some(part.len) => {
+            StatusCode::PARTIAL_CONTENT
+                if range(&response).start == Some(part.len) && part.is_of(&response) =>
+            {
                 return Ok(Some(response));
             }
             StatusCode::RANGE_NOT_SATISFIABLE if range(&response).total == Some(part.len) => {
@@ -118,11 +128,12 @@ async fn open(
             | StatusCode::NOT_MODIFIED => part.start_over()?,
             _ => {
                 part.start_over()?;
+                part.begin(&response);
                 return Ok(Some(response));
             }
         }
     }
-    let response = transport.send(request, headers(None)).await?;
+    let response = transport.send(request, headers(part)).await?;
     match response.status() {
         StatusCode::PARTIAL_CONTENT
         | StatusCode::RANGE_NOT_SATISFIABLE
@@ -131,18 +142,44 @@ async fn open(
                 Error::Status { url: shown(&request.url), status: response.status().as_u16() };
             Err(Failure::last(error))
         }
-        _ => Ok(Some(response)),
+        _ => {
+            part.begin(&response);
+            Ok(Some(response))
+        }
     }
 }
 
-fn headers(from: Option<u64>) -> HeaderMap {
+fn headers(part: &Part<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(value) = from.and_then(|from| HeaderValue::try_from(format!("bytes={from}-")).ok())
+    if part.len > 0
+        && let Ok(value) = HeaderValue::try_from(format!("bytes={}-", part.len))
     {
         headers.insert(RANGE, value);
+        if let Some(validator) = part.origin.as_ref().and_then(|o| o.validator.clone()) {
+            headers.insert(IF_RANGE, validator);
+        }
     }
     headers
+}
+
+/// Of which file the bytes of a part are, as the server described it.
+struct FileOf {
+    /// A strong `ETag`, else `Last-Modified` (RFC 9110, 13.1.5).
+    validator: Option<HeaderValue>,
+    etag: Option<HeaderValue>,
+    total: Option<u64>,
+}
+
+impl FileOf {
+    fn new(response: &Response) -> Self {
+        let header = |name| response.headers().get(name).cloned();
+        let etag = header(ETAG);
+        let strong = etag.clone().filter(|tag| tag.as_bytes().starts_with(b"\""));
+        let validator = strong.or_else(|| header(LAST_MODIFIED));
+        let total = range(response).total.or_else(|| announced(response));
+        Self { validator, etag, total }
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -177,6 +214,8 @@ struct Part<'a> {
     /// Most bytes there ever were; what progress was told of.
     farthest: u64,
     fresh: bool,
+    /// Where its first byte came from; `None` when it was there before.
+    origin: Option<FileOf>,
     task: &'a dyn Task,
 }
 
@@ -188,8 +227,17 @@ impl<'a> Part<'a> {
     ) -> Result<Self, Error> {
         let hashers = algorithms.iter().copied().map(Hasher::new).collect();
         let file = fs::open_rw(path)?;
-        let mut part =
-            Self { file, path, algorithms, hashers, len: 0, farthest: 0, fresh: true, task };
+        let mut part = Self {
+            file,
+            path,
+            algorithms,
+            hashers,
+            len: 0,
+            farthest: 0,
+            fresh: true,
+            origin: None,
+            task,
+        };
         let mut buffer = vec![0; 256 << 10];
         loop {
             let read = part.file.read(&mut buffer).context("read", path)?;
@@ -230,7 +278,30 @@ impl<'a> Part<'a> {
         self.file.seek(std::io::SeekFrom::Start(len)).context("shorten", self.path).map(drop)
     }
 
+    /// A whole body begins.
+    fn begin(&mut self, response: &Response) {
+        self.origin = Some(FileOf::new(response));
+    }
+
+    /// Whether an answer with the rest is about the same file as the beginning, as far as both say.
+    fn is_of(&self, response: &Response) -> bool {
+        let Some(begun) = &self.origin else { return true };
+        let rest = FileOf::new(response);
+        let differ = |a: &Option<HeaderValue>, b: &Option<HeaderValue>| {
+            a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| a != b)
+        };
+        !differ(&begun.etag, &rest.etag)
+            && begun.total.zip(range(response).total).is_none_or(|(a, b)| a == b)
+    }
+
+    /// Whether nothing would tell if the rest were of another file: neither the server nor a size
+    /// that somebody vouches for.
+    fn is_doubtful(&self, size: Option<u64>) -> bool {
+        size.is_none() && self.origin.as_ref().is_some_and(|begun| begun.validator.is_none())
+    }
+
     fn start_over(&mut self) -> fs::Result<()> {
+        self.origin = None;
         self.cut(0)?;
         self.hashers = self.algorithms.iter().copied().map(Hasher::new).collect();
         self.len = 0;

@@ -84,6 +84,14 @@ pub enum Error {
         /// The HTTP status code.
         status: u16,
     },
+    /// The server wants to know who asks (RFC 9110, 11.6).
+    #[error("`{url}` answered 401 (Unauthorized)")]
+    Unauthorized {
+        /// What was asked for.
+        url: String,
+        /// Its `WWW-Authenticate` headers.
+        challenges: Vec<String>,
+    },
     /// The server answers no more until a time, because too much was asked of it.
     #[error("`{url}` answered {status}: its rate limit is used up")]
     RateLimited {
@@ -93,6 +101,24 @@ pub enum Error {
         status: u16,
         /// When it answers again, if it says so.
         until: Option<jiff::Timestamp>,
+    },
+    /// The server asks to be left alone for longer than is waited for.
+    #[error("`{url}` answered {status}{} and wants to be asked later", reason_phrase(*.status))]
+    Later {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+        /// When it may be asked again.
+        until: Option<jiff::Timestamp>,
+    },
+    /// Not asked, since its host did not answer a moment ago.
+    #[error("`{url}` was not asked, since its host did not answer before ({reason})")]
+    Skipped {
+        /// What was not asked for.
+        url: String,
+        /// What the host did before.
+        reason: String,
     },
     /// The connection broke, or the answer was no HTTP.
     #[error("the answer of `{url}` broke off: {reason}")]
@@ -156,6 +182,20 @@ impl Error {
         matches!(self, Self::Status { status: 404 | 410, .. })
     }
 
+    /// Whether nobody was asked, because the host did not answer a moment ago. Whoever was asked
+    /// then has told of it.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self, Self::Skipped { .. })
+    }
+
+    /// Whether the host could not be reached at all, or does not speak.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Dns { .. } | Self::Connect { .. } | Self::Tls { .. } | Self::Stalled { .. }
+        )
+    }
+
     /// Whether the request was refused because there is to be no network.
     pub fn is_offline(&self) -> bool {
         matches!(self, Self::Offline { .. })
@@ -190,11 +230,17 @@ impl Diagnose for Error {
                 "a wrong clock makes certificates look expired",
             ],
             Self::Dns { .. } | Self::Connect { .. } => &[MIRROR, PROXY],
+            Self::Skipped { .. } => &[MIRROR],
+            Self::Later { .. } => &["wait until then, or use a mirror"],
             Self::Stalled { .. } | Self::Short { .. } | Self::Broken { .. } => &[AGAIN, MIRROR],
             Self::Redirect { .. } => &["check the source's base URL"],
             Self::RateLimited { .. } => &["wait until then, or use a mirror"],
+            Self::Unauthorized { .. } | Self::Status { status: 403, .. } => {
+                &["check the credentials for this host (user and password in the base URL, \
+                   .netrc, or an .npmrc token)"]
+            }
             Self::Status { status, .. } => match status {
-                401 | 403 => {
+                401 => {
                     &["check the credentials for this host (user and password in the base URL, \
                      .netrc, or an .npmrc token)"]
                 }
@@ -215,7 +261,8 @@ impl Diagnose for Error {
 
     fn details(&self) -> Vec<String> {
         match self {
-            Self::RateLimited { until: Some(until), .. } => vec![come_back(*until)],
+            Self::RateLimited { until: Some(until), .. }
+            | Self::Later { until: Some(until), .. } => vec![come_back(*until)],
             _ => Vec::new(),
         }
     }

@@ -24,7 +24,21 @@ enum Answer {
     Document(Validators, Vec<u8>),
 }
 
-pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Page, Error> {
+/// A document that is kept nowhere.
+pub(super) async fn fresh(transport: &Transport, request: &Get) -> Result<Vec<u8>, Error> {
+    let mut tries = transport.tries(false);
+    loop {
+        match attempt(transport, request, None).await {
+            Ok(Answer::Document(_, body)) => return Ok(body),
+            Ok(Answer::Unchanged) => {
+                return Err(Error::Status { url: shown(&request.url), status: 304 });
+            }
+            Err(failure) => tries.next(failure).await?,
+        }
+    }
+}
+
+pub(super) async fn get(transport: &Transport, request: &Get, hasty: bool) -> Result<Page, Error> {
     let slot = transport.options.cache.as_deref().map(|dir| Slot::new(dir, request));
     let kept = slot.as_ref().and_then(Slot::read);
     if transport.options.offline {
@@ -33,27 +47,37 @@ pub(super) async fn get(transport: &Transport, request: &Get) -> Result<Page, Er
             None => Err(Error::Offline { url: shown(&request.url) }),
         };
     }
-    let mut tries = transport.tries();
-    loop {
-        match attempt(transport, request, kept.as_ref()).await {
-            Ok(Answer::Document(validators, body)) => {
-                if let Some(slot) = &slot {
-                    slot.write(validators.clone(), &body);
-                }
-                return Ok(page(request, Entry { validators, body }));
+    let answer = asked(transport, request, kept.as_ref(), hasty).await;
+    match (transport.settle(&request.url, answer)?, kept) {
+        (Answer::Document(validators, body), _) => {
+            if let Some(slot) = &slot {
+                slot.write(validators.clone(), &body);
             }
-            Ok(Answer::Unchanged) => match kept {
-                Some(entry) => return Ok(page(request, entry)),
-                // Nothing was asked conditionally, so this is no answer.
-                None => return Err(Error::Status { url: shown(&request.url), status: 304 }),
-            },
+            Ok(page(request, Entry { validators, body }))
+        }
+        (Answer::Unchanged, Some(entry)) => Ok(page(request, entry)),
+        // Nothing was asked conditionally, so this is no answer.
+        (Answer::Unchanged, None) => Err(Error::Status { url: shown(&request.url), status: 304 }),
+    }
+}
+
+async fn asked(
+    transport: &Transport,
+    request: &Get,
+    kept: Option<&Entry>,
+    hasty: bool,
+) -> Result<Answer, Error> {
+    let mut tries = transport.tries(hasty);
+    loop {
+        match attempt(transport, request, kept).await {
+            Ok(answer) => return Ok(answer),
             Err(failure) => tries.next(failure).await?,
         }
     }
 }
 
 pub(super) async fn exists(transport: &Transport, request: &Get) -> Result<bool, Error> {
-    let mut tries = transport.tries();
+    let mut tries = transport.tries(false);
     loop {
         let mut headers = HeaderMap::new();
         // Not every server answers HEAD, and some sign their addresses for GET alone.

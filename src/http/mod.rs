@@ -3,14 +3,18 @@
 //! Knows URLs and bytes, not registries. Invariant: with `offline` set no socket is opened, and a
 //! download that ends short is an error, never a short file.
 //!
+//! A client may be made [hasty](Client::hasty) for a place that is not the only one. Which hosts
+//! do not answer is known to all clones of a client ([`circuit`]).
+//!
 //! ```text
 //! Client::get ─────── get ──── cache (body + validators on disk)
 //! Client::download ── download (resume, hash, size)
-//!                      └─ both ── retry ── transport (one request, one answer or one failure)
+//!                      └─ both ── circuit ── retry ── transport (one answer or one failure)
 //! probe ── hyper over TCP, nothing shared
 //! ```
 
 mod cache;
+mod circuit;
 mod download;
 mod error;
 mod get;
@@ -41,6 +45,8 @@ pub struct Options {
     pub offline: bool,
     /// Time for a connection to be made.
     pub connect_timeout: Duration,
+    /// Longest time without a byte, once there is a connection.
+    pub stall_timeout: Duration,
     /// Tries after the first failed one.
     pub retries: u32,
     /// Files with additional root certificates (PEM).
@@ -53,6 +59,7 @@ pub struct Options {
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<transport::Transport>,
+    hasty: bool,
 }
 
 /// A request for a small document.
@@ -88,13 +95,24 @@ pub struct Downloaded {
 impl Client {
     /// A client; opens no connection and reads no certificate: the first request does.
     pub fn new(options: Options) -> Result<Self, Error> {
-        // One wish for patience: what is slow to answer is given three times what connecting is.
-        let stall = options.connect_timeout * 3;
-        Ok(Self::with_pace(options, retry::Pace { stall, ..retry::Pace::default() }))
+        Ok(Self::with_pace(options, retry::Pace::default()))
     }
 
     fn with_pace(options: Options, pace: retry::Pace) -> Self {
-        Self { transport: Arc::new(transport::Transport::new(options, pace)) }
+        Self { transport: Arc::new(transport::Transport::new(options, pace)), hasty: false }
+    }
+
+    /// This client for a place that is not the only one: a host that cannot be reached is not tried
+    /// again, and one that wants to be asked later is not waited for.
+    pub fn hasty(&self) -> Self {
+        Self { transport: Arc::clone(&self.transport), hasty: true }
+    }
+
+    /// How long a host takes to answer anything at all, tried once; at most `within`.
+    pub async fn answers(&self, request: &Get, within: Duration) -> Result<Duration, Error> {
+        let began = std::time::Instant::now();
+        self.transport.answers(request, within).await?;
+        Ok(began.elapsed())
     }
 
     /// Gets a small document (at most 64 MiB), asking conditionally when the cache has one. When
@@ -105,7 +123,18 @@ impl Client {
 
     /// Like [`Self::get`], for a document that may go on in another.
     pub async fn page(&self, request: &Get) -> Result<Page, Error> {
-        get::get(&self.transport, request).await
+        get::get(&self.transport, request, self.hasty).await
+    }
+
+    /// Gets a small document that no cache may keep, such as a token.
+    pub async fn fresh(&self, request: &Get) -> Result<Vec<u8>, Error> {
+        get::fresh(&self.transport, request).await
+    }
+
+    /// A cached document, without asking whether it changed: for callers that know its hash.
+    pub fn kept(&self, request: &Get) -> Option<Vec<u8>> {
+        let directory = self.transport.options.cache.as_deref()?;
+        cache::Slot::new(directory, request).read().map(|entry| entry.body)
     }
 
     /// Whether there is a file, which is not downloaded: its first byte is asked for. Failures other
@@ -135,7 +164,11 @@ impl Client {
         size: Option<u64>,
         task: &dyn Task,
     ) -> Result<Downloaded, Error> {
-        download::download(&self.transport, request, file, algorithms, size, task).await
+        let transport = &*self.transport;
+        let tries = transport.tries(self.hasty);
+        let done =
+            download::download(transport, request, file, algorithms, size, task, tries).await;
+        transport.settle(&request.url, done)
     }
 }
 
@@ -165,6 +198,7 @@ mod tests {
         let options = Options {
             offline: false,
             connect_timeout: Duration::from_secs(1),
+            stall_timeout: Duration::from_secs(1),
             retries: 0,
             extra_roots: vec![PathBuf::from("/dev/null/roots.pem")],
             cache: None,

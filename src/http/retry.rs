@@ -10,12 +10,12 @@ use super::Error;
 /// What only tests change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
-    /// Longest time without a byte.
-    pub(super) stall: Duration,
     /// Delay before the first retry; doubles with each.
     pub(super) first_delay: Duration,
     /// Longest delay, whether ours or the server's `Retry-After`.
     pub(super) longest_delay: Duration,
+    /// Longest `Retry-After` that is waited for where there is another place to ask.
+    pub(super) hasty_delay: Duration,
     /// Whether proxies are passed by.
     pub(super) direct: bool,
 }
@@ -23,9 +23,9 @@ pub(super) struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            stall: Duration::from_secs(30),
             first_delay: Duration::from_millis(200),
             longest_delay: Duration::from_secs(30),
+            hasty_delay: Duration::from_secs(2),
             direct: false,
         }
     }
@@ -73,11 +73,12 @@ pub(super) struct Tries {
     pace: Pace,
     allowed: u32,
     used: u32,
+    hasty: bool,
 }
 
 impl Tries {
-    pub(super) fn new(pace: Pace, retries: u32) -> Self {
-        Self { pace, allowed: retries, used: 0 }
+    pub(super) fn new(pace: Pace, retries: u32, hasty: bool) -> Self {
+        Self { pace, allowed: retries, used: 0, hasty }
     }
 
     /// Counts from the beginning again: the last try got somewhere.
@@ -87,6 +88,9 @@ impl Tries {
 
     /// Waits until the next try, or gives the error when there is none.
     pub(super) async fn next(&mut self, failure: Failure) -> Result<(), Error> {
+        if self.hasty && failure.error.is_away() {
+            return Err(failure.error);
+        }
         match self.delay(failure.again) {
             Some(delay) => {
                 tokio::time::sleep(delay).await;
@@ -97,7 +101,9 @@ impl Tries {
     }
 
     fn delay(&mut self, again: Again) -> Option<Duration> {
-        if again == Again::Never || self.used >= self.allowed {
+        let hurried =
+            matches!(again, Again::After(asked) if self.hasty && asked > self.pace.hasty_delay);
+        if again == Again::Never || self.used >= self.allowed || hurried {
             return None;
         }
         let exponential = self.pace.first_delay.saturating_mul(1 << self.used.min(16));
@@ -132,7 +138,15 @@ mod tests {
     use super::*;
 
     fn tries(retries: u32) -> Tries {
-        Tries::new(Pace::default(), retries)
+        Tries::new(Pace::default(), retries, false)
+    }
+
+    #[test]
+    fn haste_waits_for_nobody() {
+        let mut tries = Tries::new(Pace::default(), 9, true);
+        assert!(tries.delay(Again::Backoff).is_some());
+        assert!(tries.delay(Again::After(Duration::from_secs(1))).is_some());
+        assert_eq!(tries.delay(Again::After(Duration::from_secs(5))), None);
     }
 
     #[test]

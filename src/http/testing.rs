@@ -170,6 +170,7 @@ pub(super) fn options() -> Options {
     Options {
         offline: false,
         connect_timeout: Duration::from_secs(5),
+        stall_timeout: Duration::from_secs(20),
         retries: 2,
         extra_roots: Vec::new(),
         cache: None,
@@ -178,16 +179,16 @@ pub(super) fn options() -> Options {
 
 /// A client that waits little between its tries.
 pub(super) fn client(options: Options) -> Client {
-    client_with_stall(options, Duration::from_secs(20))
+    let pace = Pace {
+        first_delay: Duration::from_millis(1),
+        longest_delay: Duration::from_millis(50),
+        hasty_delay: Duration::from_millis(20),
+        direct: true,
+    };
+    Client::with_pace(options, pace)
 }
 
 /// A client that also gives up soon on a silent server.
 pub(super) fn client_with_stall(options: Options, stall: Duration) -> Client {
-    let pace = Pace {
-        stall,
-        first_delay: Duration::from_millis(1),
-        longest_delay: Duration::from_millis(50),
-        direct: true,
-    };
-    Client::with_pace(options, pace)
+    client(Options { stall_timeout: stall, ..options })
 }

@@ -7,13 +7,17 @@ use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Response, StatusCode};
+use rustls::CertificateError;
 use url::Url;
 
+use super::circuit::Circuits;
 use super::retry::{Again, Failure, Pace, Tries, retry_after};
 use super::{Error, Get, Options, shown};
 use crate::fs;
@@ -29,17 +33,24 @@ const REDIRECTS: usize = 10;
 pub(super) struct Transport {
     pub(super) options: Options,
     pace: Pace,
+    circuits: Circuits,
     client: OnceLock<reqwest::Client>,
     building: Mutex<()>,
 }
 
 impl Transport {
     pub(super) fn new(options: Options, pace: Pace) -> Self {
-        Self { options, pace, client: OnceLock::new(), building: Mutex::new(()) }
+        let circuits = Circuits::default();
+        Self { options, pace, circuits, client: OnceLock::new(), building: Mutex::new(()) }
     }
 
-    pub(super) fn tries(&self) -> Tries {
-        Tries::new(self.pace, self.options.retries)
+    pub(super) fn tries(&self, hasty: bool) -> Tries {
+        Tries::new(self.pace, self.options.retries, hasty)
+    }
+
+    /// Takes note of how a request ended, all its tries included.
+    pub(super) fn settle<T>(&self, url: &Url, result: Result<T, Error>) -> Result<T, Error> {
+        self.circuits.settle(url, result, Instant::now())
     }
 
     /// Sends a request and waits for the head of its answer.
@@ -48,23 +59,14 @@ impl Transport {
         if self.options.offline {
             return Err(Failure::last(Error::Offline { url: shown(url) }));
         }
-        let mut headers = more;
-        if let Some(accept) = request.accept {
-            headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        }
-        if let Some(secret) = &request.authorization {
-            let value = HeaderValue::from_str(secret.expose()).map_err(|_| {
-                let reason = "its credentials hold a character that no header can".to_owned();
-                Failure::last(Error::Request { url: shown(url), reason })
-            })?;
-            headers.insert(AUTHORIZATION, sensitive(value));
-        }
+        self.circuits.admit(url, Instant::now()).map_err(Failure::last)?;
+        let headers = headers(request, more)?;
         let sent = self.client().map_err(Failure::last)?.get(url.clone()).headers(headers).send();
-        let patience = self.pace.stall + self.options.connect_timeout;
+        let patience = self.options.stall_timeout + self.options.connect_timeout;
         let response = match tokio::time::timeout(patience, sent).await {
             Ok(Ok(response)) => response,
             Ok(Err(e)) => return Err(explain(url, e)),
-            Err(_) => return Err(stalled(url, self.pace.stall)),
+            Err(_) => return Err(stalled(url, self.options.stall_timeout)),
         };
         match response.status() {
             StatusCode::OK
@@ -82,10 +84,25 @@ impl Transport {
         url: &Url,
         next: impl Future<Output = reqwest::Result<Option<B>>>,
     ) -> Result<Option<B>, Failure> {
-        match tokio::time::timeout(self.pace.stall, next).await {
+        match tokio::time::timeout(self.options.stall_timeout, next).await {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(e)) => Err(explain(url, e)),
-            Err(_) => Err(stalled(url, self.pace.stall)),
+            Err(_) => Err(stalled(url, self.options.stall_timeout)),
+        }
+    }
+
+    /// Waits for any answer, whatever its status.
+    pub(super) async fn answers(&self, request: &Get, within: Duration) -> Result<(), Error> {
+        let url = &request.url;
+        if self.options.offline {
+            return Err(Error::Offline { url: shown(url) });
+        }
+        let headers = headers(request, HeaderMap::new()).map_err(|failure| failure.error)?;
+        let sent = self.client()?.head(url.clone()).headers(headers).send();
+        match tokio::time::timeout(within, sent).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(e)) => Err(explain(url, e).error),
+            Err(_) => Err(stalled(url, within).error),
         }
     }
 
@@ -100,6 +117,20 @@ impl Transport {
         }
         self.client.get().ok_or_else(|| Error::Setup { reason: "it was not kept".to_owned() })
     }
+}
+
+fn headers(request: &Get, mut headers: HeaderMap) -> Result<HeaderMap, Failure> {
+    if let Some(accept) = request.accept {
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    }
+    if let Some(secret) = &request.authorization {
+        let value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+            let reason = "its credentials hold a character that no header can".to_owned();
+            Failure::last(Error::Request { url: shown(&request.url), reason })
+        })?;
+        headers.insert(AUTHORIZATION, sensitive(value));
+    }
+    Ok(headers)
 }
 
 /// Bytes of body that the server announces, if it does.
@@ -175,11 +206,24 @@ fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, longest: Duration
         };
         return Failure { error, again };
     }
+    if status == StatusCode::UNAUTHORIZED {
+        let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+        let challenges: Vec<_> =
+            headers.get_all(WWW_AUTHENTICATE).iter().filter_map(text).collect();
+        if !challenges.is_empty() {
+            return Failure::last(Error::Unauthorized { url: shown(url), challenges });
+        }
+    }
     let error = Error::Status { url: shown(url), status: status.as_u16() };
     let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
     let asked = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
     match asked {
         _ if !passing => Failure::last(error),
+        // Coming back before the time is what it asks not to be done.
+        Some(delay) if delay > longest => {
+            let (url, status) = (shown(url), status.as_u16());
+            Failure::last(Error::Later { url, status, until: now.checked_add(delay).ok() })
+        }
         Some(delay) => Failure { error, again: Again::After(delay) },
         None => Failure::passing(error),
     }
@@ -256,5 +300,23 @@ fn root_cause(error: Cause<'_>) -> String {
 
 /// What TLS says, when it was TLS that failed.
 fn tls_cause(error: Cause<'_>) -> Option<String> {
-    chain(error).find_map(|e| e.downcast_ref::<rustls::Error>()).map(ToString::to_string)
+    let error = chain(error).find_map(|e| e.downcast_ref::<rustls::Error>())?;
+    let rustls::Error::InvalidCertificate(reason) = error else { return Some(error.to_string()) };
+    let day = |time: &rustls::pki_types::UnixTime| {
+        let second = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let time = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX);
+        time.strftime("%Y-%m-%d").to_string()
+    };
+    Some(match reason {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            format!("its certificate expired on {}", day(not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            format!("its certificate is valid from {} on", day(not_before))
+        }
+        CertificateError::UnknownIssuer => {
+            "its certificate is signed by nobody that this machine trusts".to_owned()
+        }
+        _ => error.to_string(),
+    })
 }

@@ -197,6 +197,8 @@ fn diff_pin(dep: DepName, platform: Platform, version: &Version, a: &Pin, b: &Pi
             from: x.integrity.to_string(),
             to: y.integrity.to_string(),
         },
+        // A package of a closure moved under the one that was asked for.
+        (Some(x), Some(y)) if x == y && a.with != b.with => diff_with(dep, platform, version, a, b),
         // A project's own directory is expected to change; what was unpacked otherwise is not news.
         (None, None) if a.tree != b.tree => {
             Change::OtherFile { dep, platform, from: a.tree.to_string(), to: b.tree.to_string() }
@@ -209,6 +211,26 @@ fn diff_pin(dep: DepName, platform: Platform, version: &Version, a: &Pin, b: &Pi
                 from: a.tree.to_string(),
                 to: b.tree.to_string(),
             }
+        }
+        _ => Change::Details { dep, platform },
+    }
+}
+
+/// The first of the other artifacts that differs.
+fn diff_with(dep: DepName, platform: Platform, version: Version, a: &Pin, b: &Pin) -> Change {
+    let pair = (0..a.with.len().max(b.with.len()))
+        .map(|at| (a.with.get(at), b.with.get(at)))
+        .find(|(x, y)| x != y);
+    let name = |one: Option<&super::model::Artifact>| {
+        one.map_or("nothing", |a| a.file.as_str()).to_owned()
+    };
+    match pair {
+        Some((Some(x), Some(y))) if x.file == y.file && x.integrity != y.integrity => {
+            let (from, to) = (x.integrity.to_string(), y.integrity.to_string());
+            Change::SameVersionOtherBytes { dep, version, platform, from, to }
+        }
+        Some((x, y)) if name(x) != name(y) => {
+            Change::OtherFile { dep, platform, from: name(x), to: name(y) }
         }
         _ => Change::Details { dep, platform },
     }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::model::{Artifact, Attestation, Build, Definition, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{
+    Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row,
+};
 use super::{Requirements, object_name};
 use crate::archive::Format;
 use crate::base::{
@@ -36,6 +38,7 @@ pub(crate) fn pin(dep: &str, version: &str, seed: u8, artifact: Option<Artifact>
     Pin {
         artifact,
         with: Vec::new(),
+        linking: None,
         tree,
         object: object_name(&tree, &name, &version.parse().expect("version")).expect("object"),
         bin: [(
@@ -73,6 +76,7 @@ pub(crate) fn lock() -> Lock {
         libc_version: Some("2.17".to_owned()),
         interpreter: Some("/lib64/ld-linux-x86-64.so.2".to_owned()),
         libraries: vec!["libc.so.6".to_owned()],
+        programs: Vec::new(),
     });
     let mut darwin =
         pin("nats-server", "2.15.1", 2, Some(artifact("nats-server-darwin-arm64.tar.gz")));
@@ -136,14 +140,15 @@ pub(crate) fn large_lock(deps: usize) -> Lock {
 }
 
 fn any_needs() -> impl Strategy<Value = Needs> {
-    (any::<Option<bool>>(), proptest::collection::vec("lib[a-z]{1,5}\\.so", 0..3)).prop_map(
-        |(musl, libraries)| Needs {
-            libc: musl.map(|m| if m { "musl" } else { "glibc" }.to_owned()),
-            libc_version: musl.map(|_| "2.17".to_owned()),
-            interpreter: None,
-            libraries,
-        },
-    )
+    let libraries = proptest::collection::vec("lib[a-z]{1,5}\\.so", 0..3);
+    let programs = proptest::collection::vec("/[a-z]{1,5}( [a-z]{1,5})?", 0..2);
+    (any::<Option<bool>>(), libraries, programs).prop_map(|(musl, libraries, programs)| Needs {
+        libc: musl.map(|m| if m { "musl" } else { "glibc" }.to_owned()),
+        libc_version: musl.map(|_| "2.17".to_owned()),
+        interpreter: None,
+        libraries,
+        programs,
+    })
 }
 
 fn any_artifact() -> impl Strategy<Value = Artifact> {
@@ -159,7 +164,7 @@ fn any_artifact() -> impl Strategy<Value = Artifact> {
 
 prop_compose! {
     fn any_row(dep: DepName, version: Version)(
-        unavailable in proptest::option::weighted(0.2, "\\PC{0,20}"),
+        unavailable in proptest::option::weighted(0.2, "[a-z]\\PC{0,20}"),
         artifact in proptest::option::weighted(0.8, any_artifact()),
         tree in any::<[u8; 32]>(),
         bin in proptest::collection::btree_map("[a-z][a-z0-9_.+-]{0,8}", "[a-z]{1,4}/[a-zä ]{1,4}", 0..3),
@@ -167,14 +172,16 @@ prop_compose! {
         proofs in proptest::collection::vec(0..6usize, 0..3),
         with in proptest::collection::vec(any_artifact(), 0..3),
         signers in proptest::collection::vec("\\PC{1,12}", 0..3),
+        linked in any::<bool>(),
     ) -> Row {
         if let Some(reason) = unavailable {
             return Row::Unavailable { reason };
         }
         let tree = TreeHash::new(tree);
         Row::Pinned(Box::new(Pin {
+            with: if artifact.is_some() { with } else { Vec::new() },
             artifact,
-            with,
+            linking: linked.then_some(Linking::Origin),
             tree,
             object: object_name(&tree, &dep, &version).expect("object"),
             bin: bin.into_iter().map(|(command, path)| {

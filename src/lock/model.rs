@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Format;
+pub use crate::base::Proof;
 use crate::base::{
     CommandName, DepName, Integrity, ObjectName, Platform, RelPath, SourceRef, TreeHash, Version,
 };
@@ -92,6 +93,9 @@ pub struct Pin {
     /// What is laid over the artifact's tree, in this order: layers of an image, packages of a
     /// closure.
     pub with: Vec<Artifact>,
+    /// How programs and libraries of the tree were told where they find each other; `None` when
+    /// they are as their publisher made them.
+    pub linking: Option<Linking>,
     /// NAR hash of the unpacked tree.
     pub tree: TreeHash,
     /// Its name in the store; follows from `tree`, the dep's name and version.
@@ -104,6 +108,22 @@ pub struct Pin {
     pub verified: Vec<Proof>,
     /// Signed statements among those, which can be verified again without the network.
     pub attestations: Vec<Attestation>,
+}
+
+/// A way in which programs and libraries of a tree find each other. What each writes never changes:
+/// the tree's hash depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Linking {
+    /// `DT_RUNPATH` relative to each file's own place (`$ORIGIN`).
+    Origin,
+}
+
+impl Pin {
+    /// Every artifact, the first first.
+    pub fn artifacts(&self) -> impl Iterator<Item = &Artifact> {
+        self.artifact.iter().chain(&self.with)
+    }
 }
 
 /// A signed statement about an artifact that was verified when locking.
@@ -131,38 +151,4 @@ pub struct Artifact {
     pub format: Format,
     /// Leading path components dropped when unpacking.
     pub strip: u8,
-}
-
-/// Something that vouches for an artifact's bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Proof {
-    /// The hash in the registry's index.
-    RegistryHash,
-    /// The digest that a forge records of a release's asset.
-    ReleaseDigest,
-    /// An index that the repository's keys, which this machine trusts, signed.
-    SignedRelease,
-    /// A checksum file that the publisher serves.
-    ChecksumFile,
-    /// The digest of an image's manifest.
-    ManifestDigest,
-    /// The database of checksums that the Go command asks (`GOSUMDB`).
-    ChecksumDatabase,
-    /// A signature of the npm registry over name, version and hash.
-    NpmSignature,
-    /// A minisign signature by the key that the profile or registry names.
-    Minisign,
-    /// A cosign signature by the key or identity that the profile or registry names.
-    Cosign,
-    /// An index attestation of PyPI (PEP 740).
-    PypiAttestation,
-    /// A provenance statement in the npm registry.
-    NpmProvenance,
-    /// An artifact attestation of GitHub.
-    GithubAttestation,
-    /// Nothing but the first download: later ones must equal it.
-    FirstUse,
-    /// A directory of this project, under its own version control.
-    Local,
 }

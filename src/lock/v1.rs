@@ -5,7 +5,7 @@
 //! requirements   hash over the wishes that the rows answer, for tools and reviewers
 //! deps.NAME      source, requirement, version, build?, definition?
 //!   .platforms.P artifact, size, integrity, format, strip?   (not for `path:`)
-//!                with? (more artifacts), tree, object, bin, needs?, verified, attestations?
+//!                with? (more artifacts), linking?, tree, object, bin, needs?, verified, attestations?
 //!             or unavailable: the reason
 //! ```
 //! Refuses unknown fields and names that are listed twice (a merge can do that, and JSON parsers
@@ -18,7 +18,9 @@ use std::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::model::{Artifact, Attestation, Build, Definition, Lock, LockedDep, Pin, Proof, Row};
+use super::model::{
+    Artifact, Attestation, Build, Definition, Linking, Lock, LockedDep, Pin, Proof, Row,
+};
 use crate::archive::Format;
 use crate::base::{
     CommandName, DepName, Integrity, ObjectName, Platform, RelPath, SourceRef, TreeHash, Version,
@@ -66,6 +68,8 @@ pub(super) struct RowV1 {
     strip: Option<u8>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     with: Vec<ArtifactV1>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    linking: Option<Linking>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tree: Option<TreeHash>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,7 +176,8 @@ impl RowV1 {
             }
             Row::Pinned(pin) => pin,
         };
-        let Pin { artifact, with, tree, object, bin, needs, verified, attestations } = pin.as_ref();
+        let Pin { artifact, with, linking, tree, object, bin, needs, verified, attestations } =
+            pin.as_ref();
         let mut out = Self {
             tree: Some(*tree),
             object: Some(object.clone()),
@@ -180,6 +185,7 @@ impl RowV1 {
             needs: needs.clone(),
             verified: Some(verified.clone()),
             with: with.iter().map(ArtifactV1::of).collect(),
+            linking: *linking,
             attestations: attestations.clone(),
             ..Self::default()
         };
@@ -201,6 +207,7 @@ impl RowV1 {
             format,
             strip,
             with,
+            linking,
             tree,
             object,
             bin,
@@ -221,11 +228,15 @@ impl RowV1 {
                 return Err("`artifact`, `size`, `integrity` and `format` go together".to_owned());
             }
         };
+        if artifact.is_none() && !with.is_empty() {
+            return Err("`with` lies over an `artifact`".to_owned());
+        }
         match (tree, object, bin, verified, unavailable) {
             (Some(tree), Some(object), Some(bin), Some(verified), None) => {
                 Ok(Row::Pinned(Box::new(Pin {
                     artifact,
                     with,
+                    linking,
                     tree,
                     object,
                     bin: bin.0,
@@ -238,8 +249,12 @@ impl RowV1 {
                 if artifact.is_none()
                     && needs.is_none()
                     && with.is_empty()
+                    && linking.is_none()
                     && attestations.is_empty() =>
             {
+                if reason.trim().is_empty() {
+                    return Err("`unavailable` says why".to_owned());
+                }
                 Ok(Row::Unavailable { reason })
             }
             (_, _, _, _, Some(_)) => Err("`unavailable` stands alone".to_owned()),

@@ -8,8 +8,8 @@ use crate::fs;
 use crate::lock::{self, Change};
 use crate::profile::edit::{self, Extra};
 use crate::profile::model::Requirement;
-use crate::source::{Query, choose_version};
-use crate::sync;
+use crate::source::Query;
+use crate::sync::{self, Accept};
 
 /// What to add.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Request {
     pub tag: Option<String>,
     /// The profile to write it to.
     pub profile: EnvName,
+    /// Deps whose proof may change.
+    pub accept: Accept,
 }
 
 /// What was done.
@@ -57,7 +59,7 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
         }
         // An addition that was killed before it had locked: only that is left to do.
         let file = profiles.get(&request.profile)?.files.first().cloned().unwrap_or_default();
-        let changes = super::lock::lock(context)?;
+        let changes = super::lock::accepting(context, request.accept.clone())?;
         return Ok(Added { name, file, changes });
     }
     let profile = profiles.get(&request.profile)?;
@@ -75,7 +77,7 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
     let old = fs::read_to_string(&file)?;
     let new = edit::add_dep(&old, &name, &request.source, &version, &extra)?;
     fs::write_atomic(&file, new.as_bytes())?;
-    match super::lock::lock(context) {
+    match super::lock::accepting(context, request.accept.clone()) {
         Ok(changes) => Ok(Added { name, file, changes }),
         Err(problem) => {
             fs::write_atomic(&file, old.as_bytes())?;
@@ -115,8 +117,7 @@ fn newest_series(context: &Context, name: &DepName, request: &Request) -> Result
     let union = context.profiles()?.union()?;
     let newest = context.with_sources(&union, async |sync| {
         let query = Query::new(name, &requirement);
-        let candidates = (sync.sources)(from.kind()).versions(&query).await?;
-        Ok::<_, sync::Error>(choose_version(&query, &candidates)?)
+        sync::choose_version(sync, &query).await
     })?;
     Ok(format!("^{}", newest.series()).parse().unwrap_or(any))
 }

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Context, Result};
 use crate::base::{DepName, SourceRef, Version};
 use crate::config::ecosystem;
-use crate::exchange::osv::{self, Record};
+use crate::exchange::osv::{self, Hit, Record};
 use crate::exchange::purl;
 use crate::fs;
 use crate::source::Location;
@@ -29,8 +29,29 @@ pub struct Finding {
     pub aliases: Vec<String>,
     /// One line about it.
     pub summary: Option<String>,
+    /// How bad it is.
+    pub severity: Option<String>,
     /// The first later version without it.
     pub fixed: Option<String>,
+}
+
+impl Finding {
+    fn is_also(&self, record: &Record) -> bool {
+        let mut theirs = record.aliases.iter().chain([&record.id]);
+        theirs.any(|name| *name == self.id || self.aliases.contains(name))
+    }
+
+    /// Takes what another record says of the same vulnerability.
+    fn learn(&mut self, record: &Record, hit: Hit) {
+        for name in record.aliases.iter().chain([&record.id]) {
+            if *name != self.id && !self.aliases.contains(name) {
+                self.aliases.push(name.clone());
+            }
+        }
+        self.summary = self.summary.take().or_else(|| record.summary.clone());
+        self.severity = self.severity.take().or(hit.severity);
+        self.fixed = self.fixed.take().or(hit.fixed);
+    }
 }
 
 /// What was looked at and found.
@@ -56,16 +77,23 @@ pub fn audit(context: &Context, data: &[String]) -> Result<Report> {
     // One record may be in several of the places.
     records.sort_by(|a, b| a.id.cmp(&b.id));
     records.dedup_by(|a, b| a.id == b.id);
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
     let mut unnamed = Vec::new();
     for (name, locked) in &lock.deps {
         let identity = purl::identity(name, &locked.source);
         if identity.purl.starts_with("pkg:generic/") {
             unnamed.push(name.clone());
         }
+        let first = findings.len();
         for record in &records {
             let Some(hit) = record.matches(&identity, &locked.version) else { continue };
+            // Several databases have the same vulnerability under names of their own.
+            if let Some(same) = findings[first..].iter_mut().find(|f| f.is_also(record)) {
+                same.learn(record, hit);
+                continue;
+            }
             findings.push(Finding {
+                severity: hit.severity,
                 name: name.clone(),
                 version: locked.version.clone(),
                 source: locked.source.clone(),

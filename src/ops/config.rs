@@ -38,24 +38,30 @@ pub fn rows(context: &Context) -> Vec<Row> {
     let more = [SourceKind::Aqua, SourceKind::Crate].into_iter().filter(used);
     for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().chain(more) {
         let name = format!("source.{kind}.url");
-        rows.push(match context.endpoint(kind, overrides) {
-            Ok(endpoint) => Row {
-                name,
-                value: endpoint.base.value.to_string(),
+        // One row for each place, in the order they are asked.
+        match context.indexes(kind, overrides) {
+            Ok(indexes) => rows.extend(indexes.iter().flatten().map(|endpoint| Row {
+                name: name.clone(),
+                value: crate::http::shown(&endpoint.base.value),
                 origin: endpoint.base.origin.to_string(),
-            },
-            Err(error) => Row { name, value: "-".to_owned(), origin: error.to_string() },
-        });
+            })),
+            Err(error) => {
+                rows.push(Row { name, value: "-".to_owned(), origin: error.to_string() });
+            }
+        }
     }
     // Apt's repositories are the system's: only a project that uses them wants to see them.
     if union.requirements.values().any(|r| r.from.kind() == SourceKind::Deb) {
         let chosen = overrides.get(&SourceKind::Deb);
         let found = deb_repositories(chosen, context.environ(), context.project());
-        rows.extend(found.unwrap_or_default().into_iter().map(|repository| Row {
-            name: "source.deb.url".to_owned(),
-            value: format!("{} {}", crate::http::shown(&repository.base.value), repository.suite),
-            origin: repository.base.origin.to_string(),
-        }));
+        for repository in found.unwrap_or_default() {
+            let mirrors = repository.mirrors.iter().map(|(base, _)| base);
+            rows.extend(std::iter::once(&repository.base).chain(mirrors).map(|base| Row {
+                name: "source.deb.url".to_owned(),
+                value: format!("{} {}", crate::http::shown(&base.value), repository.suite),
+                origin: base.origin.to_string(),
+            }));
+        }
     }
     rows
 }

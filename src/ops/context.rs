@@ -9,15 +9,17 @@ use std::sync::Arc;
 
 use super::{Error, Result};
 use crate::base::{Platform, Reporter, SourceKind};
-use crate::config::ecosystem::{self, Endpoint};
+use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::config::{self, Environ, Settings};
+use crate::fs;
 use crate::http;
 use crate::lock::{self, Lock, Requirements};
 use crate::profile::model::SourceOverride;
 use crate::profile::{Profiles, Union};
+use crate::provenance::Trust;
 use crate::source::{Setup, Sources};
 use crate::store::Store;
-use crate::sync;
+use crate::sync::{self, Accept, Rules};
 
 /// Settings, environment, progress.
 pub struct Context {
@@ -98,6 +100,30 @@ impl Context {
         ecosystem::endpoint(kind, url, None, &self.environ, self.project(), Some(&answers))
     }
 
+    /// Like [`Self::endpoint`], every place of it.
+    pub(super) fn indexes(
+        &self,
+        kind: SourceKind,
+        overrides: &BTreeMap<SourceKind, SourceOverride>,
+    ) -> std::result::Result<Indexes, config::Error> {
+        let urls = overrides.get(&kind).map(SourceOverride::urls).unwrap_or_default();
+        let answers = self.client_answers();
+        ecosystem::indexes(kind, &urls, None, &self.environ, self.project(), Some(&answers))
+    }
+
+    /// The HTTP client of this command.
+    pub(super) fn client(&self) -> Result<http::Client> {
+        let settings = &self.settings;
+        Ok(http::Client::new(http::Options {
+            offline: settings.offline.value,
+            connect_timeout: settings.connect_timeout.value,
+            stall_timeout: settings.stall_timeout.value,
+            retries: settings.retries.value,
+            extra_roots: ecosystem::roots(&self.environ, self.project())?,
+            cache: Some(settings.store.value.join("index")),
+        })?)
+    }
+
     /// Every profile.
     pub fn profiles(&self) -> Result<Profiles> {
         Ok(Profiles::load(self.project())?)
@@ -114,22 +140,38 @@ impl Context {
         union: &Union,
         work: impl AsyncFnOnce(&sync::Context<'_>) -> sync::Result<T>,
     ) -> Result<T> {
+        self.with_rules(union, Accept::None, work)
+    }
+
+    /// The trust root that the profiles name, else the public one.
+    fn trust(&self, union: &Union) -> Result<Trust> {
+        let Some(file) = &union.policy.trusted_root else { return Ok(Trust::public()) };
+        let json = fs::read_to_string(&file.under(self.project()))?;
+        Trust::custom(json).map_err(|source| {
+            Error::TrustedRoot { file: file.clone(), source: Box::new(source) }.into()
+        })
+    }
+
+    /// [`Self::with_sources`] for work that may write a lock: `accept` are the deps whose proof
+    /// may change.
+    pub(super) fn with_rules<T>(
+        &self,
+        union: &Union,
+        accept: Accept,
+        work: impl AsyncFnOnce(&sync::Context<'_>) -> sync::Result<T>,
+    ) -> Result<T> {
+        let trust = Arc::new(self.trust(union)?);
+        let rules = Rules { policy: union.policy.clone(), trust, accept };
         let settings = &self.settings;
-        let cache = settings.store.value.join("index");
-        let client = http::Client::new(http::Options {
-            offline: settings.offline.value,
-            connect_timeout: settings.connect_timeout.value,
-            retries: settings.retries.value,
-            extra_roots: ecosystem::roots(&self.environ, self.project())?,
-            cache: Some(cache),
-        })?;
-        let sources = Sources::new(Setup {
+        let client = self.client()?;
+        let setup = Setup {
             client: client.clone(),
             environ: self.environ.clone(),
             project: self.project().to_owned(),
             overrides: union.sources.clone(),
             cache: Some(self.client_answers()),
-        });
+        };
+        let sources = Sources::reporting(setup, Arc::clone(&self.reporter));
         let store = self.store();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -146,6 +188,7 @@ impl Context {
             jobs: settings.jobs.value,
             offline: settings.offline.value,
             reporter: self.reporter(),
+            rules: &rules,
         };
         Ok(runtime.block_on(work(&context))?)
     }

@@ -1,15 +1,14 @@
 //! What is wrong with this host and project, and what to do about it.
 //!
-//! Looks only; changes nothing and needs no network. Invariant: every finding that is not good
+//! Looks only and changes nothing; of the network it wants only to know whether the sources answer. Invariant: every finding that is not good
 //! carries a remedy.
 
 use serde::Serialize;
 
-use super::{Context, stack};
-use crate::base::{Diagnose, Libc, Platform, Problem};
-use crate::binary::{Needs, host};
+use super::{Context, host_needs, stack};
+use crate::base::{Diagnose, Libc, Os, Platform, Problem};
+use crate::binary::Host;
 use crate::config::Origin;
-use crate::fs;
 use crate::lock::{self, Lock, Row};
 use crate::profile::{Profiles, Union};
 use crate::source::deb_repositories;
@@ -41,16 +40,24 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(what: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn good(what: &'static str, found: impl Into<String>) -> Self {
         Self { level: Level::Good, what, found: found.into(), remedy: None }
     }
 
-    fn note(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn note(
+        what: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let remedy = Some(remedy.into());
         Self { level: Level::Note, what, found: found.into(), remedy }
     }
 
-    fn wrong(what: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn wrong(
+        what: &'static str,
+        found: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
         let remedy = Some(remedy.into());
         Self { level: Level::Wrong, what, found: found.into(), remedy }
     }
@@ -69,6 +76,7 @@ const LOW_SPACE: u64 = 1 << 30;
 /// Looks at the platform, the store, the sources, the project, the lock and the ports.
 pub fn examine(context: &Context) -> Vec<Finding> {
     let mut findings = vec![Finding::good("platform", Platform::host().name())];
+    libc(&mut findings);
     store(context, &mut findings);
     match context.profiles().and_then(|p| Ok((p.union()?, p))) {
         Ok((union, profiles)) => project(context, &profiles, &union, &mut findings),
@@ -123,6 +131,7 @@ fn project(context: &Context, profiles: &Profiles, union: &Union, findings: &mut
         ));
     }
     sources(context, union, findings);
+    super::mirrors::examine(context, union, findings);
     match lock::read(&context.lock_path()) {
         Err(error) => {
             findings.push(Finding::problem("lock", &error.into(), "run `infra dep lock`"));
@@ -137,7 +146,7 @@ fn project(context: &Context, profiles: &Profiles, union: &Union, findings: &mut
                     "run `infra dep lock`",
                 )),
             }
-            deps(&lock, findings);
+            deps(context, &lock, findings);
         }
     }
     for line in stack::taken_ports(context, profiles) {
@@ -191,41 +200,52 @@ fn repositories(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
 }
 
 /// Whether this host has what the pinned executables expect of it.
-fn deps(lock: &Lock, findings: &mut Vec<Finding>) {
+fn deps(context: &Context, lock: &Lock, findings: &mut Vec<Finding>) {
     for (name, dep) in &lock.deps {
-        match dep.platforms.get(&Platform::host()) {
-            Some(Row::Unavailable { reason }) => findings.push(Finding::note(
+        if let Some(Row::Unavailable { reason }) = dep.platforms.get(&Platform::host()) {
+            findings.push(Finding::note(
                 "dep",
                 format!("`{name}` has nothing for this platform: {reason}"),
                 "environments that want it cannot be built here",
-            )),
-            Some(Row::Pinned(pin)) => {
-                for lack in pin.needs.iter().flat_map(lacking) {
-                    findings.push(Finding::wrong(
-                        "dep",
-                        format!("`{name}` {} needs {lack}", dep.version),
-                        "use a version that is static or built for an older host",
-                    ));
-                }
-            }
-            None => {}
+            ));
+        }
+    }
+    for lacking in host_needs::of_lock(context, lock) {
+        for line in lacking.lines() {
+            findings.push(Finding::wrong("dep", line, lacking.next.clone()));
         }
     }
 }
 
-/// What a host lacks of what executables need.
-fn lacking(needs: &Needs) -> Vec<String> {
-    let mut lacks = Vec::new();
-    if let Some(interpreter) = &needs.interpreter
-        && !fs::exists(std::path::Path::new(interpreter)).unwrap_or(false)
-    {
-        lacks.push(format!("the loader {interpreter}, which this host lacks"));
+/// The C libraries of a Linux host, as its files have them.
+fn libc(findings: &mut Vec<Finding>) {
+    let platform = Platform::host();
+    if platform.os() != Os::Linux {
+        return;
     }
-    if needs.libc.as_deref() == Some("glibc")
-        && let (Some(wanted), Some((Libc::Glibc, have))) = (&needs.libc_version, host::libc())
-        && host::is_older(&have, wanted)
-    {
-        lacks.push(format!("glibc {wanted}; this host has {have}"));
-    }
-    lacks
+    let found = Host::here().libcs(platform.arch());
+    let shown: Vec<_> = found
+        .iter()
+        .map(|(libc, version)| {
+            let version = version.as_ref().map(|v| format!(" {v}")).unwrap_or_default();
+            let name = match libc {
+                Libc::Glibc => "glibc",
+                Libc::Musl => "musl",
+            };
+            format!("{name}{version}")
+        })
+        .collect();
+    findings.push(match found.first() {
+        Some((Libc::Glibc, _)) => Finding::good("libc", shown.join(", ")),
+        Some((Libc::Musl, _)) => Finding::note(
+            "libc",
+            format!("{}, but not glibc, which {platform} means", shown.join(", ")),
+            "only static programs start here; `infra dep audit --purity` shows which those are",
+        ),
+        None => Finding::note(
+            "libc",
+            "no loader of a C library",
+            "only static programs start here; `infra dep audit --purity` shows which those are",
+        ),
+    });
 }

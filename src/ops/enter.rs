@@ -3,7 +3,7 @@
 use std::process::ExitStatus;
 
 use super::host::Host;
-use super::{Context, Result, environment};
+use super::{Context, Result, environment, host_needs};
 use crate::base::EnvName;
 use crate::env::activate::Purity;
 use crate::env::enter::{self, Enter};
@@ -26,6 +26,12 @@ pub struct Entry {
 /// Builds the environment where needed and prepares the shell.
 pub fn prepare(context: &Context, name: &EnvName, pure: bool) -> Result<Entry> {
     let environment = environment::ensure(context, name)?;
+    // A shell is of use without some of its commands; each of those would fail with less to say.
+    for lacking in host_needs::of_environment(context, &environment) {
+        for line in lacking.lines() {
+            context.reporter().warn(&format!("{line}; {}", lacking.next));
+        }
+    }
     let values = Host::new(context, &environment, InUse::Keep)?.values;
     let purity = if pure { Purity::Pure } else { Purity::Inherit };
     let dir = context.project().join(".infra").join("shell").join(name.as_str());

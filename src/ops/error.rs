@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::base::RelPath;
 use crate::base::{CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform};
-use crate::lock::StaleReason;
+use crate::lock::{StaleReason, Violation};
+use crate::provenance;
 
 /// An operation that failed for a reason no lower room has.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,22 @@ pub enum Error {
     /// Profiles and lock disagree.
     #[error("dep.lock.json does not match the profiles")]
     Stale(Vec<StaleReason>),
+    /// The policy of the profiles refuses a lock, or what it would be made from.
+    #[error("the policy of the profiles does not accept {}", of(violations))]
+    Policy {
+        /// Each thing that it refuses.
+        violations: Vec<Violation>,
+        /// Where the policy says so.
+        excerpt: Option<Box<Excerpt>>,
+    },
+    /// The trust root that the profiles name is none.
+    #[error("`{file}` cannot be used as the trust root")]
+    TrustedRoot {
+        /// The file.
+        file: RelPath,
+        /// Why.
+        source: Box<provenance::Error>,
+    },
     /// There is no such dep.
     #[error("no dep is called `{name}`")]
     UnknownDep {
@@ -43,6 +61,14 @@ pub enum Error {
     NotSynced {
         /// Its name.
         name: DepName,
+    },
+    /// A path that leads to no object.
+    #[error("`{}` is not in an object of the store", path.display())]
+    NotInStore {
+        /// As given.
+        path: PathBuf,
+        /// The directory with the objects.
+        store: PathBuf,
     },
     /// The dep has nothing for this platform.
     #[error("`{name}` has nothing for {platform}: {reason}")]
@@ -144,9 +170,16 @@ pub enum Error {
     /// The system does not say where this program lies.
     #[error("cannot find out where this program lies")]
     OwnPath(#[source] std::io::Error),
-    /// What was locked is not what an imported file says.
-    #[error("{} of the locked files are not what the imported file says", .0.len())]
-    NotAsImported(Vec<String>),
+    /// This host lacks what a program needs to start.
+    #[error("`{}` cannot start on this host", program.display())]
+    CannotStart {
+        /// The file.
+        program: PathBuf,
+        /// What it needs.
+        lines: Vec<String>,
+        /// What to do about it.
+        next: String,
+    },
     /// git refused.
     #[error("git could not {what}")]
     Git {
@@ -155,6 +188,18 @@ pub enum Error {
         /// What it said.
         said: String,
     },
+}
+
+/// The deps that a policy refuses.
+fn of(violations: &[Violation]) -> String {
+    let mut names: Vec<String> = violations
+        .iter()
+        .map(|violation| match violation {
+            Violation::Source { dep, .. } | Violation::Proof { dep, .. } => format!("`{dep}`"),
+        })
+        .collect();
+    names.dedup();
+    names.join(", ")
 }
 
 impl Diagnose for Error {
@@ -169,7 +214,8 @@ impl Diagnose for Error {
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
             | Self::NoServices(_) => Kind::Usage,
-            Self::Damaged(_) | Self::NotAsImported(_) => Kind::Integrity,
+            Self::TrustedRoot { source, .. } => source.kind(),
+            Self::Damaged(_) => Kind::Integrity,
             _ => Kind::User,
         }
     }
@@ -177,7 +223,7 @@ impl Diagnose for Error {
     fn exit_code(&self) -> u8 {
         match self {
             // As shells have it.
-            Self::UnknownCommand { .. } => 127,
+            Self::UnknownCommand { .. } | Self::CannotStart { .. } => 127,
             _ => self.kind().exit_code(),
         }
     }
@@ -185,7 +231,8 @@ impl Diagnose for Error {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
-            Self::Damaged(lines) | Self::NotAsImported(lines) => lines.clone(),
+            Self::Damaged(lines) | Self::CannotStart { lines, .. } => lines.clone(),
+            Self::Policy { violations, .. } => violations.iter().map(ToString::to_string).collect(),
             Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
                 said.lines().map(|line| format!("git says  {line}")).collect()
             }
@@ -196,6 +243,7 @@ impl Diagnose for Error {
     fn excerpt(&self) -> Option<Excerpt> {
         match self {
             Self::StillUsed { source, .. } => source.excerpt(),
+            Self::Policy { excerpt, .. } => excerpt.as_deref().cloned(),
             _ => None,
         }
     }
@@ -208,10 +256,26 @@ impl Diagnose for Error {
             Self::Stale(_) => {
                 vec!["run `infra dep lock`, then review and commit dep.lock.json".into()]
             }
+            Self::Policy { violations, .. } => {
+                let lacks = violations.iter().any(|v| matches!(v, Violation::Proof { .. }));
+                if lacks {
+                    vec![
+                        "`infra dep lock` looks for the proof again; if there is none, choose \
+                         another version or source"
+                            .into(),
+                    ]
+                } else {
+                    vec!["choose another source, or add it to `sources` of `[policy]`".into()]
+                }
+            }
+            Self::TrustedRoot { source, .. } => return source.hints(),
             Self::UnknownDep { nearest, .. } => {
                 let mut texts = did_you_mean(nearest);
                 texts.push("`infra dep list` shows every dep".into());
                 texts
+            }
+            Self::CannotStart { next, .. } => {
+                vec![next.clone(), "`infra doctor` looks at every dep".into()]
             }
             Self::UnknownService { nearest, .. } => {
                 let mut texts = did_you_mean(nearest);
@@ -231,6 +295,9 @@ impl Diagnose for Error {
                 "`infra dep update {name}` moves it; `--name` gives a second one another name"
             )],
             Self::NotSynced { .. } => vec!["run `infra dep sync`".into()],
+            Self::NotInStore { store, .. } => {
+                vec![format!("objects lie in `{}`", store.display())]
+            }
             Self::NoName { .. } => vec!["give one with `--name`".into()],
             Self::AlreadyInitialised { .. } => {
                 vec!["nothing was written; edit the profiles that are there".into()]
@@ -246,10 +313,6 @@ impl Diagnose for Error {
                 format!("then `infra runtime up --env {name}` starts it"),
             ],
             Self::BadDuration(_) => vec!["write it like `90s`, `12h` or `30d`".into()],
-            Self::NotAsImported(_) => vec![
-                "profile and lock are as they were".into(),
-                "find out which of the two is right before you import it with `--no-lock`".into(),
-            ],
             Self::UnknownRevision { .. } => {
                 vec!["name a branch, a tag or a commit, e.g. `infra dep diff main`".into()]
             }

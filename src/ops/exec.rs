@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::host::Host;
-use super::{Context, Error, Result, environment};
+use super::{Context, Error, Result, environment, host_needs};
 use crate::base::{CommandName, EnvName, Problem, suggest};
 use crate::config;
 use crate::env::activate::{Purity, process_environment};
@@ -41,6 +41,7 @@ fn prepare(
     if let Some(dep) = commands.get(shown.as_str()) {
         environment::check_dep(&context.store(), &environment, dep)?;
         let program = program::find(environment.object.path(), &environment.manifest, &shown)?;
+        host_needs::check(context, &environment, dep, &program)?;
         return Ok((program, env));
     }
     // Not one of ours: the host's, where the caller's PATH is part of the environment.

@@ -1,17 +1,66 @@
 //! Collecting garbage, and counting what is there.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Context, Error, Result};
-use crate::store::{GcOptions, GcReport, StoreInfo};
+use crate::env::Generations;
+use crate::store::{GcOptions, GcReport, RootKind, StoreInfo};
 
-/// Removes (or with `dry_run` lists) what nothing uses.
-pub fn gc(context: &Context, options: &GcOptions) -> Result<GcReport> {
-    let bar = context.reporter().begin("collecting", None);
-    bar.stage("what roots reach");
-    Ok(context.store().gc(options)?)
+/// What to collect, beside what the store is told.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// For the store.
+    pub store: GcOptions,
+    /// Forget all but so many of the newest generations of each environment of every project that
+    /// uses the store, and the current one; none is forgotten when not given.
+    pub keep_generations: Option<usize>,
 }
 
+/// What was removed, or would be.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// Of the store.
+    pub store: GcReport,
+    /// Links of the generations that were forgotten.
+    pub generations: Vec<PathBuf>,
+}
+
+/// Removes (or with `dry_run` lists) what nothing uses.
+pub fn gc(context: &Context, request: &Request) -> Result<Collected> {
+    let bar = context.reporter().begin("collecting", None);
+    bar.stage("what roots reach");
+    let mut options = request.store.clone();
+    let generations = match request.keep_generations {
+        Some(keep) => forget(context, keep, options.dry_run)?,
+        None => Vec::new(),
+    };
+    options.forgotten = generations.iter().cloned().collect();
+    Ok(Collected { store: context.store().gc(&options)?, generations })
+}
+
+/// Forgets old generations of every project that the store knows; gives their links.
+fn forget(context: &Context, keep: usize, dry_run: bool) -> Result<Vec<PathBuf>> {
+    let mut environments: BTreeMap<PathBuf, Generations> = BTreeMap::new();
+    for root in context.store().roots()? {
+        let RootKind::Link(link) = root.kind else { continue };
+        if let Some((generations, _)) = Generations::of_link(&link) {
+            environments.insert(generations.link(), generations);
+        }
+    }
+    let mut links = Vec::new();
+    for generations in environments.values() {
+        let old: BTreeSet<u64> = if dry_run {
+            generations.old(keep)?.into_iter().collect()
+        } else {
+            let wait = context.settings().lock_timeout.value;
+            generations.prune(keep, wait, context.reporter())?.into_iter().collect()
+        };
+        links.extend(old.into_iter().map(|number| generations.link_of(number)));
+    }
+    Ok(links)
+}
 /// Counts objects, artifacts, roots and bytes.
 pub fn info(context: &Context) -> Result<StoreInfo> {
     Ok(context.store().info()?)

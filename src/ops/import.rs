@@ -1,20 +1,22 @@
 //! Moving in: another tool's files become deps of a profile.
 //!
-//! Hashes that a file gives are compared with what was locked. Invariant: profile and lock are
-//! both written or both as they were, and every entry of a file is in the report.
+//! Hashes that a file gives go into the profile (`hashes`), which locking is held to now and later.
+//! Invariant: profile and lock are both written or both as they were, and every entry of a file is
+//! in the report.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use toml_edit::{Array, InlineTable, Value};
 
 use super::update_major::restore;
-use super::{Context, Error, Result};
-use crate::base::{DepName, EnvName, SourceRef, VersionReq};
+use super::{Context, Result};
+use crate::base::{DepName, EnvName, SourceRef, Version, VersionReq};
 use crate::exchange::draft::Draft;
 use crate::exchange::import;
 use crate::fs;
-use crate::lock::{Lock, Row};
+use crate::lock::{Lock, Proof};
 use crate::profile::edit::{self, Extra};
 
 /// What to import.
@@ -124,15 +126,17 @@ pub fn import(context: &Context, request: &Request) -> Result<Report> {
         return Err(problem);
     }
     if request.lock {
-        let done = super::lock::lock(context)
-            .and_then(|_| compare(&context.lock()?, &drafts, &mut report));
-        if let Err(problem) = done {
-            restore(&before)?;
-            match old_lock {
-                Some(bytes) => fs::write_atomic(&lock_path, &bytes)?,
-                None => fs::remove_file_if_exists(&lock_path)?,
+        let locked = super::lock::lock(context).and_then(|_| context.lock());
+        match locked {
+            Ok(lock) => compare(&lock, &drafts, &mut report),
+            Err(problem) => {
+                restore(&before)?;
+                match old_lock {
+                    Some(bytes) => fs::write_atomic(&lock_path, &bytes)?,
+                    None => fs::remove_file_if_exists(&lock_path)?,
+                }
+                return Err(problem);
             }
-            return Err(problem);
         }
     }
     report.written = Some(path);
@@ -175,6 +179,13 @@ fn extra(draft: &Draft) -> Extra {
             out.push((key.to_owned(), Value::InlineTable(table)));
         }
     }
+    if let Some(tag) = &draft.tag {
+        out.push(("tag".to_owned(), tag.as_str().into()));
+    }
+    let hashes = hashes(draft);
+    if !hashes.is_empty() {
+        out.push(("hashes".to_owned(), Value::InlineTable(hashes)));
+    }
     if let Some(platforms) = &draft.platforms {
         let list: Array = platforms.iter().map(|p| p.name()).collect();
         out.push(("platforms".to_owned(), Value::Array(list)));
@@ -182,42 +193,53 @@ fn extra(draft: &Draft) -> Extra {
     out
 }
 
-/// Holds the lock to what the files say.
-fn compare(lock: &Lock, drafts: &[Draft], report: &mut Report) -> Result<()> {
-    let mut wrong = Vec::new();
+/// The hashes of a draft, by version, then by platform, or by file name where a file says no
+/// platform. Those of a version that is not known belong nowhere.
+fn hashes(draft: &Draft) -> InlineTable {
+    let own = draft.version.as_str().trim_start_matches('=').trim();
+    let own = draft.version.as_str().starts_with('=').then_some(own);
+    let mut by_version: BTreeMap<&str, InlineTable> = BTreeMap::new();
+    for expected in &draft.expected {
+        let Some(version) = expected.version.as_deref().or(own) else { continue };
+        let key = match (expected.platform, &expected.file) {
+            (Some(platform), _) => platform.name(),
+            (None, Some(file)) => file,
+            (None, None) => continue,
+        };
+        let hash = expected.integrity.to_string();
+        by_version.entry(version).or_default().insert(key, hash.into());
+    }
+    let tables = by_version.into_iter().map(|(version, files)| (version, Value::from(files)));
+    tables.collect()
+}
+
+/// Counts which of the files' hashes the lock was held to, and which it has nothing for.
+fn compare(lock: &Lock, drafts: &[Draft], report: &mut Report) {
     for draft in drafts {
         let Some(locked) = lock.deps.get(&draft.name) else { continue };
         for expected in &draft.expected {
-            let mut met = false;
-            for (platform, row) in &locked.platforms {
-                let Some(artifact) = Row::pin(row).and_then(|pin| pin.artifact.as_ref()) else {
-                    continue;
-                };
-                let same_place = expected.platform.is_none_or(|p| p == *platform)
-                    && expected.file.as_deref().is_none_or(|f| f == file_name(&artifact.file));
-                let comparable = expected.integrity.algorithm() == artifact.integrity.algorithm();
-                if !same_place || !comparable || met {
-                    continue;
-                }
-                met = true;
-                if artifact.integrity == expected.integrity {
-                    report.compared += 1;
-                } else {
-                    wrong.push(format!("`{}` ({platform}), {}", draft.name, artifact.file));
-                    wrong.push(format!("  imported  {}", expected.integrity));
-                    wrong.push(format!("  locked    {}", artifact.integrity));
-                }
+            let is_version = expected.version.as_ref().is_none_or(|version| {
+                version.parse::<Version>().is_ok_and(|v| v.cmp_meaning(&locked.version).is_eq())
+            });
+            let met = locked.platforms.iter().any(|(platform, row)| {
+                let Some(pin) = row.pin() else { return false };
+                let file = pin.artifact.as_ref().map(|artifact| file_name(&artifact.file));
+                is_version
+                    && pin.verified.contains(&Proof::ProfileHash)
+                    && expected.platform.is_none_or(|p| p == *platform)
+                    && (expected.platform.is_some() || expected.file.as_deref() == file)
+            });
+            if met {
+                report.compared += 1;
+                continue;
             }
-            if !met {
-                let of = match (expected.platform, &expected.file) {
-                    (Some(platform), _) => platform.to_string(),
-                    (None, file) => file.clone().unwrap_or_default(),
-                };
-                report.not_compared.push(format!("{} ({of})", draft.name));
-            }
+            let of = match (expected.platform, &expected.file) {
+                (Some(platform), _) => platform.to_string(),
+                (None, file) => file.clone().unwrap_or_default(),
+            };
+            report.not_compared.push(format!("{} ({of})", draft.name));
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Error::NotAsImported(wrong).into()) }
 }
 
 fn file_name(file: &str) -> &str {

@@ -52,6 +52,9 @@ pub struct PinnedRow {
     /// Its hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integrity: Option<Integrity>,
+    /// What is laid over it: layers of an image, packages of a closure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<MoreArtifact>,
     /// NAR hash of the tree.
     pub tree: TreeHash,
     /// The same in Nix base-32, as `nix-hash --type sha256 --base32` prints it.
@@ -63,6 +66,17 @@ pub struct PinnedRow {
     pub needs: Option<Needs>,
     /// What vouched for it.
     pub verified: Vec<Proof>,
+}
+
+/// One of several artifacts of a row.
+#[derive(Clone, Debug, Serialize)]
+pub struct MoreArtifact {
+    /// Its file name.
+    pub artifact: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Its hash.
+    pub integrity: Integrity,
 }
 
 impl Dep {
@@ -99,6 +113,15 @@ fn platform_row(row: Row) -> PlatformRow {
             artifact: pin.artifact.as_ref().map(|a| a.file.clone()),
             size: pin.artifact.as_ref().map(|a| a.size),
             integrity: pin.artifact.as_ref().map(|a| a.integrity.clone()),
+            with: pin
+                .with
+                .iter()
+                .map(|a| MoreArtifact {
+                    artifact: a.file.clone(),
+                    size: a.size,
+                    integrity: a.integrity.clone(),
+                })
+                .collect(),
             tree: pin.tree,
             tree_nix32: pin.tree.nix32(),
             object: pin.object,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::context::requirements;
-use super::{Context, Result};
+use super::{Context, Result, policy};
 use crate::base::DepName;
 use crate::lock::merge::{entries, read_sides};
 use crate::lock::{self, Change, Lock};
@@ -57,6 +57,7 @@ pub fn merge(context: &Context) -> Result<Report> {
     let new = context.with_sources(&union, async |sync| {
         sync::resolve(sync, &asked, Some(&merged.lock), &Mode::Keep).await
     })?;
+    policy::check(context, &new, &union)?;
     lock::write(&path, &new)?;
     let resolved = merged.open.into_keys().filter(|dep| new.deps.contains_key(dep)).collect();
     let changes = lock::diff(&Lock { deps: ours.good }, &new);

@@ -24,6 +24,9 @@ pub struct Row {
     pub newest: Option<Version>,
     /// Where it stands.
     pub state: State,
+    /// Whether its publisher withdrew what the lock has. It goes on being fetched, as long as its
+    /// source serves it.
+    pub yanked: bool,
 }
 
 /// Where a dep stands.
@@ -52,9 +55,12 @@ pub fn outdated(context: &Context, names: &[DepName]) -> Result<Vec<Row>> {
         let query = Query::new(&name, requirement);
         let in_range = choose_version(&query, &candidates).ok();
         let newest = versions::newest(&candidates, current.as_ref()).cloned();
+        let yanked = current.as_ref().is_some_and(|current| {
+            candidates.iter().any(|c| c.yanked && c.version.cmp_meaning(current).is_eq())
+        });
         let state = state(current.as_ref(), in_range.as_ref(), newest.as_ref());
         let (source, requirement) = (requirement.from.clone(), requirement.version.clone());
-        rows.push(Row { source, requirement, current, in_range, newest, state, name });
+        rows.push(Row { source, requirement, current, in_range, newest, state, yanked, name });
     }
     Ok(rows)
 }

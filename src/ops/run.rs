@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::environment::{self, Environment};
-use super::{Context, Error, Result, logs, stack};
+use super::{Context, Error, Result, host_needs, logs, stack};
 use crate::base::{EnvName, ServiceName, suggest};
 use crate::env::ports::InUse;
 use crate::env::values;
@@ -44,6 +44,7 @@ pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Pre
     for service in stack.services.keys() {
         stack.gate.check(service)?;
     }
+    host_needs::check_services(context, &environment, &stack)?;
     let lease = context.store().hold(&environment.objects(), &format!("running {name}"))?;
     Ok(Prepared { environment, stack, _lease: lease })
 }

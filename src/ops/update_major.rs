@@ -10,6 +10,7 @@ use crate::base::{DepName, SourceKind, Version, VersionReq};
 use crate::fs;
 use crate::lock::Change;
 use crate::profile::edit::{self, EditError};
+use crate::sync::Accept;
 
 /// A requirement that was raised.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +36,7 @@ pub struct Report {
 
 /// Moves deps (all when none is named) to the newest version there is. When the lock cannot
 /// follow, the profiles are put back as they were.
-pub fn update(context: &Context, names: &[DepName]) -> Result<Report> {
+pub fn update(context: &Context, names: &[DepName], accept: Accept) -> Result<Report> {
     let profiles = context.profiles()?;
     let union = profiles.union()?;
     let published = versions::published(context, &union, names)?;
@@ -78,7 +79,7 @@ pub fn update(context: &Context, names: &[DepName]) -> Result<Report> {
         }
         raised.push(Raised { name: name.clone(), from: requirement.version.clone(), to, files });
     }
-    match super::lock::update(context, names) {
+    match super::lock::update(context, names, accept) {
         Ok(changes) => Ok(Report { raised, changes }),
         Err(problem) => {
             restore(&before)?;

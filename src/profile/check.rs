@@ -68,6 +68,7 @@ pub(super) fn profile(
         etc: values(&layer.files),
         services,
         sources: layer.sources.iter().map(|(k, v)| (*k, v.value.clone())).collect(),
+        policy: layer.policy.as_ref().map(|p| p.value.clone().into_policy()).unwrap_or_default(),
         prefer: layer.prefer.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
         data: layer.data.clone().unwrap_or_else(|| default_data(name)),
     })

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
+use super::policy::PolicyLayer;
 use super::spot::{Spanned, Spot};
 use super::template::Template;
 use crate::base::suggest::nearest;
@@ -43,6 +44,7 @@ pub(super) struct Layer {
     pub(super) files: Entries<RelPath, RelPath>,
     pub(super) services: Entries<ServiceName, ServiceLayer>,
     pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
+    pub(super) policy: Option<Spanned<PolicyLayer>>,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
 
@@ -79,6 +81,15 @@ impl Layer {
         over_services(&mut self.services, child.services)?;
         self.sources.extend(child.sources);
         self.prefer.extend(child.prefer);
+        if let Some(policy) = child.policy {
+            self.policy = Some(match self.policy.take() {
+                Some(inherited) => Spanned {
+                    value: inherited.value.overridden_by(policy.value),
+                    spot: policy.spot,
+                },
+                None => policy,
+            });
+        }
         Ok(Self {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),

@@ -7,9 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use super::policy::{Policy, SourcePattern, Whom};
 use super::template::Template;
-use crate::base::{CommandName, DepName, EnvName, Platform, RelPath, ServiceName, SourceKind};
-use crate::base::{SourceRef, VersionReq};
+use crate::base::{
+    CommandName, DepName, EnvName, Integrity, Platform, Proof, RelPath, ServiceName, SourceKind,
+};
+use crate::base::{SourceRef, Version, VersionReq};
 
 /// One environment's wishes, with everything inherited already merged in.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub struct Profile {
     pub services: BTreeMap<ServiceName, Service>,
     /// `[source.*]`
     pub sources: BTreeMap<SourceKind, SourceOverride>,
+    /// `[policy]`: what may be locked.
+    pub policy: Policy,
     /// `[command]`: which dep provides a command that several offer.
     pub prefer: BTreeMap<CommandName, DepName>,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
@@ -47,6 +52,9 @@ impl Profile {
     }
 }
 
+/// Hashes by version, then by platform or file name.
+pub type Hashes = BTreeMap<String, BTreeMap<String, Integrity>>;
+
 /// What `[dep]` asks for under one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
@@ -60,10 +68,25 @@ pub struct Requirement {
     pub strip: Option<u8>,
     /// `asset`: for `github:`, a pattern (`*`, `?`, `${…}`) of the asset's name.
     pub asset: Option<String>,
-    /// `tag`: for `github:`, the release's tag with `${version}` in it.
+    /// `tag`: for `github:`, the release's tag with `${version}` in it; for `oci:` the image's tag, with
+    /// `${version}` or as it is.
     pub tag: Option<String>,
+    /// `closure`: for `deb:`, whether what the package depends on comes with it.
+    pub closure: bool,
     /// `checksum`: for `url:`, template of the checksum file's URL.
     pub checksum: Option<String>,
+    /// `hashes`: what a file's bytes must hash to.
+    pub hashes: Hashes,
+    /// `minisign`: for `url:` and `github:`, the key that signs the artifact, base64.
+    pub minisign: Option<String>,
+    /// `signature`: where its signature lies; for `url:` a template of a URL, for `github:` of a
+    /// file's name in the release.
+    pub signature: Option<String>,
+    /// `cosign`: for `url:` and `github:`, who signs the artifact with cosign.
+    pub cosign: Option<Cosign>,
+    /// `proof`: what must vouch for it, beside what `[policy]` asks for. No part of
+    /// [`Requirement::canonical`]: it changes what is accepted, not what is locked.
+    pub proof: BTreeSet<Proof>,
     /// `os`/`arch`: for `url:` and `github:`, the publisher's words for `${os}` and `${arch}` by our word.
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
@@ -80,17 +103,51 @@ impl Requirement {
             strip: None,
             asset: None,
             tag: None,
+            closure: false,
             checksum: None,
+            hashes: Hashes::new(),
+            minisign: None,
+            signature: None,
+            cosign: None,
+            proof: BTreeSet::new(),
             words: BTreeMap::new(),
             platforms: None,
         }
+    }
+
+    /// The hash that the profile gives for a version's file of a platform, by either name. `file`
+    /// may have a path before its name, as some sources have it.
+    pub fn hash_of(&self, version: &Version, platform: Platform, file: &str) -> Option<&Integrity> {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let is_this = |text: &str| {
+            text == version.as_str()
+                || text.parse::<Version>().is_ok_and(|v| v.cmp_meaning(version).is_eq())
+        };
+        let (_, files) = self.hashes.iter().find(|(text, _)| is_this(text))?;
+        files.get(platform.name()).or_else(|| files.get(name))
     }
 
     /// One line that changes exactly when the requirement changes; kept in the lock so that a
     /// stale lock can say what changed.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new field cannot be forgotten here.
-        let Self { from, version, bin, strip, asset, tag, checksum, words, platforms } = self;
+        let Self {
+            from,
+            version,
+            bin,
+            strip,
+            asset,
+            tag,
+            closure,
+            checksum,
+            hashes,
+            minisign,
+            signature,
+            cosign,
+            proof: _,
+            words,
+            platforms,
+        } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
             out.push_str(&format!(" bin.{command}={path}"));
@@ -104,8 +161,28 @@ impl Requirement {
         if let Some(tag) = tag {
             out.push_str(&format!(" tag={tag}"));
         }
+        if *closure {
+            out.push_str(" closure");
+        }
         if let Some(checksum) = checksum {
             out.push_str(&format!(" checksum={checksum}"));
+        }
+        if !hashes.is_empty() {
+            // One word for all of them: there may be one for each version and platform.
+            let lines = hashes.iter().flat_map(|(version, files)| {
+                files.iter().map(move |(file, hash)| format!("{version}\t{file}\t{hash}\n"))
+            });
+            let all = Integrity::sha256_of(lines.collect::<String>().as_bytes());
+            out.push_str(&format!(" hashes={all}"));
+        }
+        if let Some(key) = minisign {
+            out.push_str(&format!(" minisign={key}"));
+        }
+        if let Some(signature) = signature {
+            out.push_str(&format!(" signature={signature}"));
+        }
+        if let Some(cosign) = cosign {
+            out.push_str(&format!(" cosign={}", cosign.canonical()));
         }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));
@@ -114,6 +191,44 @@ impl Requirement {
             out.push_str(&format!(" on={platform}"));
         }
         out
+    }
+}
+
+/// `cosign`: who signs an artifact with cosign, and where what they signed lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cosign {
+    /// Somebody who showed who they are.
+    Identity {
+        /// `identity`: the certificate's subject, with or without `@REF`.
+        identity: String,
+        /// `issuer`: who vouched for it.
+        issuer: String,
+        /// `bundle`: where the bundle lies; `FILE.sigstore.json` when not given.
+        bundle: Option<String>,
+    },
+    /// Somebody with a key.
+    Key {
+        /// `key`: a file of the project with the public key, PEM.
+        file: RelPath,
+        /// `signature`: where the signature lies; `FILE.sig` when not given.
+        signature: Option<String>,
+    },
+}
+
+impl Cosign {
+    /// One word that says all of it.
+    fn canonical(&self) -> String {
+        match self {
+            Self::Identity { identity, issuer, bundle } => {
+                let bundle = bundle.iter().map(|b| format!(",bundle:{b}")).collect::<String>();
+                format!("identity:{identity},issuer:{issuer}{bundle}")
+            }
+            Self::Key { file, signature } => {
+                let signature =
+                    signature.iter().map(|s| format!(",signature:{s}")).collect::<String>();
+                format!("key:{file}{signature}")
+            }
+        }
     }
 }
 
@@ -131,6 +246,8 @@ pub enum Port {
 pub struct SourceOverride {
     /// `url`: base URL to use instead of the ecosystem's own configuration.
     pub url: Option<String>,
+    /// The other elements of `url`, where it is an array: mirrors, in the order they are asked.
+    pub mirrors: Vec<String>,
     /// `suite`: for `deb`, the suite below `dists/`.
     pub suite: Option<String>,
     /// `components`: for `deb`, `["main"]` when not given.
@@ -141,11 +258,16 @@ pub struct SourceOverride {
 }
 
 impl SourceOverride {
+    /// Every base URL, best first; none when the ecosystem's own configuration is used.
+    pub fn urls(&self) -> Vec<String> {
+        self.url.iter().chain(&self.mirrors).cloned().collect()
+    }
+
     /// One line that says all of it.
     pub fn canonical(&self) -> String {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { url, suite, components, signed_by } = self;
-        let mut words: Vec<String> = url.iter().chain(suite).cloned().collect();
+        let Self { url, mirrors, suite, components, signed_by } = self;
+        let mut words: Vec<String> = url.iter().chain(mirrors).chain(suite).cloned().collect();
         words.extend(components.iter().cloned());
         words.extend(signed_by.iter().map(|path| format!("signed-by={path}")));
         words.join(" ")

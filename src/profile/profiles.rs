@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::layer::Layer;
-use super::model::{Profile, Requirement, SourceOverride};
+use super::model::{Policy, Profile, Requirement, SourceOverride};
 use super::node::unknown_name;
 use super::spot::{Source, Spanned, Spot};
 use super::{check, locate as places, read};
@@ -36,6 +36,10 @@ pub struct Union {
     pub requirements: BTreeMap<DepName, Requirement>,
     /// Source overrides of any profile.
     pub sources: BTreeMap<SourceKind, SourceOverride>,
+    /// What may be locked.
+    pub policy: Policy,
+    /// A profile that says so, for [`Profiles::locate`].
+    pub policy_of: Option<EnvName>,
 }
 
 /// A profile and the places of what profiles may disagree about.
@@ -45,6 +49,7 @@ struct Loaded {
     chain: Vec<Arc<Source>>,
     deps: BTreeMap<DepName, Spot>,
     sources: BTreeMap<SourceKind, Spot>,
+    policy: Option<Spot>,
 }
 
 impl Profiles {
@@ -90,6 +95,7 @@ impl Profiles {
         let mut union = Union::default();
         let mut dep_from = BTreeMap::new();
         let mut source_from = BTreeMap::new();
+        let mut policy_from = BTreeMap::new();
         for loaded in self.loaded.values() {
             let profile = &loaded.profile;
             union.platforms.extend(&profile.platforms);
@@ -109,6 +115,15 @@ impl Profiles {
                     return Err(disagree("source", kind.name(), said));
                 }
                 union.sources.insert(*kind, setting.clone());
+            }
+            if let Some(spot) = &loaded.policy {
+                let says = profile.policy.canonical();
+                let here = Said { profile: &profile.name, says, spot };
+                if let Some(said) = disagreement(&mut policy_from, (), here) {
+                    return Err(disagree("table", "policy", said));
+                }
+                union.policy = profile.policy.clone();
+                union.policy_of = Some(profile.name.clone());
             }
         }
         Ok(union)
@@ -271,6 +286,7 @@ impl Files {
             chain: sources,
             deps: sum.deps.into_iter().map(|(k, e)| (k, e.spot)).collect(),
             sources: sum.sources.into_iter().map(|(k, s)| (k, s.spot)).collect(),
+            policy: sum.policy.map(|p| p.spot),
         })
     }
 }

@@ -21,8 +21,19 @@ use crate::base::suggest::nearest;
 use crate::base::vars::exported;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath};
 
-const KEYS: &[&str] =
-    &["extends", "platforms", "data", "dep", "port", "env", "file", "service", "source", "command"];
+const KEYS: &[&str] = &[
+    "extends",
+    "platforms",
+    "data",
+    "dep",
+    "port",
+    "env",
+    "file",
+    "service",
+    "source",
+    "policy",
+    "command",
+];
 
 /// Parses a file, keeping places.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Document<&str>> {
@@ -68,6 +79,10 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     }
     if let Some(node) = fields.take("source") {
         layer.sources = read_source::sources(&node)?;
+    }
+    if let Some(node) = fields.take("policy") {
+        let value = super::read_policy::policy(&node)?;
+        layer.policy = Some(Spanned { value, spot: node.key_spot().clone() });
     }
     if let Some(node) = fields.take("command") {
         layer.prefer = prefer(&node)?;

@@ -3,20 +3,40 @@
 //! Owns the two ways to write a requirement: `"pypi:NAME@^1"` and `{ from = …, version = … }`.
 //! Refuses keys that the source of `from` would ignore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Result;
-use super::model::Requirement;
+use super::model::{Cosign, Hashes, Requirement};
 use super::node::Node;
 use super::read::{platforms, rel_path};
 use crate::base::source_ref::InvalidSourceRef;
-use crate::base::{CommandName, RelPath, SourceKind, SourceRef, VersionReq};
+use crate::base::{
+    CommandName, Integrity, Proof, RelPath, SourceKind, SourceRef, Version, VersionReq,
+};
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
-const KEYS: &[&str] =
-    &["from", "version", "bin", "strip", "asset", "tag", "checksum", "os", "arch", "platforms"];
+const KEYS: &[&str] = &[
+    "from",
+    "version",
+    "bin",
+    "strip",
+    "asset",
+    "tag",
+    "closure",
+    "checksum",
+    "hashes",
+    "minisign",
+    "signature",
+    "cosign",
+    "proof",
+    "os",
+    "arch",
+    "platforms",
+];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
+const TAGGED: &[SourceKind] = &[SourceKind::Github, SourceKind::Oci];
+const DEB: &[SourceKind] = &[SourceKind::Deb];
 const EITHER: &[SourceKind] = &[SourceKind::Url, SourceKind::Github];
 
 /// A requirement.
@@ -58,10 +78,17 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
     };
     let tag = match fields.take("tag") {
         Some(n) => {
-            only(GITHUB, &n)?;
-            Some(tag(&n)?)
+            only(TAGGED, &n)?;
+            Some(if from.kind() == SourceKind::Oci { image_tag(&n)? } else { tag(&n)? })
         }
         None => None,
+    };
+    let closure = match fields.take("closure") {
+        Some(n) => {
+            only(DEB, &n)?;
+            n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?
+        }
+        None => false,
     };
     let checksum = match fields.take("checksum") {
         Some(n) => {
@@ -70,6 +97,40 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
         None => None,
     };
+    let hashes = match fields.take("hashes") {
+        Some(n) if from.kind() == SourceKind::Path => {
+            let why = "a directory of the project is under its own version control";
+            return Err(n.bad(why, None, "remove it"));
+        }
+        Some(n) => hashes(&n)?,
+        None => Hashes::new(),
+    };
+    let minisign = match fields.take("minisign") {
+        Some(n) => {
+            only(EITHER, &n)?;
+            Some(minisign(&n)?)
+        }
+        None => None,
+    };
+    let signature = match fields.take("signature") {
+        Some(n) => {
+            only(EITHER, &n)?;
+            if minisign.is_none() {
+                let hint = "write minisign = \"KEY\", or put it into `cosign`".to_owned();
+                return Err(n.bad("nothing says whose signature it is", Some(hint), "no key"));
+            }
+            Some(word(&n, "where the signature lies, e.g. \"${url}.minisig\"")?)
+        }
+        None => None,
+    };
+    let cosign = match fields.take("cosign") {
+        Some(n) => {
+            only(EITHER, &n)?;
+            Some(cosign(&n)?)
+        }
+        None => None,
+    };
+    let proof = fields.take("proof").map(|n| proofs(&n)).transpose()?.unwrap_or_default();
     let mut words = BTreeMap::new();
     for (key, ours) in
         [("os", &["linux", "darwin", "windows"][..]), ("arch", &["x86_64", "aarch64"])]
@@ -84,7 +145,23 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
-    Ok(Requirement { from, version, bin, strip, asset, tag, checksum, words, platforms })
+    Ok(Requirement {
+        from,
+        version,
+        bin,
+        strip,
+        asset,
+        tag,
+        closure,
+        checksum,
+        hashes,
+        minisign,
+        signature,
+        cosign,
+        proof,
+        words,
+        platforms,
+    })
 }
 
 /// `pypi:x@^1` → `pypi:x` and `^1`. An `@` that starts a package's name (npm scopes) or is part
@@ -117,6 +194,72 @@ fn version_req(node: &Node<'_>, text: &str) -> Result<VersionReq> {
     })
 }
 
+/// A text without spaces, which separate the words of a requirement in the lock.
+fn word(node: &Node<'_>, expected: &'static str) -> Result<String> {
+    let text = node.text(expected)?;
+    if text.is_empty() || text.chars().any(char::is_whitespace) {
+        return Err(node.bad("it must be one word without spaces", None, "not one word"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `minisign`: 42 bytes in base64 that begin with `Ed`, as `minisign.pub` has them in its second
+/// line.
+fn minisign(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a minisign public key")?.trim();
+    let bytes = data_encoding::BASE64.decode(text.as_bytes()).unwrap_or_default();
+    if bytes.len() != 42 || !bytes.starts_with(b"E") {
+        let hint = "write the second line of the publisher's `minisign.pub`".to_owned();
+        return Err(node.bad("it is no minisign public key", Some(hint), "not a key"));
+    }
+    Ok(text.to_owned())
+}
+
+fn cosign(node: &Node<'_>) -> Result<Cosign> {
+    const EXPECTED: &str = "a table with `identity` and `issuer`, or with `key`";
+    let mut fields =
+        node.fields(EXPECTED, &["identity", "issuer", "bundle", "key", "signature"])?;
+    let unfit = |n: Option<Node<'_>>, with: &str| match n {
+        Some(n) => Err(n.bad(format!("it means nothing beside `{with}`"), None, "remove it")),
+        None => Ok(()),
+    };
+    if let Some(key) = fields.take("key") {
+        for name in ["identity", "issuer", "bundle"] {
+            unfit(fields.take(name), "key")?;
+        }
+        let file = rel_path(&key, "the path of a public key in the project")?;
+        let signature = fields.take("signature");
+        let signature = signature.map(|n| word(&n, "where the signature lies")).transpose()?;
+        return Ok(Cosign::Key { file, signature });
+    }
+    unfit(fields.take("signature"), "identity")?;
+    let (Some(identity), Some(issuer)) = (fields.take("identity"), fields.take("issuer")) else {
+        let hint =
+            "write identity = \"WHO\" and issuer = \"WHO VOUCHES FOR IT\", or key = \"FILE\"";
+        return Err(node.missing("identity", hint));
+    };
+    let bundle = fields.take("bundle");
+    Ok(Cosign::Identity {
+        identity: word(&identity, "who signs, e.g. an e-mail address or a workflow's URL")?,
+        issuer: word(&issuer, "the URL of who vouches for the identity")?,
+        bundle: bundle.map(|n| word(&n, "where the bundle lies")).transpose()?,
+    })
+}
+
+/// An array of the words that the lock's `verified` has.
+pub(super) fn proofs(node: &Node<'_>) -> Result<BTreeSet<Proof>> {
+    let mut out = BTreeSet::new();
+    for element in node.elements("an array of proofs such as [\"pypi-attestation\"]")? {
+        let text = element.text("a proof such as \"pypi-attestation\"")?;
+        let known = || Proof::ALL.into_iter().filter(|proof| proof.vouches()).map(Proof::name);
+        match text.parse::<Proof>() {
+            Ok(proof) if proof.vouches() => out.insert(proof),
+            _ => return Err(element.unknown_word("proof", text, known())),
+        };
+    }
+    Ok(out)
+}
+
 fn strip(node: &Node<'_>) -> Result<u8> {
     const EXPECTED: &str = "a number of path components";
     let number = node.as_integer().ok_or_else(|| node.wrong_type(EXPECTED, None))?;
@@ -146,6 +289,46 @@ fn tag(node: &Node<'_>) -> Result<String> {
             Some(hint.to_owned()),
             "no version in it",
         ));
+    }
+    Ok(text.to_owned())
+}
+
+/// `hashes`: a table from version to a table from platform or file name to hash.
+fn hashes(node: &Node<'_>) -> Result<Hashes> {
+    const VERSIONS: &str = "a table from version to hashes";
+    const FILES: &str = "a table from platform or file name to hash";
+    let mut out = Hashes::new();
+    for (version, node) in node.entries(VERSIONS)? {
+        if version.parse::<Version>().is_err() {
+            return Err(node.bad_key("it is no version"));
+        }
+        let mut files = BTreeMap::new();
+        for (file, node) in node.entries(FILES)? {
+            let text = node.text("a hash such as \"sha256-…\"")?;
+            let hash: Integrity = text.parse().map_err(|e| {
+                let hint = "write it as in dep.lock.json: `sha256-` and Base64";
+                node.bad(e, Some(hint.to_owned()), "not a hash")
+            })?;
+            files.insert(file.to_owned(), hash);
+        }
+        out.insert(version.to_owned(), files);
+    }
+    Ok(out)
+}
+
+/// `tag` of an image: as it is, or with one `${version}`.
+fn image_tag(node: &Node<'_>) -> Result<String> {
+    let text = node.text("a tag such as \"stable\" or \"${version}-alpine\"")?;
+    let plain = text.replacen("${version}", "0", 1);
+    let good = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    // Distribution specification: at most 128 of these, the first no dot or dash.
+    let ok = !plain.is_empty()
+        && plain.len() <= 128
+        && !plain.starts_with(['.', '-'])
+        && plain.bytes().all(good);
+    if !ok {
+        let hint = "write it as the registry lists it, with `${version}` where the version stands";
+        return Err(node.bad("no image has such a tag", Some(hint.to_owned()), "not a tag"));
     }
     Ok(text.to_owned())
 }

@@ -1,7 +1,7 @@
 //! `[source.*]` tables.
 //!
 //! Refuses credentials (profiles are kept in git) and keys that the source would ignore. Invariant:
-//! a `deb` that is overridden says which suite.
+//! a `deb` that is overridden says which suite, and no place is named twice.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,9 @@ fn source(node: &Node<'_>, kind: SourceKind) -> Result<Spanned<SourceOverride>> 
     let Some(at) = fields.take("url") else {
         return Err(node.missing("url", "write url = \"http://mirror.example/\""));
     };
-    let mut value = SourceOverride { url: Some(url(&at)?), ..SourceOverride::default() };
+    let mut urls = urls(&at)?.into_iter();
+    let url = urls.next();
+    let mut value = SourceOverride { url, mirrors: urls.collect(), ..SourceOverride::default() };
     if is_deb {
         let Some(suite) = fields.take("suite") else {
             return Err(node.missing("suite", "write suite = \"stable\", or what it is called"));
@@ -53,6 +55,26 @@ fn source(node: &Node<'_>, kind: SourceKind) -> Result<Spanned<SourceOverride>> 
             .transpose()?;
     }
     Ok(Spanned { value, spot: at.spot().clone() })
+}
+
+/// One URL, or several in an array.
+fn urls(node: &Node<'_>) -> Result<Vec<String>> {
+    if node.as_text().is_some() {
+        return Ok(vec![url(node)?]);
+    }
+    let elements = node.elements("a URL, or an array of URLs, the best first")?;
+    if elements.is_empty() {
+        return Err(node.bad("there is no URL in it", None, "an empty array"));
+    }
+    let mut out: Vec<String> = Vec::new();
+    for element in elements {
+        let one = url(&element)?;
+        if out.iter().any(|other| other.trim_end_matches('/') == one.trim_end_matches('/')) {
+            return Err(element.bad("it is named twice", None, "the same place again"));
+        }
+        out.push(one);
+    }
+    Ok(out)
 }
 
 fn url(node: &Node<'_>) -> Result<String> {

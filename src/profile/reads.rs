@@ -249,6 +249,8 @@ fn sources_and_preferences() {
         busybox = "pypi:busybox"
         [source.pypi]
         url = "http://mirror.invalid/simple/"
+        [source.npm]
+        url = ["http://one.invalid/", "http://two.invalid/npm"]
         [source.deb]
         url = "http://mirror.invalid/debian/"
         suite = "stable"
@@ -258,6 +260,9 @@ fn sources_and_preferences() {
     "#);
     let url = profile.sources[&SourceKind::Pypi].url.as_deref();
     assert_eq!(url, Some("http://mirror.invalid/simple/"));
+    let npm = &profile.sources[&SourceKind::Npm];
+    assert_eq!(npm.urls(), ["http://one.invalid/", "http://two.invalid/npm"]);
+    assert_eq!(npm.canonical(), "http://one.invalid/ http://two.invalid/npm");
     let deb = profile.sources[&SourceKind::Deb].canonical();
     let want = "http://mirror.invalid/debian/ stable main signed-by=profiles/files/archive.asc";
     assert_eq!(deb, want);

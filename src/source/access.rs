@@ -1,18 +1,19 @@
 //! How every source reaches its ecosystem: endpoint, document, credentials.
 //!
-//! Owns the endpoints, found at most once for each kind and npm scope. Refuses to send credentials
-//! to another origin (scheme, host, port) than the one they are configured for.
+//! Owns the endpoints, found at most once for each kind and npm scope, and the order in which places
+//! are asked ([`mirrors`](super::mirrors)). Refuses to send credentials to another origin (scheme,
+//! host, port) than the one they are configured for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::url::Url;
 
 use super::memo::Memo;
 use super::{Error, Location, Query, Result};
-use crate::base::{Secret, SourceKind};
-use crate::config::ecosystem::{self, Endpoint};
+use crate::base::{Reporter, Secret, SourceKind};
+use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::config::{self, Environ};
 use crate::http;
 use crate::profile::model::SourceOverride;
@@ -24,38 +25,52 @@ pub(super) struct Access {
     pub(super) project: PathBuf,
     pub(super) overrides: BTreeMap<SourceKind, SourceOverride>,
     pub(super) cache: Option<PathBuf>,
-    pub(super) endpoints: Memo<(SourceKind, Option<String>), Endpoint>,
+    pub(super) endpoints: Memo<(SourceKind, Option<String>), Indexes>,
+    pub(super) reporter: Arc<dyn Reporter>,
+    /// Warnings that were given; each is given once.
+    pub(super) warned: Mutex<BTreeSet<String>>,
 }
 
 impl Access {
-    /// Where the query's ecosystem is served; `scope` is npm's.
+    /// Where the query's ecosystem is served; `scope` is npm's. The first place there is.
     pub(super) async fn endpoint(
         &self,
         query: &Query<'_>,
         scope: Option<&str>,
     ) -> Result<Arc<Endpoint>> {
-        self.endpoint_of(query, query.requirement.from.kind(), scope).await
+        let indexes = self.indexes(query, scope).await?;
+        let first = indexes.iter().flatten().next().cloned();
+        first.map(Arc::new).ok_or_else(|| Error::NoBase { subject: query.subject() })
     }
 
-    /// Where another ecosystem is served, which the query's own leans on.
-    pub(super) async fn endpoint_of(
+    /// The indexes of the query's ecosystem, each with the places that serve it.
+    pub(super) async fn indexes(
+        &self,
+        query: &Query<'_>,
+        scope: Option<&str>,
+    ) -> Result<Arc<Indexes>> {
+        self.indexes_of(query, query.requirement.from.kind(), scope).await
+    }
+
+    /// The indexes of another ecosystem, which the query's own leans on.
+    pub(super) async fn indexes_of(
         &self,
         query: &Query<'_>,
         kind: SourceKind,
         scope: Option<&str>,
-    ) -> Result<Arc<Endpoint>> {
+    ) -> Result<Arc<Indexes>> {
         let scope = scope.map(str::to_owned);
         let find = async {
-            let chosen = self.overrides.get(&kind).and_then(|o| o.url.clone());
+            let urls = self.overrides.get(&kind).map(SourceOverride::urls).unwrap_or_default();
             let (environ, project) = (self.environ.clone(), self.project.clone());
             let (cache, scope) = (self.cache.clone(), scope.clone());
             // It may ask an installed client, and that blocks.
             let task = tokio::task::spawn_blocking(move || {
-                let (chosen, scope) = (chosen.as_deref(), scope.as_deref());
-                ecosystem::endpoint(kind, chosen, scope, &environ, &project, cache.as_deref())
+                let (scope, cache) = (scope.as_deref(), cache.as_deref());
+                ecosystem::indexes(kind, &urls, scope, &environ, &project, cache)
             });
             match task.await {
-                Ok(Ok(endpoint)) => Ok(endpoint),
+                Ok(Ok(indexes)) => Ok(indexes),
                 Ok(Err(config::Error::NoBase { .. })) => {
                     Err(Error::NoBase { subject: query.subject() })
                 }
@@ -78,10 +93,30 @@ impl Access {
         Ok(Location { url, authorization, accept: None })
     }
 
+    /// Warns of something, once in the life of the sources.
+    pub(super) fn warn_once(&self, text: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(text.to_owned()) {
+            self.reporter.warn(text);
+        }
+    }
+
     /// Forgets a document that was not what it must be, so that the next command asks anew.
     pub(super) fn forget(&self, location: &Location) {
+        self.forget_as(location, location.accept);
+    }
+
+    /// Like [`Self::forget`], of one that was asked for in a certain form.
+    pub(super) fn forget_as(&self, location: &Location, accept: Option<&'static str>) {
         let url = location.url.clone();
-        self.client.forget(&http::Get { url, accept: location.accept, authorization: None });
+        self.client.forget(&http::Get { url, accept, authorization: None });
+    }
+
+    /// A document as an earlier command kept it, without asking whether it changed: for one whose
+    /// hash is known already.
+    pub(super) fn kept(&self, location: &Location) -> Option<Vec<u8>> {
+        let url = location.url.clone();
+        self.client.kept(&http::Get { url, accept: None, authorization: None })
     }
 
     /// A small document; `None` when the server says that there is none.
@@ -101,12 +136,36 @@ impl Access {
         location: &Location,
         accept: Option<&'static str>,
     ) -> Result<Option<http::Page>> {
+        self.page_with(&self.client, query, location, accept).await
+    }
+
+    /// Like [`Self::page`], for a document that another place has too, unless this is the `last`.
+    pub(super) async fn page_of(
+        &self,
+        last: bool,
+        query: &Query<'_>,
+        location: &Location,
+        accept: Option<&'static str>,
+    ) -> Result<Option<http::Page>> {
+        match last {
+            true => self.page(query, location, accept).await,
+            false => self.page_with(&self.client.hasty(), query, location, accept).await,
+        }
+    }
+
+    async fn page_with(
+        &self,
+        client: &http::Client,
+        query: &Query<'_>,
+        location: &Location,
+        accept: Option<&'static str>,
+    ) -> Result<Option<http::Page>> {
         let request = http::Get {
             url: location.url.clone(),
             accept,
             authorization: location.authorization.clone(),
         };
-        match self.client.page(&request).await {
+        match client.page(&request).await {
             Ok(page) => Ok(Some(page)),
             Err(e) if e.is_not_found() => Ok(None),
             Err(e) => Err(Error::Fetch { subject: query.subject(), source: Box::new(e) }),
@@ -132,6 +191,15 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
 pub(super) fn located(endpoint: &Endpoint, url: Url) -> Location {
     let authorization = authorization(&endpoint.base.value, endpoint.authorization.as_ref(), &url);
     Location { url: bare(url), authorization, accept: None }
+}
+
+/// A location with the credentials of whichever place it belongs to.
+pub(super) fn located_in(indexes: &Indexes, url: Url) -> Location {
+    let theirs = indexes.iter().flatten().find(|e| e.base.value.origin() == url.origin());
+    match theirs {
+        Some(endpoint) => located(endpoint, url),
+        None => Location { url: bare(url), authorization: None, accept: None },
+    }
 }
 
 fn authorization(base: &Url, secret: Option<&Secret>, url: &Url) -> Option<Secret> {

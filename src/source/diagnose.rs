@@ -11,6 +11,8 @@ impl Diagnose for Error {
             Self::Endpoint { source, .. } => source.kind(),
             Self::Fetch { source, .. } | Self::RateLimit { source, .. } => source.kind(),
             Self::PathIo { source, .. } => source.kind(),
+            Self::Image { source, .. } => source.kind(),
+            Self::Evidence { source, .. } => source.kind(),
             Self::NoBase { .. }
             | Self::PackageName { .. }
             | Self::NotExact { .. }
@@ -29,11 +31,23 @@ impl Diagnose for Error {
             Self::Endpoint { source, .. } => return source.hints(),
             Self::Fetch { source, .. } => return source.hints(),
             Self::PathIo { source, .. } => return source.hints(),
+            Self::Image { source, .. } => return source.hints(),
+            Self::Closure { .. } => {
+                "check the components of the repositories, or leave `closure` out".to_owned()
+            }
+            Self::Evidence { .. } => {
+                "nothing was locked; try again, or tell who runs the server".to_owned()
+            }
             Self::NoBase { subject } => {
                 format!("set `url` in `[source.{}]` of the profile", subject.from.kind())
             }
             Self::PackageName { subject } => match subject.from.kind() {
                 SourceKind::Npm => "write `npm:NAME` or `npm:@SCOPE/NAME`".to_owned(),
+                SourceKind::Oci => {
+                    "write `oci:NAME` without host, tag and digest: the registry is `url` in \
+                     `[source.oci]`, the tag is `version` or `tag`"
+                        .to_owned()
+                }
                 SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
                 SourceKind::Aqua => "write `aqua:OWNER/NAME`".to_owned(),
                 SourceKind::Crate => "write `crate:NAME`".to_owned(),
@@ -163,7 +177,7 @@ impl Diagnose for Error {
                     .to_owned()
             }
             Self::Format { .. } => {
-                "supported are .zip, .whl, .deb, .tar, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, and \
+                "supported are .zip, .whl, .7z, .deb, .tar, .tar.gz, .tar.xz, .tar.zst, .tar.bz2, and \
                  executables, plain or as .gz, .xz, .zst, .bz2"
                     .to_owned()
             }
@@ -219,6 +233,7 @@ impl Diagnose for Error {
             Self::Endpoint { source, .. } => source.details(),
             Self::Fetch { source, .. } => source.details(),
             Self::PathIo { source, .. } => source.details(),
+            Self::Image { source, .. } => source.details(),
             _ => Vec::new(),
         }
     }

@@ -281,6 +281,26 @@ pub enum Error {
         /// The file.
         file: String,
     },
+    /// A registry of images failed, or an image cannot be taken.
+    #[error("cannot take the image of {subject}")]
+    Image {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// Why.
+        source: Box<crate::oci::Error>,
+    },
+    /// What a package depends on cannot be had.
+    #[error(
+        "{subject} cannot have its closure: `{package}` depends on `{needs}`, which no repository has"
+    )]
+    Closure {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The package that needs it.
+        package: String,
+        /// What it needs, as its list says it.
+        needs: String,
+    },
     /// The source has no index, so the profile must say the version.
     #[error("{subject} needs an exact version; `{wanted}` is a range")]
     NotExact {
@@ -288,6 +308,16 @@ pub enum Error {
         subject: Box<Subject>,
         /// What the profile says.
         wanted: VersionReq,
+    },
+    /// An answer that should hold signatures holds none that can be understood.
+    #[error("`{url}`, which says who signed {subject}, is not what it should be")]
+    Evidence {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// What was asked, without credentials.
+        url: String,
+        /// What is wrong with it.
+        source: Box<crate::provenance::Error>,
     },
     /// A URL template that cannot be used.
     #[error("the template `{template}` of {subject} cannot be used: {why}")]
@@ -328,6 +358,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the source could not be asked, so that another time may do better.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::RateLimit { .. })
+    }
+
     /// The dep and package it is about.
     pub fn subject(&self) -> &Subject {
         match self {
@@ -355,8 +390,11 @@ impl Error {
             | Self::Expired { subject, .. }
             | Self::IndexHash { subject, .. }
             | Self::Checksum { subject, .. }
+            | Self::Image { subject, .. }
+            | Self::Closure { subject, .. }
             | Self::Format { subject, .. }
             | Self::NotExact { subject, .. }
+            | Self::Evidence { subject, .. }
             | Self::Template { subject, .. }
             | Self::Path { subject, .. }
             | Self::PathIo { subject, .. }

@@ -2,8 +2,8 @@
 //!
 //! A source lists versions, describes the artifact of a version for a platform, and says where a
 //! locked file lies now. Sources know no store and no lock file; they never unpack anything.
-//! [`Sources`] makes all of them and finds where each is served on this machine; what an index
-//! says is read by pure functions over bytes. Invariant: credentials only go to the host that
+//! [`Sources`] makes all of them and finds where each is served on this machine, which may be
+//! several places ([`mirrors`]); what an index says is read by pure functions over bytes. Invariant: credentials only go to the host that
 //! they are configured for, and no hash weaker than SHA-256 is ever offered.
 
 mod access;
@@ -15,13 +15,17 @@ mod deb;
 mod diagnose;
 pub mod error;
 mod forge;
+#[doc(hidden)]
+pub mod fuzzing;
 mod github;
 mod go;
 mod memo;
+mod mirrors;
 mod npm;
 mod oci;
 mod path;
 mod pypi;
+mod signed;
 mod sources;
 mod url;
 
@@ -38,10 +42,11 @@ pub use sources::{Setup, Sources};
 
 use crate::archive::Format;
 use crate::base::{
-    CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
+    Algorithm, CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
 };
-use crate::lock::model::{Definition, Proof};
+use crate::lock::model::{Definition, Linking, Proof};
 use crate::profile::model::Requirement;
+use crate::provenance::Evidence;
 
 /// One ecosystem.
 #[async_trait]
@@ -66,10 +71,11 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
-    /// Whether its offers for a platform are meant for just that platform. Where they are not, a
-    /// file that proves to be for another one means that this one has none.
-    fn is_sure(&self, _platform: Platform) -> bool {
-        true
+    /// Whether it only took an offered file to be for its platform's C library, since nobody said
+    /// so: neither the publisher, in metadata or the file's name, nor the profile. When the file's
+    /// own headers then say otherwise, it is no lie and the platform has nothing.
+    fn guesses_libc(&self, _query: &Query<'_>, _file: &str) -> bool {
+        false
     }
 
     /// Where a locked file lies now, best first; never empty.
@@ -80,6 +86,56 @@ pub trait Source: Send + Sync {
         platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>>;
+
+    /// Where else it may lie, at places that [`Source::locate`] did not need to ask; for when what
+    /// those gave proved wrong or was not there. May repeat what `locate` gave.
+    async fn locate_elsewhere(
+        &self,
+        _query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        _file: &str,
+    ) -> Result<Vec<Location>> {
+        Ok(Vec::new())
+    }
+
+    /// Who signed a file, as far as the source or the profile says where that is found. Nothing of
+    /// it is verified here. A source that has none, or whose mirror serves none, answers with
+    /// none; one that cannot be asked is an error.
+    async fn evidence(&self, _asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        Ok(Vec::new())
+    }
+
+    /// When a version was published; `None` when the source does not say.
+    async fn published(
+        &self,
+        _query: &Query<'_>,
+        _version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        Ok(None)
+    }
+}
+
+/// A file that evidence is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The dep.
+    pub query: &'a Query<'a>,
+    /// Its version.
+    pub version: &'a Version,
+    /// The platform that the file is for.
+    pub platform: Platform,
+    /// Its name in the source, as in the lock.
+    pub file: &'a str,
+    /// Hashes of its bytes; at least the locked one.
+    pub digests: &'a [Integrity],
+}
+
+impl Asked<'_> {
+    /// The hash of an algorithm, where it is known.
+    fn digest(&self, algorithm: Algorithm) -> Option<&Integrity> {
+        self.digests.iter().find(|digest| digest.algorithm() == algorithm)
+    }
 }
 
 /// What is asked of a source.
@@ -99,6 +155,13 @@ impl<'a> Query<'a> {
     pub fn new(dep: &'a DepName, requirement: &'a Requirement) -> Self {
         Self { dep, requirement, definition: None }
     }
+}
+
+/// Whether a file's name has a word for a C library: then its publisher says for which it is.
+fn names_libc(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file).to_ascii_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| ["musl", "gnu", "glibc", "alpine", "musllinux", "manylinux"].contains(&word))
 }
 
 impl Query<'_> {
@@ -151,6 +214,8 @@ impl Candidate {
 pub enum Offer {
     /// A file to fetch and unpack.
     Artifact(Box<ArtifactOffer>),
+    /// Several files, each laid over those before it.
+    Stack(Box<StackOffer>),
     /// A directory that already lies on this machine.
     Directory {
         /// Where, relative to the project.
@@ -186,6 +251,43 @@ pub struct ArtifactOffer {
     pub proofs: Vec<Proof>,
 }
 
+/// Several files that are one tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackOffer {
+    /// The first; commands and proofs are those of the whole tree.
+    pub first: ArtifactOffer,
+    /// What is laid over it, in this order.
+    pub with: Vec<Layer>,
+    /// How programs and libraries of the tree are told where they find each other.
+    pub linking: Option<Linking>,
+    /// Whether the source promises that it runs on the platform. Where it does not (an index of
+    /// images knows no libc), a contradiction only means that the platform has nothing.
+    pub promised: bool,
+}
+
+impl From<ArtifactOffer> for StackOffer {
+    fn from(first: ArtifactOffer) -> Self {
+        Self { first, with: Vec::new(), linking: None, promised: true }
+    }
+}
+
+/// A file that is laid over others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name in the source, as [`Source::locate`] takes it back.
+    pub file: String,
+    /// Where it lies now.
+    pub location: Location,
+    /// Its hash.
+    pub integrity: Integrity,
+    /// Its size in bytes where the source says it.
+    pub size: Option<u64>,
+    /// How it is unpacked.
+    pub format: Format,
+    /// Leading path components dropped when unpacking.
+    pub strip: u8,
+}
+
 /// Which files of a tree are commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Commands {
@@ -198,6 +300,8 @@ pub enum Commands {
     /// Those of a package of the system: every executable file in `bin/`, `sbin/`, `usr/bin/`,
     /// `usr/sbin/` and `usr/games/`.
     System,
+    /// Those of an image: what its usual `PATH` finds, else executables at the top.
+    Image,
 }
 
 /// Where a file can be fetched.

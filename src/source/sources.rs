@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::access::Access;
 use super::forge::Forge;
 use super::memo::Memo;
 use super::{Source, aqua, crates, deb, github, go, npm, oci, path, pypi, url};
-use crate::base::SourceKind;
+use crate::base::{Quiet, Reporter, SourceKind};
 use crate::config::Environ;
 use crate::http;
 use crate::profile::model::SourceOverride;
@@ -47,15 +47,29 @@ pub struct Sources {
 impl Sources {
     /// Makes them; endpoints are found when they are first needed.
     pub fn new(setup: Setup) -> Self {
+        Self::reporting(setup, Arc::new(Quiet))
+    }
+
+    /// Like [`Self::new`]; a place that is passed over is warned of.
+    pub fn reporting(setup: Setup, reporter: Arc<dyn Reporter>) -> Self {
         let Setup { client, environ, project, overrides, cache } = setup;
         let path = path::PathSource::new(project.clone());
-        let endpoints = Memo::new();
-        let access = Arc::new(Access { client, environ, project, overrides, cache, endpoints });
+        let (endpoints, warned) = (Memo::new(), Mutex::default());
+        let access = Arc::new(Access {
+            client,
+            environ,
+            project,
+            overrides,
+            cache,
+            endpoints,
+            reporter,
+            warned,
+        });
         let forge = Arc::new(Forge::new(Arc::clone(&access)));
         Self {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),
-            github: github::Github::new(Arc::clone(&forge)),
+            github: github::Github::new(Arc::clone(&access), Arc::clone(&forge)),
             aqua: aqua::Aqua::new(Arc::clone(&access), Arc::clone(&forge)),
             deb: deb::Deb::new(Arc::clone(&access)),
             go: go::Go::new(Arc::clone(&access)),
@@ -64,18 +78,6 @@ impl Sources {
             url: url::UrlSource::new(access),
             path,
         }
-    }
-
-    /// Signatures and statements that the Aqua registry names for a version on a platform, rendered
-    /// but not verified.
-    #[expect(dead_code, reason = "for whoever verifies signatures; what it gives is tested")]
-    pub(crate) async fn aqua_evidence(
-        &self,
-        query: &super::Query<'_>,
-        version: &crate::base::Version,
-        platform: crate::base::Platform,
-    ) -> super::Result<aqua::AquaEvidence> {
-        self.aqua.evidence(query, version, platform).await
     }
 
     /// The source of a kind.

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::registration::{Origin, Registration};
 use super::stamp::Stamp;
-use super::{Addition, Error, ObjectPath, Result, Store, Verified, copy, fs, links, seal};
-use crate::archive::Archive;
+use super::{Addition, Error, ObjectPath, Result, Stack, Store, Verified, copy, fs, links, seal};
+use crate::archive::{Archive, Options, Part};
 use crate::base::{ObjectName, Quiet, RelPath, Task, TreeHash, interrupt};
 use crate::nar;
 
@@ -48,6 +48,14 @@ impl Store {
         task: &dyn Task,
     ) -> Result<ObjectPath> {
         let Addition { object, tree, options, executables, shown } = *addition;
+        let parts = [(artifact.clone(), options.clone())];
+        let stack = Stack { object, tree, parts: &parts, is_linked: false, executables, shown };
+        self.add_stack(&stack, task)
+    }
+
+    /// Unpacks verified artifacts over each other, compares the tree hash and registers the object.
+    pub fn add_stack(&self, stack: &Stack<'_>, task: &dyn Task) -> Result<ObjectPath> {
+        let Stack { object, tree, parts, is_linked, executables, shown } = *stack;
         named_by(object, tree, &BTreeSet::new(), shown)?;
         let _pause = self.pause_gc(task)?;
         let _lock = self.lock_object(object, task)?;
@@ -56,13 +64,24 @@ impl Store {
         }
         task.stage("unpacking");
         let dir = self.stage()?;
-        let mut archive =
-            Archive::open(fs::open(artifact.path())?, shown, options).map_err(Error::Archive)?;
+        let open = |(artifact, options): &(Verified, Options)| {
+            Ok::<_, Error>(Part { file: fs::open(artifact.path())?, options: options.clone() })
+        };
+        let files = parts.iter().map(open).collect::<Result<_>>()?;
+        let mut archive = Archive::open_stack(files, shown).map_err(Error::Archive)?;
+        if is_linked {
+            archive.link().map_err(Error::Archive)?;
+        }
         archive.set_executable(executables).map_err(Error::Archive)?;
         let (actual, nar_size) = archive.unpack(dir.path()).map_err(Error::Archive)?;
         same_tree(tree, &actual, shown, "the unpacked artifact")?;
-        let origin =
-            Origin::Artifact { integrity: artifact.integrity().clone(), shown: shown.to_owned() };
+        let shown_origin = shown.to_owned();
+        let origin = match parts.first() {
+            Some((first, _)) => {
+                Origin::Artifact { integrity: first.integrity().clone(), shown: shown_origin }
+            }
+            None => Origin::Built,
+        };
         let staged = Staged { dir, tree: actual, nar_size };
         self.publish(staged, object.clone(), BTreeSet::new(), origin, shown)
     }

@@ -51,6 +51,16 @@ pub enum Error {
         /// What it holds.
         actual: Integrity,
     },
+    /// A document that a proof was verified from is no longer what was kept.
+    #[error("the evidence `{}` changed on disk", path.display())]
+    EvidenceChanged {
+        /// The file.
+        path: PathBuf,
+        /// What its name promises.
+        expected: Integrity,
+        /// What it holds.
+        actual: Integrity,
+    },
     /// A tree is not the one the lock names.
     #[error("tree hash mismatch for {shown}")]
     TreeMismatch {
@@ -154,6 +164,40 @@ pub enum Error {
         /// Why.
         source: RootProblem,
     },
+    /// No registered object is called so.
+    #[error("no object of the store is `{text}`")]
+    NoObject {
+        /// What was asked for.
+        text: String,
+    },
+    /// Several registered objects are called so.
+    #[error("`{text}` may be {} objects of the store", objects.len())]
+    Ambiguous {
+        /// What was asked for.
+        text: String,
+        /// Those that it may be.
+        objects: Vec<ObjectName>,
+    },
+    /// A name that no pin can have.
+    #[error("`{name}` is no name for a pin")]
+    PinName {
+        /// As given.
+        name: String,
+    },
+    /// There is no such pin.
+    #[error("there is no pin `{name}`")]
+    NoPin {
+        /// As given.
+        name: String,
+        /// Those that there are.
+        names: Vec<String>,
+    },
+    /// The filesystem cannot share blocks between files.
+    #[error("the filesystem of the store `{}` cannot share blocks between files", root.display())]
+    NoReflink {
+        /// The store's directory.
+        root: PathBuf,
+    },
     /// A registration cannot be understood.
     #[error("registration `{}` is damaged: {why}", path.display())]
     BadRegistration {
@@ -210,6 +254,7 @@ impl Diagnose for Error {
             Self::Archive(e) => e.kind(),
             Self::ArtifactMismatch { .. }
             | Self::CachedArtifactChanged { .. }
+            | Self::EvidenceChanged { .. }
             | Self::TreeMismatch { .. }
             | Self::NameMismatch { .. }
             | Self::Damaged { .. }
@@ -242,6 +287,10 @@ impl Diagnose for Error {
                 "run `infra store repair` to remove it and fetch it again".to_owned(),
                 format!("or remove `{}` yourself", path.display()),
             ],
+            Self::EvidenceChanged { path, .. } => vec![format!(
+                "remove `{}`, then run `infra dep verify --provenance`, which fetches it again",
+                path.display()
+            )],
             Self::TreeMismatch { shown, .. } => vec![
                 "nothing was installed".to_owned(),
                 format!(
@@ -265,6 +314,23 @@ impl Diagnose for Error {
             Self::ContainsStore { .. } => {
                 vec!["name a directory inside it, or set INFRA_STORE elsewhere".to_owned()]
             }
+            Self::NoObject { .. } => vec![
+                "`infra store roots` lists what is kept, `infra dep list` the deps of this project"
+                    .to_owned(),
+            ],
+            Self::Ambiguous { .. } => {
+                vec!["write more of the name, or the whole digest".to_owned()]
+            }
+            Self::PinName { .. } => {
+                vec!["use letters, digits, `-`, `_` and `.`, and begin with no `.`".to_owned()]
+            }
+            Self::NoPin { names, .. } if names.is_empty() => {
+                vec!["nothing is pinned in this store".to_owned()]
+            }
+            Self::NoPin { names, .. } => vec![format!("pinned are: {}", names.join(", "))],
+            Self::NoReflink { .. } => vec![
+                "nothing was changed; without `--reflink` identical files are linked".to_owned(),
+            ],
             Self::Newer { .. } => {
                 vec!["use the newer program, or set INFRA_STORE to another directory".to_owned()]
             }
@@ -294,12 +360,16 @@ impl Diagnose for Error {
                 let path = format!("`{}`", path.display());
                 pair(expected, "its name in the cache", "found", actual, &path)
             }
+            Self::EvidenceChanged { expected, actual, .. } => {
+                pair(expected, "its name in the store", "found", actual, "the file on disk")
+            }
             Self::TreeMismatch { expected, actual, from, .. } => {
                 pair(expected, "dep.lock.json", "received", actual, from)
             }
             Self::NameMismatch { expected, actual, .. } => {
                 pair(expected, "dep.lock.json", "computed", actual, "tree hash and name")
             }
+            Self::Ambiguous { objects, .. } => objects.iter().map(ToString::to_string).collect(),
             Self::Damaged { expected, actual, .. } => {
                 pair(expected, "its registration", "found", actual, "the files on disk")
             }

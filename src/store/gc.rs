@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::{Error, Result, Store, fs, reach, roots};
+use super::{Error, Result, RootKind, Store, fs, reach, roots};
 use crate::base::{Digest, ObjectName, Quiet, interrupt};
 
 /// What to collect.
@@ -21,6 +21,8 @@ pub struct GcOptions {
     /// Remove only as much as brings objects and artifacts together under so many bytes: unused
     /// objects first, then artifacts, oldest first. What roots reach stays in any case.
     pub max_size: Option<u64>,
+    /// Links that are going to be removed: what only they keep goes.
+    pub forgotten: BTreeSet<PathBuf>,
     /// Remove artifacts too, which only a repair or another store would need again.
     pub artifacts: bool,
 }
@@ -98,7 +100,11 @@ impl Store {
     }
 
     fn plan_gc(&self, options: &GcOptions) -> Result<GcReport> {
-        let scan = self.scan_roots()?;
+        let mut scan = self.scan_roots()?;
+        scan.live.retain(|root| match &root.kind {
+            RootKind::Link(link) => !options.forgotten.contains(link),
+            _ => true,
+        });
         let mut known = self.known()?;
         let reached = reach::reachable(&mut known, &scan.live)?;
         // A damaged registration that nothing reaches goes; its tree is a leftover.

@@ -25,6 +25,8 @@ pub struct StoreInfo {
     pub artifact_bytes: u64,
     /// Links that keep objects.
     pub link_roots: usize,
+    /// Pins that keep objects.
+    pub pins: usize,
     /// Running processes that keep objects.
     pub process_roots: usize,
     /// Free bytes of the store's filesystem, for this user.
@@ -47,7 +49,7 @@ impl Store {
         }
         let nearest = nearest_existing(self.root());
         let (free, total) = fs::disk_space(nearest)?;
-        let links = roots.iter().filter(|r| matches!(r.kind, RootKind::Link(_))).count();
+        let count = |is: fn(&RootKind) -> bool| roots.iter().filter(|r| is(&r.kind)).count();
         Ok(StoreInfo {
             root: self.root().to_owned(),
             artifacts_root: self.layout.artifacts().to_owned(),
@@ -56,8 +58,9 @@ impl Store {
             damaged_registrations: known.bad.len(),
             artifacts: artifacts.len(),
             artifact_bytes,
-            link_roots: links,
-            process_roots: roots.len() - links,
+            link_roots: count(|kind| matches!(kind, RootKind::Link(_))),
+            pins: count(|kind| matches!(kind, RootKind::Pin(_))),
+            process_roots: count(|kind| matches!(kind, RootKind::Process { .. })),
             free,
             total,
             writable: fs::is_writable(nearest),

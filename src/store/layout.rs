@@ -4,7 +4,9 @@
 //! store/<digest>-<name>/   objects: read-only trees
 //! meta/<digest>.json       registrations: an object without one does not exist
 //! artifacts/<algo>/<hex>   downloads (this directory may lie elsewhere)
+//! evidence/<algo>/<hex>    what proofs were verified from; kept until removed by hand
 //! artifacts/partial/       downloads under way, and their locks
+//! pins/NAME                links to objects that a person keeps
 //! roots/                   links to the links that keep objects, and leases of processes
 //! tmp/                     everything is made here and renamed
 //! locks/<digest>           one lock for each object that is being added
@@ -49,6 +51,9 @@ impl Layout {
     pub(super) fn roots(&self) -> PathBuf {
         self.root.join("roots")
     }
+    pub(super) fn pins(&self) -> PathBuf {
+        self.root.join("pins")
+    }
     pub(super) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -75,6 +80,9 @@ impl Layout {
     }
     pub(super) fn artifact(&self, integrity: &Integrity) -> PathBuf {
         self.artifacts.join(integrity.algorithm().name()).join(integrity.hex())
+    }
+    pub(super) fn evidence(&self, digest: &Integrity) -> PathBuf {
+        self.root.join("evidence").join(digest.algorithm().name()).join(digest.hex())
     }
     pub(super) fn partial(&self, integrity: &Integrity) -> PathBuf {
         let name = format!("{}-{}", integrity.algorithm().name(), integrity.hex());

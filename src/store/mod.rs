@@ -17,11 +17,14 @@ mod artifacts;
 mod check;
 mod copy;
 mod error;
+mod evidence;
 mod gc;
 mod info;
 mod layout;
 mod lease;
 mod links;
+mod optimise;
+mod pins;
 mod reach;
 mod registration;
 mod repair;
@@ -32,6 +35,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod why;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,10 +48,12 @@ pub use error::{Error, RootProblem};
 pub use gc::{GcFile, GcObject, GcOptions, GcReport};
 pub use info::StoreInfo;
 pub use lease::Lease;
+pub use optimise::{OptimiseOptions, OptimiseReport};
 pub use registration::{Origin, Registration};
 pub use repair::{Refetch, RepairReport};
 pub use roots::{Root, RootKind};
 pub use verify::{Damage, Progress, VerifyReport};
+pub use why::Kept;
 
 use layout::Layout;
 
@@ -122,6 +128,24 @@ pub struct Addition<'a> {
     pub tree: &'a TreeHash,
     /// How to unpack.
     pub options: &'a Options,
+    /// Files that are commands, and so executable.
+    pub executables: &'a BTreeSet<RelPath>,
+    /// For messages: `nats-server 2.15.1 (x86_64-linux)`.
+    pub shown: &'a str,
+}
+
+/// What to add from several archives.
+#[derive(Clone, Copy, Debug)]
+pub struct Stack<'a> {
+    /// The object's name, from the lock.
+    pub object: &'a ObjectName,
+    /// Its tree hash, from the lock.
+    pub tree: &'a TreeHash,
+    /// The archives, each laid over those before it, and how each is unpacked.
+    pub parts: &'a [(Verified, Options)],
+    /// Whether programs and libraries are told where they find each other
+    /// ([`crate::archive::Archive::link`]).
+    pub is_linked: bool,
     /// Files that are commands, and so executable.
     pub executables: &'a BTreeSet<RelPath>,
     /// For messages: `nats-server 2.15.1 (x86_64-linux)`.

@@ -30,6 +30,8 @@ pub struct Root {
 pub enum RootKind {
     /// A link outside the store.
     Link(PathBuf),
+    /// A name that a person gave it in this store.
+    Pin(String),
     /// A process that runs.
     Process {
         /// Its id, in its own namespace.
@@ -122,6 +124,7 @@ impl Store {
                 }
             }
         }
+        scan.live.extend(self.pins()?);
         Ok(scan)
     }
 }

@@ -12,8 +12,10 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::error::{Error, Result};
+use super::tour::{Elsewhere, Stop, Tour};
 use crate::base::{Algorithm, Diagnose as _, Integrity, Kind, Task};
 use crate::fs;
+use crate::http::Downloaded;
 use crate::source::Location;
 use crate::store::{ArtifactLock, Verified};
 
@@ -49,11 +51,13 @@ pub(super) async fn cached(
     blocking(shown, move || Ok(artifacts.get(&integrity, &name)?)).await
 }
 
-/// Fetches an artifact into the cache. `locations` is called when it is not cached.
-pub(super) async fn fetch(
-    context: &Context<'_>,
-    wanted: &Wanted<'_>,
+/// Fetches an artifact into the cache. `locations` is called when it is not cached, `elsewhere` when
+/// none of them served it.
+pub(super) async fn fetch<'a>(
+    context: &'a Context<'_>,
+    wanted: &'a Wanted<'_>,
     locations: impl Future<Output = Result<Vec<Location>>>,
+    elsewhere: Elsewhere<'a>,
     task: &Arc<dyn Task>,
 ) -> Result<Verified> {
     if let Some(found) = cached(context, wanted.integrity, wanted.shown).await? {
@@ -62,10 +66,40 @@ pub(super) async fn fetch(
     let locations = locations.await?;
     let partial = context.store.artifacts().partial(wanted.integrity)?;
     let _lock = lock(context, wanted, task).await?;
-    match cached(context, wanted.integrity, wanted.shown).await? {
-        Some(found) => Ok(found),
-        None => from_any(context, wanted, &locations, &partial, task).await,
+    if let Some(found) = cached(context, wanted.integrity, wanted.shown).await? {
+        return Ok(found);
     }
+    let mut tour = Tour::new(context.reporter, wanted.shown, locations, elsewhere);
+    while let Some(stop) = tour.next().await {
+        let said = from_one(context, wanted, &stop, &partial, task).await;
+        if let Some(found) = tour.heard(&stop, said)? {
+            return Ok(found);
+        }
+    }
+    Err(tour.end())
+}
+
+/// Downloads from one place.
+pub(super) async fn download(
+    context: &Context<'_>,
+    stop: &Stop,
+    file: &Path,
+    algorithm: Algorithm,
+    wanted: (Option<u64>, &str),
+    task: &Arc<dyn Task>,
+) -> Result<Downloaded> {
+    let (size, shown) = wanted;
+    let (location, algorithms) = (&stop.location, [algorithm]);
+    let task = task.as_ref();
+    let done = match stop.last {
+        true => context.fetch.fetch(location, file, &algorithms, size, task).await,
+        false => context.fetch.fetch_or_pass(location, file, &algorithms, size, task).await,
+    };
+    done.map_err(|source| Error::Fetch {
+        shown: shown.to_owned(),
+        attempts: Vec::new(),
+        source: Box::new(source),
+    })
 }
 
 async fn lock(
@@ -76,52 +110,6 @@ async fn lock(
     let (artifacts, integrity) = (context.store.artifacts().clone(), wanted.integrity.clone());
     let (shown, task) = (wanted.shown.to_owned(), Arc::clone(task));
     blocking(wanted.shown, move || Ok(artifacts.lock(&integrity, &shown, task.as_ref())?)).await
-}
-
-async fn from_any(
-    context: &Context<'_>,
-    wanted: &Wanted<'_>,
-    locations: &[Location],
-    partial: &Path,
-    task: &Arc<dyn Task>,
-) -> Result<Verified> {
-    let mut failures: Vec<(String, Error)> = Vec::new();
-    for (index, location) in locations.iter().enumerate() {
-        match from_one(context, wanted, location, partial, task).await {
-            Ok(found) => return Ok(found),
-            Err(e) if !is_of_location(&e) => return Err(e),
-            Err(e) => {
-                if index + 1 < locations.len() {
-                    context.reporter.warn(&format!("{}: {}", location.shown(), chain(&e)));
-                }
-                failures.push((location.shown(), e));
-            }
-        }
-    }
-    Err(worst(wanted.shown, failures))
-}
-
-/// Whether another location may do better: a full disk is no fault of a server.
-fn is_of_location(error: &Error) -> bool {
-    matches!(error, Error::Fetch { .. }) || error.kind() == Kind::Integrity
-}
-
-/// The error to show for several: a lie only when all lied, else the last that failed otherwise.
-fn worst(shown: &str, mut failures: Vec<(String, Error)>) -> Error {
-    let last = failures.iter().rposition(|(_, e)| e.kind() != Kind::Integrity);
-    let index = last.unwrap_or(failures.len().saturating_sub(1));
-    if failures.is_empty() {
-        return Error::NoLocation { shown: shown.to_owned() };
-    }
-    let (_, error) = failures.remove(index);
-    match error {
-        Error::Fetch { shown, source, .. } => {
-            let attempts =
-                failures.iter().map(|(from, e)| format!("{from}: {}", chain(e))).collect();
-            Error::Fetch { shown, attempts, source }
-        }
-        other => other,
-    }
 }
 
 /// An error with its causes, in one line.
@@ -144,7 +132,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 async fn from_one(
     context: &Context<'_>,
     wanted: &Wanted<'_>,
-    location: &Location,
+    stop: &Stop,
     partial: &Path,
     task: &Arc<dyn Task>,
 ) -> Result<Verified> {
@@ -152,19 +140,12 @@ async fn from_one(
     loop {
         task.stage("downloading");
         let algorithm = wanted.integrity.algorithm();
-        let done = context
-            .fetch
-            .fetch(location, partial, &[algorithm], wanted.size, task.as_ref())
-            .await
-            .map_err(|source| Error::Fetch {
-                shown: wanted.shown.to_owned(),
-                attempts: Vec::new(),
-                source: Box::new(source),
-            })?;
+        let about = (wanted.size, wanted.shown);
+        let done = download(context, stop, partial, algorithm, about, task).await?;
         let computed = hash_of(&done.hashes, algorithm);
         let artifacts = context.store.artifacts().clone();
         let (file, expected) = (partial.to_owned(), wanted.integrity.clone());
-        let (shown, from) = (wanted.shown.to_owned(), location.shown());
+        let (shown, from) = (wanted.shown.to_owned(), stop.location.shown());
         let admitted = blocking(wanted.shown, move || {
             Ok(artifacts.admit(&file, &computed, &expected, &shown, &from)?)
         })

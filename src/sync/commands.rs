@@ -20,6 +20,9 @@ pub const HEAD: usize = 8;
 /// Where a system's packages put commands (Filesystem Hierarchy Standard 3.0).
 const SYSTEM: [&str; 5] = ["bin", "sbin", "usr/bin", "usr/games", "usr/sbin"];
 
+/// The usual `PATH` of images, first to last.
+const IMAGE: [&str; 6] = ["usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin"];
+
 /// Why the commands of a tree cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -92,6 +95,22 @@ pub fn choose<E: From<Refusal>>(
         Commands::System => tree.pick(scripts, head, |path| {
             path.as_str().rsplit_once('/').is_some_and(|(dir, _)| SYSTEM.contains(&dir))
         }),
+        Commands::Image => {
+            let mut all = BTreeMap::new();
+            for place in IMAGE {
+                let here = |path: &RelPath| {
+                    path.as_str().rsplit_once('/').is_some_and(|(dir, _)| dir == place)
+                };
+                // As a shell would: the first directory that has it.
+                for (command, path) in tree.pick(scripts, head, here)? {
+                    all.entry(command).or_insert(path);
+                }
+            }
+            if all.is_empty() {
+                all = tree.pick(scripts, head, |path| !path.as_str().contains('/'))?;
+            }
+            Ok(all)
+        }
         Commands::Found => {
             let mut base = String::new();
             loop {
@@ -114,17 +133,18 @@ pub fn choose<E: From<Refusal>>(
     }
 }
 
-struct Tree<'a> {
+/// A listing by path.
+pub(super) struct Tree<'a> {
     entries: BTreeMap<&'a str, &'a Entry>,
 }
 
 impl<'a> Tree<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
+    pub(super) fn of(entries: &'a [Entry]) -> Self {
         Self { entries: entries.iter().map(|e| (e.path.as_str(), e)).collect() }
     }
 
     /// The file at a path, through links that stay inside the tree.
-    fn file(&self, path: &str) -> Option<&'a Entry> {
+    pub(super) fn file(&self, path: &str) -> Option<&'a Entry> {
         let mut path = path.to_owned();
         for _ in 0..MAX_LINKS {
             let entry = *self.entries.get(path.as_str())?;
@@ -228,7 +248,7 @@ fn command_of(file: &str) -> Option<CommandName> {
 }
 
 /// Where a link at `from` leads; `None` when it leaves the tree.
-fn join(from: &str, target: &str) -> Option<String> {
+pub(super) fn join(from: &str, target: &str) -> Option<String> {
     if target.starts_with('/') {
         return None;
     }

@@ -2,12 +2,16 @@
 //!
 //! Reads nothing itself. Invariant: every outside thing this room touches is in [`Context`].
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::base::{Algorithm, Diagnose, Hint, Kind, Platform, Reporter, SourceKind, Task};
+use crate::base::{Algorithm, DepName, Diagnose, Hint, Kind, Platform, Reporter, SourceKind, Task};
 use crate::http;
+use crate::profile::model::Policy;
+use crate::provenance::Trust;
 use crate::source::{Location, Source};
 use crate::store::Store;
 
@@ -30,6 +34,42 @@ pub struct Context<'a> {
     pub offline: bool,
     /// Receives progress and warnings.
     pub reporter: &'a dyn Reporter,
+    /// What may be locked, and whom signatures must lead to.
+    pub rules: &'a Rules,
+}
+
+/// What may be locked.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// `[policy]` of the profiles.
+    pub policy: Policy,
+    /// The trust root.
+    pub trust: Arc<Trust>,
+    /// Deps that may lose proof, or be signed by somebody else than before.
+    pub accept: Accept,
+}
+
+/// Deps whose proof may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Accept {
+    /// None.
+    #[default]
+    None,
+    /// These.
+    Deps(BTreeSet<DepName>),
+    /// All.
+    All,
+}
+
+impl Accept {
+    /// Whether a dep's proof may change.
+    pub fn covers(&self, dep: &DepName) -> bool {
+        match self {
+            Self::None => false,
+            Self::Deps(deps) => deps.contains(dep),
+            Self::All => true,
+        }
+    }
 }
 
 impl Context<'_> {
@@ -51,6 +91,18 @@ pub trait Fetch: Send + Sync {
         size: Option<u64>,
         task: &dyn Task,
     ) -> Result<http::Downloaded, FetchError>;
+
+    /// Like [`Fetch::fetch`], from a place that is not the only one: it need not be patient.
+    async fn fetch_or_pass(
+        &self,
+        location: &Location,
+        file: &Path,
+        algorithms: &[Algorithm],
+        size: Option<u64>,
+        task: &dyn Task,
+    ) -> Result<http::Downloaded, FetchError> {
+        self.fetch(location, file, algorithms, size, task).await
+    }
 }
 
 #[async_trait]
@@ -70,6 +122,17 @@ impl Fetch for http::Client {
         };
         Ok(self.download(&request, file, algorithms, size, task).await?)
     }
+
+    async fn fetch_or_pass(
+        &self,
+        location: &Location,
+        file: &Path,
+        algorithms: &[Algorithm],
+        size: Option<u64>,
+        task: &dyn Task,
+    ) -> Result<http::Downloaded, FetchError> {
+        self.hasty().fetch(location, file, algorithms, size, task).await
+    }
 }
 
 /// A download that failed.
@@ -85,6 +148,16 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// Whether nobody was asked, since the host did not answer before.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self, Self::Http(e) if e.is_skipped())
+    }
+
+    /// Whether nobody was asked, since there is to be no network.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Http(e) if e.is_offline())
+    }
+
     /// Whether the server said that there is no such file.
     pub fn is_not_found(&self) -> bool {
         match self {

@@ -2,9 +2,10 @@
 
 use super::commands::Refusal;
 use super::context::FetchError;
+use super::regress::Regression;
 use crate::base::object_name::InvalidObjectName;
-use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Version};
-use crate::{archive, fs, source, store};
+use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Proof, Version};
+use crate::{archive, fs, http, provenance, source, store};
 
 /// A dep that a platform cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Unfetched {
     pub shown: String,
     /// Its file, and the source that has it.
     pub from: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Syncing or locking that failed.
@@ -53,13 +56,24 @@ pub enum Error {
     },
     /// The network may not be used, and something is neither in the store nor in the cache.
     #[error(
-        "{} artifact{} must be fetched, but the network is not to be used",
+        "{} artifact{} ({}) must be fetched, but the network is not to be used",
         missing.len(),
-        if missing.len() == 1 { "" } else { "s" }
+        if missing.len() == 1 { "" } else { "s" },
+        bytes(missing.iter().map(|m| m.size).sum())
     )]
     Offline {
         /// Which, and from where.
         missing: Vec<Unfetched>,
+    },
+    /// The network may not be used, and deps cannot be locked without.
+    #[error(
+        "{} dep{} cannot be locked, since the network is not to be used",
+        missing.len(),
+        if missing.len() == 1 { "" } else { "s" }
+    )]
+    OfflineLock {
+        /// What each of them needs, in words.
+        missing: Vec<String>,
     },
     /// A source failed.
     #[error(transparent)]
@@ -106,6 +120,20 @@ pub enum Error {
         file: String,
         /// What it says of itself.
         what: String,
+        /// Whether nothing but its C library is in the way.
+        libc_only: bool,
+    },
+    /// A file is not the one whose hash the profile gives.
+    #[error("{} mismatch for {shown}", expected.algorithm().name())]
+    NotTheHash {
+        /// Dep, version and platforms.
+        shown: String,
+        /// In the profile.
+        expected: Box<Integrity>,
+        /// Of the bytes.
+        received: Box<Integrity>,
+        /// Where they came from.
+        from: String,
     },
     /// A source served other bytes than its index promises.
     #[error("{} mismatch for {shown}", published.algorithm().name())]
@@ -132,6 +160,58 @@ pub enum Error {
         locked: String,
         /// The same in the source.
         served: String,
+    },
+    /// Evidence that a source has of an artifact does not vouch for it.
+    #[error("the {kind} of {shown} is refused")]
+    Proof {
+        /// Dep, version and platforms.
+        shown: String,
+        /// The artifact.
+        file: String,
+        /// What kind of evidence it is.
+        kind: Proof,
+        /// Why.
+        source: Box<provenance::Error>,
+    },
+    /// Nobody could be asked who signed an artifact of which that must be known.
+    #[error("cannot find out who signed {shown}")]
+    ProofUnreachable {
+        /// Dep, version and platforms.
+        shown: String,
+        /// What must vouch for it, or did before.
+        wanted: Vec<Proof>,
+        /// Why.
+        source: Box<source::Error>,
+    },
+    /// Something would be vouched for by less than before, or by somebody else.
+    #[error("{shown} is vouched for by less than before, or by somebody else")]
+    Regress {
+        /// Dep, version and platform.
+        shown: String,
+        /// The dep.
+        dep: DepName,
+        /// What vouched for the locked version, and what vouches now.
+        changes: Vec<Regression>,
+    },
+    /// Every version that a requirement accepts is younger than the policy allows.
+    #[error("every version of `{dep}` that matches `{wanted}` is younger than {minimum}")]
+    TooYoung {
+        /// The dep.
+        dep: DepName,
+        /// What is asked for.
+        wanted: String,
+        /// `minimum-age`, in words.
+        minimum: String,
+        /// Versions and when they were published.
+        young: Vec<(Version, String)>,
+    },
+    /// The source does not say when a version was published.
+    #[error("the source of `{dep}` does not say when {version} was published")]
+    NoDate {
+        /// The dep.
+        dep: DepName,
+        /// The version.
+        version: Version,
     },
     /// A version that no wanted platform can have.
     #[error("`{dep}` {version} is not available for any platform of the profiles")]
@@ -194,7 +274,39 @@ fn names<'a>(deps: impl IntoIterator<Item = &'a DepName>) -> String {
     deps.into_iter().map(|dep| format!("`{dep}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// `512 bytes`, `1.5 KiB`, `7.0 MiB`
+fn bytes(count: u64) -> String {
+    let (mut value, mut unit) = (count as f64, "bytes");
+    for larger in ["KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        (value, unit) = (value / 1024.0, larger);
+    }
+    if unit == "bytes" { format!("{count} bytes") } else { format!("{value:.1} {unit}") }
+}
+
 impl Error {
+    /// What was needed of the network, if that there is none is all that failed.
+    pub(super) fn offline_need(&self) -> Option<String> {
+        match self {
+            Self::Source(e) => match e.as_ref() {
+                source::Error::Fetch { subject, source } => match source.as_ref() {
+                    http::Error::Offline { url } => Some(format!("{subject} needs `{url}`")),
+                    _ => None,
+                },
+                _ => None,
+            },
+            Self::Fetch { shown, source, .. } => match source.as_ref() {
+                FetchError::Http(http::Error::Offline { url }) => {
+                    Some(format!("{shown} needs `{url}`"))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The room below that made the error, if it came through unchanged.
     fn inner(&self) -> Option<&dyn Diagnose> {
         match self {
@@ -203,6 +315,8 @@ impl Error {
             Self::Archive(e) => Some(e.as_ref()),
             Self::File(e) => Some(e),
             Self::Fetch { source, .. } => Some(source.as_ref()),
+            Self::Proof { source, .. } => Some(source.as_ref()),
+            Self::ProofUnreachable { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }
@@ -211,9 +325,11 @@ impl Error {
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
         match self {
-            Self::Contradiction { .. } | Self::Lied { .. } | Self::Changed { .. } => {
-                Kind::Integrity
-            }
+            Self::Contradiction { .. }
+            | Self::NotTheHash { .. }
+            | Self::Lied { .. }
+            | Self::Changed { .. }
+            | Self::Regress { .. } => Kind::Integrity,
             Self::UnknownDep { .. } => Kind::Usage,
             Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
             _ => self.inner().map_or(Kind::User, Diagnose::kind),
@@ -234,7 +350,10 @@ impl Diagnose for Error {
                 ),
             ],
             Self::Offline { .. } => {
-                vec!["run the same command once with the network, then offline".to_owned()]
+                vec!["run `infra dep sync` once with the network, then this offline".to_owned()]
+            }
+            Self::OfflineLock { .. } => {
+                vec!["run the same command once with the network".to_owned()]
             }
             Self::Commands { source, .. } => source.hints(),
             Self::Contradiction { .. } => vec![
@@ -242,6 +361,12 @@ impl Diagnose for Error {
                  locked"
                     .to_owned(),
                 "choose another version or source, or leave the platform out with `platforms`"
+                    .to_owned(),
+            ],
+            Self::NotTheHash { .. } => vec![
+                "the file is not the one that `hashes` in the profile means; nothing was locked"
+                    .to_owned(),
+                "find out which of the two is right, then correct the hash or take it out"
                     .to_owned(),
             ],
             Self::Lied { .. } => vec![
@@ -252,6 +377,30 @@ impl Diagnose for Error {
                 "the upstream file changed after it was locked; nothing was locked".to_owned(),
                 format!(
                     "if you expect the change, run `infra dep update {dep}` and review the diff"
+                ),
+            ],
+            Self::Proof { .. } => vec![
+                "who published the file is not who its source says; nothing was locked".to_owned(),
+                "choose another version, or ask the publisher".to_owned(),
+            ],
+            Self::ProofUnreachable { .. } => vec![
+                "try again; nothing was locked".to_owned(),
+                "what must vouch for a dep is said by `require` of `[policy]`, and by what \
+                 vouched for the version that is locked"
+                    .to_owned(),
+            ],
+            Self::Regress { dep, .. } => vec![
+                "nothing was locked; look at what the publisher says of it".to_owned(),
+                format!("if you expect it, add `--accept-signer {dep}`"),
+            ],
+            Self::TooYoung { dep, .. } => vec![
+                "wait, or accept an older version".to_owned(),
+                format!("to take it now, write allow-young = [\"{dep}\"] in `[policy]`"),
+            ],
+            Self::NoDate { dep, .. } => vec![
+                "an index with dates serves JSON (PEP 700, the full npm document)".to_owned(),
+                format!(
+                    "to take it without knowing, write allow-young = [\"{dep}\"] in `[policy]`"
                 ),
             ],
             Self::Nowhere { .. } => {
@@ -275,8 +424,15 @@ impl Diagnose for Error {
                 missing.iter().map(|m| format!("{} {}: {}", m.dep, m.version, m.reason)).collect()
             }
             Self::Offline { missing } => {
-                missing.iter().map(|m| format!("{} needs {}", m.shown, m.from)).collect()
+                let line =
+                    |m: &Unfetched| format!("{} needs {}, {}", m.shown, m.from, bytes(m.size));
+                missing.iter().map(line).collect()
             }
+            Self::OfflineLock { missing } => missing.clone(),
+            Self::NotTheHash { expected, received, from, .. } => vec![
+                format!("expected  {expected}  from `hashes` in the profile"),
+                format!("received  {received}  from {from}"),
+            ],
             Self::Lied { published, received, from, .. } => vec![
                 format!("expected  {published}  from the source's index"),
                 format!("received  {received}  from {from}"),
@@ -285,6 +441,18 @@ impl Diagnose for Error {
                 format!("expected  {locked}  from dep.lock.json"),
                 format!("received  {served}  from the source's index"),
             ],
+            Self::Proof { file, source, .. } => {
+                std::iter::once(format!("file      {file}")).chain(source.details()).collect()
+            }
+            Self::ProofUnreachable { wanted, source, .. } => {
+                let wanted: Vec<_> = wanted.iter().map(|proof| proof.name()).collect();
+                let first = format!("wanted    {}", wanted.join(", "));
+                std::iter::once(first).chain(source.details()).collect()
+            }
+            Self::Regress { changes, .. } => changes.iter().flat_map(Regression::lines).collect(),
+            Self::TooYoung { young, .. } => {
+                young.iter().map(|(v, at)| format!("{v} was published {at}")).collect()
+            }
             Self::Nowhere { reasons, .. } => {
                 reasons.iter().map(|(platform, why)| format!("{platform}: {why}")).collect()
             }

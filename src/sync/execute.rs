@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::artifact::{self, Wanted, blocking, cached};
 use super::context::Context;
@@ -16,11 +16,11 @@ use super::error::{Error, Result, Unfetched};
 use super::pin;
 use super::plan::{Plan, Step};
 use crate::base::{DepName, Platform, RelPath, Task};
-use crate::lock::model::{Artifact, Lock, LockedDep, Pin};
+use crate::lock::model::{Artifact, Linking, Lock, LockedDep, Pin};
 use crate::lock::{Requirements, object_suffix};
 use crate::profile::model::Requirement;
 use crate::source::Query;
-use crate::store::{Addition, ObjectPath, Store};
+use crate::store::{ObjectPath, Stack, Store, Verified};
 
 /// The objects of a plan in which everything [is there](Plan::is_done).
 ///
@@ -97,10 +97,13 @@ pub async fn execute(
 async fn refuse_offline(context: &Context<'_>, plan: &Plan) -> Result<()> {
     let mut missing = Vec::new();
     for step in &plan.steps {
-        let Step::Fetch { dep, version, source, artifact, integrity, .. } = step else { continue };
+        let Step::Fetch { dep, version, source, .. } = step else { continue };
         let shown = shown(dep, version.as_str(), plan.platform);
-        if cached(context, integrity, &shown).await?.is_none() {
-            missing.push(Unfetched { shown, from: format!("`{artifact}` from {source}") });
+        for (artifact, size, integrity) in step.missing() {
+            if cached(context, integrity, &shown).await?.is_none() {
+                let from = format!("`{artifact}` from {source}");
+                missing.push(Unfetched { shown: shown.clone(), from, size });
+            }
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(Error::Offline { missing }) }
@@ -134,7 +137,8 @@ async fn run(
         None => copy_directory(context, dep, locked, pin, shown).await,
         Some(artifact) => {
             let label = format!("{dep} {}", locked.version);
-            let task = context.reporter.begin(&label, Some(artifact.size));
+            let size = pin.artifacts().map(|a| a.size).fold(0, u64::saturating_add);
+            let task = context.reporter.begin(&label, Some(size));
             let job = Job { dep, locked, platform, pin, artifact, shown };
             job.run(context, requirements, &task).await
         }
@@ -158,39 +162,59 @@ impl Job<'_> {
         task: &Arc<dyn Task>,
     ) -> Result<ObjectPath> {
         let requirement = self.requirement(requirements);
-        let locations = async {
-            let source = (context.sources)(self.locked.source.kind());
-            let definition = self.locked.definition.as_ref();
-            let query = Query { definition, ..Query::new(self.dep, &requirement) };
-            task.stage("looking up");
-            let file = &self.artifact.file;
-            Ok(source.locate(&query, &self.locked.version, self.platform, file).await?)
-        };
-        let wanted = Wanted {
-            integrity: &self.artifact.integrity,
-            size: Some(self.artifact.size),
-            shown: &self.shown,
-        };
-        let verified = artifact::fetch(context, &wanted, locations, task).await?;
+        let mut work = Vec::new();
+        for artifact in self.pin.artifacts() {
+            work.push(self.fetch(context, &requirement, artifact, task));
+        }
+        let fetched: Vec<Verified> =
+            stream::iter(work).buffered(context.jobs()).try_collect().await?;
         task.stage("unpacking");
-        let options = {
-            let Artifact { file, format, strip, .. } = self.artifact;
+        let options = self.pin.artifacts().map(|artifact| {
+            let Artifact { file, format, strip, .. } = artifact;
             pin::options(self.dep, file, *format, *strip, &self.pin.bin)
-        };
+        });
+        let parts: Vec<_> = fetched.into_iter().zip(options).collect();
         let (store, pin, task) = (context.store.clone(), self.pin.clone(), Arc::clone(task));
         let shown = self.shown.clone();
         blocking(&self.shown, move || {
             let executables = executables(&pin);
-            let addition = Addition {
+            let addition = Stack {
                 object: &pin.object,
                 tree: &pin.tree,
-                options: &options,
+                parts: &parts,
+                is_linked: matches!(pin.linking, Some(Linking::Origin)),
                 executables: &executables,
                 shown: &shown,
             };
-            Ok(store.add_archive(&verified, &addition, task.as_ref())?)
+            Ok(store.add_stack(&addition, task.as_ref())?)
         })
         .await
+    }
+
+    async fn fetch(
+        &self,
+        context: &Context<'_>,
+        requirement: &Requirement,
+        artifact: &Artifact,
+        task: &Arc<dyn Task>,
+    ) -> Result<Verified> {
+        let source = (context.sources)(self.locked.source.kind());
+        let definition = self.locked.definition.as_ref();
+        let query = Query { definition, ..Query::new(self.dep, requirement) };
+        let (version, file) = (&self.locked.version, &artifact.file);
+        let locations = async {
+            task.stage("looking up");
+            Ok(source.locate(&query, version, self.platform, file).await?)
+        };
+        let elsewhere = Box::pin(async {
+            Ok(source.locate_elsewhere(&query, version, self.platform, file).await?)
+        });
+        let wanted = Wanted {
+            integrity: &artifact.integrity,
+            size: Some(artifact.size),
+            shown: &self.shown,
+        };
+        artifact::fetch(context, &wanted, locations, elsewhere, task).await
     }
 
     /// What the profile asks for, or as much of it as the lock knows.

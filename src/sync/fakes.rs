@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::context::{Context, Fetch, FetchError};
+use super::context::{Context, Fetch, FetchError, Rules};
 use super::error::Error;
 use super::resolve::{Mode, resolve};
 use crate::archive::Format;
@@ -86,6 +86,8 @@ pub(super) struct FakeSource {
     pub(super) packages: Mutex<BTreeMap<String, Releases>>,
     /// Every question.
     pub(super) asked: Mutex<Vec<String>>,
+    /// Whether nobody says which C library its files are for.
+    pub(super) guesses: bool,
     /// Mirrors that come before the true place.
     pub(super) mirrors: Mutex<Vec<String>>,
 }
@@ -155,6 +157,10 @@ impl Source for FakeSource {
             proofs: if file.published_hash { vec![Proof::RegistryHash] } else { Vec::new() },
             file: file.name,
         })))
+    }
+
+    fn guesses_libc(&self, _query: &Query<'_>, _file: &str) -> bool {
+        self.guesses
     }
 
     async fn locate(
@@ -232,6 +238,7 @@ pub(super) struct World {
     pub(super) server: FakeServer,
     pub(super) log: Log,
     pub(super) offline: bool,
+    pub(super) rules: Rules,
 }
 
 impl World {
@@ -247,6 +254,7 @@ impl World {
             server: FakeServer::default(),
             log: Log::default(),
             offline: false,
+            rules: Rules::default(),
         }
     }
 
@@ -298,6 +306,7 @@ impl World {
             jobs: 4,
             offline: self.offline,
             reporter: &self.log,
+            rules: &self.rules,
         };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("runtime");

@@ -7,7 +7,9 @@
 //! registry, no archive format and no terminal. Invariant: nothing enters the store whose bytes
 //! did not match the lock, and nothing enters the lock whose executables contradict their row.
 
+mod age;
 pub mod artifact;
+mod attest;
 pub mod commands;
 pub mod context;
 pub mod error;
@@ -16,11 +18,15 @@ pub mod listing;
 pub mod needs;
 pub mod pin;
 pub mod plan;
+mod regress;
 pub mod resolve;
 pub mod reuse;
 mod rows;
+mod tour;
 
-pub use context::{Context, Fetch, FetchError};
+pub use age::choose_version;
+pub use attest::{Again, verify_again};
+pub use context::{Accept, Context, Fetch, FetchError, Rules};
 pub use error::{Error, Result};
 pub use execute::{execute, objects};
 pub use plan::{Plan, Presence, Step, plan};

@@ -4,16 +4,17 @@
 //! that syncing unpacks the same tree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::commands::{self, Refusal};
 use super::error::{Error, Result};
 use super::execute::shown;
 use super::{listing, needs};
-use crate::archive::{Archive, Format, Options};
+use crate::archive::{Archive, Format, Note, Options, Part};
 use crate::base::{CommandName, DepName, Platform, RelPath, TreeHash, Version};
-use crate::binary::{self, Needs};
+use crate::binary::Needs;
 use crate::fs;
+use crate::lock::model::Linking;
 use crate::lock::object_suffix;
 use crate::source::Commands;
 use crate::store::Store;
@@ -27,6 +28,8 @@ pub struct Found {
     pub bin: BTreeMap<CommandName, RelPath>,
     /// What they expect of the host.
     pub needs: Option<Needs>,
+    /// What of an image the tree does not keep.
+    pub notes: Vec<Note>,
 }
 
 /// Whom it is about, for messages.
@@ -85,7 +88,7 @@ pub fn options(
 pub fn named(commands: &Commands) -> BTreeMap<CommandName, RelPath> {
     match commands {
         Commands::Named(named) => named.clone(),
-        Commands::Wheel | Commands::Found | Commands::System => BTreeMap::new(),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => BTreeMap::new(),
     }
 }
 
@@ -112,47 +115,43 @@ impl Failure {
     }
 }
 
-/// Reads an artifact that lies at `file`.
+/// Reads the artifacts that lie at `files`, each laid over those before it.
 ///
 /// # Errors
 /// [`Error::Contradiction`] when a command is for another platform than `about` says.
-pub fn from_archive(
-    file: &Path,
+pub fn from_archives(
+    files: &[(PathBuf, Options)],
     about: &About,
-    options: &Options,
+    linking: Option<Linking>,
     commands: &Commands,
 ) -> Result<Found> {
-    let mut archive = Archive::open(fs::open(file)?, &about.shown(), options)?;
+    let part = |(file, options): &(PathBuf, Options)| {
+        Ok::<_, Error>(Part { file: fs::open(file)?, options: options.clone() })
+    };
+    let parts = files.iter().map(part).collect::<Result<_>>()?;
+    let mut archive = Archive::open_stack(parts, &about.shown())?;
+    if linking == Some(Linking::Origin) {
+        archive.link()?;
+    }
     let entries = archive.entries().to_vec();
     let bin = commands::choose(&entries, commands, false, &mut |path| {
         archive.read_head(path, commands::HEAD).map_err(|e| Failure::Other(e.into()))
     })
     .map_err(|failure| failure.of(about))?;
     let executables: BTreeSet<_> = bin.values().cloned().collect();
-    let mut all = Needs::default();
-    for path in &executables {
-        let bytes = archive.read(path)?;
-        if let Some(what) = inspect(&bytes, about.platform, &mut all) {
-            return Err(Error::Contradiction {
-                shown: about.shown(),
-                file: path.to_string(),
-                what,
-            });
-        }
-    }
+    let needs = needs::of_tree(&entries, &executables, about.platform, &mut |path| {
+        Ok::<_, Error>(archive.read(path)?)
+    })?;
+    let needs = needs.map_err(|refused| Error::Contradiction {
+        shown: about.shown(),
+        file: refused.file.to_string(),
+        what: refused.what,
+        libc_only: refused.libc_only,
+    })?;
     archive.set_executable(&executables)?;
+    let notes = archive.notes().to_vec();
     let (tree, _) = archive.hash()?;
-    Ok(Found { tree, bin, needs: needs::unless_empty(all) })
-}
-
-/// Adds what one executable needs; says why it cannot run on the platform, if so.
-fn inspect(bytes: &[u8], platform: Platform, all: &mut Needs) -> Option<String> {
-    let executable = binary::inspect(bytes)?;
-    let contradiction = binary::contradiction(&executable, platform);
-    if contradiction.is_none() {
-        needs::merge(all, &executable.needs);
-    }
-    contradiction
+    Ok(Found { tree, bin, needs, notes })
 }
 
 /// Reads a directory of the project, and adds it to the store; its row for each platform, or why
@@ -174,22 +173,16 @@ pub fn from_directory(
         })
         .map_err(|failure| failure.of(&about))?;
         let executables: BTreeSet<_> = bin.values().cloned().collect();
-        let mut all = Needs::default();
-        let mut refused = None;
-        for path in &executables {
-            let bytes = fs::read(&path.under(directory))?;
-            if let Some(what) = inspect(&bytes, *platform, &mut all) {
-                refused = Some(format!("`{path}` {what}"));
-                break;
-            }
-        }
-        let row = match refused {
-            Some(why) => Err(why),
-            None => {
+        let needs = needs::of_tree(&entries, &executables, *platform, &mut |path| {
+            fs::read(&path.under(directory))
+        })?;
+        let row = match needs {
+            Err(refused) => Err(format!("`{}` {}", refused.file, refused.what)),
+            Ok(needs) => {
                 let name = object_suffix(dep, version);
                 let object =
                     store.add_directory(directory, &name, &executables, None, &about.shown())?;
-                Ok(Found { tree: *object.tree(), bin, needs: needs::unless_empty(all) })
+                Ok(Found { tree: *object.tree(), bin, needs, notes: Vec::new() })
             }
         };
         rows.push((*platform, row));

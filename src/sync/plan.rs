@@ -66,8 +66,11 @@ pub enum Step {
         artifact: String,
         /// Bytes.
         size: u64,
+        /// What is laid over it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        with: Vec<More>,
     },
-    /// Fetch its artifact, then unpack it.
+    /// Fetch its artifact (of several those that are missing), then unpack it.
     Fetch {
         /// Its name.
         dep: DepName,
@@ -83,6 +86,12 @@ pub enum Step {
         size: u64,
         /// What its bytes must hash to.
         integrity: Integrity,
+        /// Whether it is in the cache, and only others are missing.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        cached: bool,
+        /// What is laid over it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        with: Vec<More>,
     },
     /// Copy a directory of the project.
     CopyDirectory {
@@ -97,6 +106,19 @@ pub enum Step {
     },
 }
 
+/// One of several artifacts of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct More {
+    /// Its file name.
+    pub artifact: String,
+    /// Bytes.
+    pub size: u64,
+    /// What its bytes must hash to.
+    pub integrity: Integrity,
+    /// Whether it is in the cache.
+    pub cached: bool,
+}
+
 impl Step {
     /// The dep it is about.
     pub fn dep(&self) -> &DepName {
@@ -108,12 +130,32 @@ impl Step {
         }
     }
 
-    /// Bytes of the artifact that it reads; 0 where there is none.
+    /// Bytes of the artifacts that it reads; 0 where there is none.
     pub fn size(&self) -> u64 {
         match self {
-            Self::Unpack { size, .. } | Self::Fetch { size, .. } => *size,
+            Self::Unpack { size, with, .. } | Self::Fetch { size, with, .. } => {
+                with.iter().map(|more| more.size).fold(*size, u64::saturating_add)
+            }
             Self::Present { .. } | Self::CopyDirectory { .. } => 0,
         }
+    }
+
+    /// The artifacts that have to be fetched: file name, bytes and hash.
+    pub fn missing(&self) -> Vec<(&str, u64, &Integrity)> {
+        let Self::Fetch { artifact, size, integrity, cached, with, .. } = self else {
+            return Vec::new();
+        };
+        let mut out = Vec::new();
+        if !cached {
+            out.push((artifact.as_str(), *size, integrity));
+        }
+        for More { artifact, size, integrity, cached } in with {
+            // An image may have the same layer twice.
+            if !cached && out.iter().all(|(_, _, other)| *other != integrity) {
+                out.push((artifact.as_str(), *size, integrity));
+            }
+        }
+        out
     }
 
     /// The object that is there afterwards.
@@ -135,11 +177,8 @@ impl Plan {
 
     /// Bytes to download.
     pub fn download_size(&self) -> u64 {
-        let size = |step: &Step| match step {
-            Step::Fetch { size, .. } => *size,
-            _ => 0,
-        };
-        self.steps.iter().map(size).fold(0, u64::saturating_add)
+        let missing = self.steps.iter().flat_map(Step::missing);
+        missing.map(|(_, size, _)| size).fold(0, u64::saturating_add)
     }
 }
 
@@ -189,8 +228,18 @@ pub fn plan(
             Step::Present { dep, version, object }
         } else if let Some(artifact) = &pin.artifact {
             let (file, size) = (artifact.file.clone(), artifact.size);
-            if presence.has_artifact(&artifact.integrity)? {
-                Step::Unpack { dep, version, object, artifact: file, size }
+            let cached = presence.has_artifact(&artifact.integrity)?;
+            let mut with = Vec::new();
+            for more in &pin.with {
+                with.push(More {
+                    artifact: more.file.clone(),
+                    size: more.size,
+                    integrity: more.integrity.clone(),
+                    cached: presence.has_artifact(&more.integrity)?,
+                });
+            }
+            if cached && with.iter().all(|more| more.cached) {
+                Step::Unpack { dep, version, object, artifact: file, size, with }
             } else {
                 Step::Fetch {
                     dep,
@@ -200,6 +249,8 @@ pub fn plan(
                     artifact: file,
                     size,
                     integrity: artifact.integrity.clone(),
+                    cached,
+                    with,
                 }
             }
         } else {
@@ -215,8 +266,21 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Present { dep, version, .. } => write!(f, "present  {dep} {version}"),
-            Self::Unpack { dep, version, artifact, .. } => {
-                write!(f, "unpack   {dep} {version} from the cached {artifact}")
+            Self::Unpack { dep, version, artifact, with, .. } => {
+                write!(f, "unpack   {dep} {version} from the cached {artifact}")?;
+                match with.len() {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+            Self::Fetch { dep, version, source, with, .. } if !with.is_empty() => {
+                let (missing, all) = (self.missing(), with.len() + 1);
+                let size: u64 = missing.iter().map(|(_, size, _)| size).sum();
+                let n = missing.len();
+                write!(
+                    f,
+                    "fetch    {dep} {version}: {n} of {all} files ({size} bytes) from {source}"
+                )
             }
             Self::Fetch { dep, version, source, artifact, size, .. } => {
                 write!(f, "fetch    {dep} {version}: {artifact} ({size} bytes) from {source}")

@@ -12,16 +12,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
+use super::age;
+use super::attest::Kept;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::execute::shown;
+use super::regress;
 use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
-use crate::base::{DepName, Platform, SourceKind, Version, suggest};
-use crate::lock::Requirements;
+use crate::base::{DepName, Platform, Proof, SourceKind, Version, suggest};
 use crate::lock::model::{Lock, LockedDep, Pin, Row};
+use crate::lock::{self, Requirements};
 use crate::profile::model::Requirement;
-use crate::source::{ArtifactOffer, Offer, Query, Source};
+use crate::source::{Offer, Query, Source, StackOffer};
 
 /// Index documents looked up at once; they are small.
 const LOOKUPS: usize = 16;
@@ -66,12 +69,14 @@ pub async fn resolve(
         return Err(Error::UnknownDep { dep: dep.clone(), nearest });
     }
     let slots = Semaphore::new(context.jobs());
+    let kept = Kept::default();
     // Collected, since a closure kept across an await would tie the future to one thread.
     let mut work = Vec::new();
     for (dep, requirement) in &requirements.deps {
         let one = Resolve {
             context,
             slots: &slots,
+            kept: &kept,
             dep,
             requirement,
             wanted: requirements.platforms_of(requirement),
@@ -80,8 +85,32 @@ pub async fn resolve(
         };
         work.push(async move { Ok::<_, Error>((dep.clone(), one.run().await?)) });
     }
-    let deps = stream::iter(work).buffer_unordered(LOOKUPS).try_collect().await?;
-    Ok(Lock { deps })
+    let mut results = stream::iter(work).buffer_unordered(LOOKUPS);
+    let (mut deps, mut missing) = (BTreeMap::new(), Vec::new());
+    while let Some(result) = results.next().await {
+        match result {
+            Ok((dep, locked)) => {
+                deps.insert(dep, locked);
+            }
+            // Without a network, everything that needs it is named at once.
+            Err(error) => match error.offline_need() {
+                Some(need) => missing.push(need),
+                None => return Err(error),
+            },
+        }
+    }
+    drop(results);
+    missing.sort();
+    if !missing.is_empty() {
+        return Err(Error::OfflineLock { missing });
+    }
+    let new = Lock { deps };
+    // Only now, so that a lock that is refused, here or by whoever asked, leaves the store as it
+    // was.
+    if lock::violations(&new, requirements, &context.rules.policy).is_empty() {
+        kept.write(context).await?;
+    }
+    Ok(new)
 }
 
 /// One dep.
@@ -89,6 +118,8 @@ pub(super) struct Resolve<'a, 'c> {
     pub(super) context: &'a Context<'c>,
     /// Bounds downloads and readings over all deps.
     pub(super) slots: &'a Semaphore,
+    /// Collects the evidence that is to be kept.
+    pub(super) kept: &'a Kept,
     pub(super) dep: &'a DepName,
     pub(super) requirement: &'a Requirement,
     wanted: BTreeSet<Platform>,
@@ -102,7 +133,11 @@ impl<'a, 'c> Resolve<'a, 'c> {
         let is_local = self.requirement.from.kind() == SourceKind::Path;
         let mut done = BTreeMap::new();
         if let (Fit::Exact, Some(old), false) = (fit, self.old, is_local) {
-            let kept = old.platforms.iter().filter(|(p, _)| self.wanted.contains(p));
+            // A policy that asks for more than was looked for makes it look again.
+            let kept = old
+                .platforms
+                .iter()
+                .filter(|(p, row)| self.wanted.contains(p) && !self.lacks_proof(row));
             done.extend(kept.map(|(platform, row)| (*platform, row.clone())));
         }
         let version = match (fit, self.old) {
@@ -146,9 +181,24 @@ impl<'a, 'c> Resolve<'a, 'c> {
     }
 
     async fn choose_version(&self) -> Result<Version> {
-        let query = self.query();
-        let candidates = self.source().versions(&query).await?;
-        Ok(crate::source::choose_version(&query, &candidates)?)
+        let chosen = age::choose_version(self.context, &self.query()).await?;
+        // An age is no reason to go back: what is locked was accepted before.
+        let locked = self.old.filter(|old| {
+            self.context.rules.policy.age_of(self.dep).is_some()
+                && old.source == self.requirement.from
+                && self.requirement.version.matches(&old.version)
+        });
+        Ok(locked.map(|old| old.version.clone()).filter(|v| *v > chosen).unwrap_or(chosen))
+    }
+
+    /// What must vouch for the dep.
+    pub(super) fn required(&self) -> BTreeSet<Proof> {
+        lock::required(&self.context.rules.policy, self.requirement)
+    }
+
+    fn lacks_proof(&self, row: &Row) -> bool {
+        let is_there = |pin: &Pin| self.required().iter().all(|p| pin.verified.contains(p));
+        row.pin().is_some_and(|pin| !is_there(pin))
     }
 
     /// The rows of some platforms at a version.
@@ -172,6 +222,7 @@ impl<'a, 'c> Resolve<'a, 'c> {
         let mut out = BTreeMap::new();
         let mut groups: Vec<Group> = Vec::new();
         let mut directories = BTreeMap::new();
+        let mut offered = Vec::new();
         for (platform, offer) in offers {
             match offer {
                 Offer::Unavailable { reason } => {
@@ -180,12 +231,16 @@ impl<'a, 'c> Resolve<'a, 'c> {
                 Offer::Directory { path, commands } => {
                     directories.entry(path).or_insert_with(Vec::new).push((platform, commands));
                 }
-                Offer::Artifact(offer) => match self.kept(version, platform, &offer)? {
-                    Some(row) => {
-                        out.insert(platform, row);
-                    }
-                    None => Group::add(&mut groups, platform, *offer),
-                },
+                Offer::Artifact(offer) => offered.push((platform, StackOffer::from(*offer))),
+                Offer::Stack(offer) => offered.push((platform, *offer)),
+            }
+        }
+        for (platform, offer) in offered {
+            match self.kept(version, platform, &offer)? {
+                Some(row) => {
+                    out.insert(platform, row);
+                }
+                None => Group::add(&mut groups, platform, offer),
             }
         }
         for (path, platforms) in directories {
@@ -206,16 +261,17 @@ impl<'a, 'c> Resolve<'a, 'c> {
         &self,
         version: &Version,
         platform: Platform,
-        offer: &ArtifactOffer,
+        offer: &StackOffer,
     ) -> Result<Option<Row>> {
         let Some(old) = self.old else { return Ok(None) };
         let Some(row) = old.platforms.get(&platform) else { return Ok(None) };
         let Some(pin) = row.pin() else { return Ok(None) };
-        if self.update && offer.integrity.is_none() {
+        if self.update && offer.first.integrity.is_none() {
             // Only fetching it anew tells whether it is still the same.
             return Ok(None);
         }
-        match reuse::compare(old, pin, version, self.requirement, offer) {
+        match reuse::compare(old, pin, version, platform, self.requirement, offer) {
+            Match::Same if self.lacks_proof(row) => Ok(None),
             Match::Same => Ok(Some(row.clone())),
             Match::Other => Ok(None),
             // What an update finds is told when the new rows are there.
@@ -229,8 +285,20 @@ impl<'a, 'c> Resolve<'a, 'c> {
         version: &Version,
         platform: Platform,
         pin: &Pin,
-        offer: &ArtifactOffer,
+        stack: &StackOffer,
     ) -> Error {
+        let offer = &stack.first;
+        for (locked, offered) in pin.with.iter().zip(&stack.with) {
+            if locked.integrity != offered.integrity {
+                return Error::Changed {
+                    shown: shown(self.dep, version.as_str(), platform),
+                    dep: self.dep.clone(),
+                    file: offered.file.clone(),
+                    locked: locked.integrity.to_string(),
+                    served: offered.integrity.to_string(),
+                };
+            }
+        }
         let bytes = |size: Option<u64>| size.map_or_else(String::new, |s| format!("{s} bytes"));
         let locked = pin.artifact.as_ref();
         let (locked, served) = match (locked.map(|a| &a.integrity), &offer.integrity) {
@@ -295,8 +363,12 @@ impl<'a, 'c> Resolve<'a, 'c> {
                     is.file
                 ));
             }
-            if before.verified.iter().any(|proof| !pin.verified.contains(proof)) {
-                self.context.reporter.warn(&format!("{shown} is vouched for by less than before"));
+            if old.source != self.requirement.from || self.context.rules.accept.covers(self.dep) {
+                continue;
+            }
+            let changes = regress::regressions(before, pin);
+            if !changes.is_empty() {
+                return Err(Error::Regress { shown, dep: self.dep.clone(), changes });
             }
         }
         Ok(())

@@ -296,3 +296,164 @@ fn an_update_fetches_anew_what_nobody_vouches_for() {
     assert!(matches!(error, Error::Changed { .. }), "{error}");
     assert!(error.details().iter().all(|d| d.contains(" bytes ")), "{:?}", error.details());
 }
+
+/// An archive of one program for a machine, with an interpreter if any.
+fn linked(name: &str, machine: u16, interpreter: Option<&str>) -> File {
+    let program = crate::binary::testing::Elf { machine, interpreter, ..Default::default() };
+    File {
+        name: format!("{name}.tar"),
+        bytes: tar(&[("bin/tool", &program.bytes())]),
+        published_hash: true,
+        commands: Commands::Found,
+    }
+}
+
+const MUSL: Platform = Platform::X86_64LinuxMusl;
+const GLIBC_LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+
+#[test]
+fn another_libc_is_refused_when_somebody_said_so_and_unavailable_when_nobody_did() {
+    let mut world = World::new();
+    let one = linked("tool-linux-x64", 62, Some(GLIBC_LOADER));
+    for platform in [LINUX, MUSL] {
+        world.publish("tool", "1.0.0", platform, one.clone());
+    }
+    let mut wishes = wishes(&[("tool", "pypi:tool", "*")]);
+    wishes.platforms = [LINUX, MUSL].into();
+    let error = world.resolve(&wishes, None, &Mode::Keep).expect_err("refused");
+    assert_eq!(error.kind(), Kind::Integrity);
+    assert!(error.to_string().contains("is linked to glibc"), "{error}");
+
+    world.source.guesses = true;
+    let lock = world.resolve(&wishes, None, &Mode::Keep).expect("resolve");
+    let rows = &lock.deps[&dep("tool")].platforms;
+    assert!(rows[&LINUX].pin().is_some());
+    let Row::Unavailable { reason } = &rows[&MUSL] else { panic!("row") };
+    assert_eq!(
+        reason,
+        "`bin/tool` of `tool-linux-x64.tar` is linked to glibc (its interpreter is \
+         `/lib64/ld-linux-x86-64.so.2`), but x86_64-linux-musl offers musl"
+    );
+    assert!(world.warnings().iter().any(|w| w.contains("has nothing for x86_64-linux-musl")));
+    // Another machine is a lie whoever says it.
+    world.publish("tool", "1.0.0", ARM, linked("tool-arm", 62, None));
+    wishes.platforms.insert(ARM);
+    let error = world.resolve(&wishes, None, &Mode::Keep).expect_err("refused");
+    assert!(matches!(error, Error::Contradiction { libc_only: false, .. }), "{error}");
+}
+
+#[test]
+fn the_profiles_hashes_hold_now_and_later() {
+    use crate::base::{Algorithm, Hasher};
+    let world = world();
+    let bytes = file("tool", "1.1.0", ARM).bytes;
+    let mut hasher = Hasher::new(Algorithm::Sha512);
+    hasher.update(&bytes);
+    let sha512 = hasher.finish();
+    let mut wishes = wishes(&[("tool", "pypi:tool-bin", "^1")]);
+    let mut hash = |key: &str, hash: &Integrity| {
+        let tool = wishes.deps.get_mut(&dep("tool")).expect("dep");
+        tool.hashes = [("1.1.0".to_owned(), [(key.to_owned(), hash.clone())].into())].into();
+        wishes.clone()
+    };
+    let linux = Integrity::sha256_of(&file("tool", "1.1.0", LINUX).bytes);
+    let by_file = hash("tool-1.1.0-x86_64-linux.tar", &linux);
+    let lock = world.resolve(&by_file, None, &Mode::Keep).expect("resolve");
+    let verified = |lock: &Lock, platform| {
+        lock.deps[&dep("tool")].platforms[&platform].pin().expect("pin").verified.clone()
+    };
+    assert_eq!(verified(&lock, LINUX), [Proof::RegistryHash, Proof::ProfileHash]);
+    assert_eq!(verified(&lock, ARM), [Proof::RegistryHash]);
+    // Another kind of hash than the source's is computed from the bytes; a row made before is made
+    // again for it.
+    let by_platform = hash("aarch64-linux", &sha512);
+    let lock = world.resolve(&by_platform, Some(&lock), &Mode::Keep).expect("resolve");
+    assert_eq!(verified(&lock, ARM), [Proof::RegistryHash, Proof::ProfileHash]);
+    assert_eq!(verified(&lock, LINUX), [Proof::RegistryHash], "its hash is gone");
+    assert!(stale(&lock, &by_platform).is_empty());
+
+    let wrong = hash("aarch64-linux", &Integrity::sha256_of(b"other"));
+    for old in [None, Some(&lock)] {
+        let error = world.resolve(&wrong, old, &Mode::Keep).expect_err("refused");
+        assert!(matches!(error, Error::NotTheHash { .. }), "{error}");
+        assert_eq!(error.kind(), Kind::Integrity);
+        assert!(error.details()[0].contains("from `hashes` in the profile"));
+    }
+    // They say nothing of another version.
+    for platform in [LINUX, ARM] {
+        world.publish("tool-bin", "1.2.0", platform, file("tool", "1.2.0", platform));
+    }
+    let newer = world.resolve(&by_platform, Some(&lock), &Mode::UpdateAll).expect("resolve");
+    assert_eq!(version(&newer, "tool"), "1.2.0");
+    assert_eq!(verified(&newer, ARM), [Proof::RegistryHash]);
+    assert!(!world.warnings().iter().any(|w| w.contains("vouched for by less")));
+}
+
+mod every_row {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What a source may have for a platform.
+    fn offers() -> impl Strategy<Value = Vec<(Platform, usize)>> {
+        proptest::collection::vec(0usize..5, Platform::ALL.len())
+            .prop_map(|kinds| Platform::ALL.into_iter().zip(kinds).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn is_complete_or_says_why_not(
+            offers in offers(),
+            wanted in proptest::sample::subsequence(Platform::ALL.to_vec(), 1..=8),
+        ) {
+            let mut world = World::new();
+            world.source.guesses = true;
+            for (platform, kind) in &offers {
+                let machine = match platform.arch() {
+                    crate::base::Arch::X86_64 => 62,
+                    crate::base::Arch::Aarch64 => 183,
+                };
+                let name = format!("tool-{platform}-{kind}");
+                let interpreter = match kind {
+                    0 => continue,
+                    1 => None,
+                    2 => Some(GLIBC_LOADER),
+                    3 => Some("/lib/ld-musl-x86_64.so.1"),
+                    // Announced, but not there.
+                    _ => {
+                        let mut file = linked(&name, machine, None);
+                        file.published_hash = false;
+                        world.source.publish("tool", "1.0.0", *platform, file);
+                        continue;
+                    }
+                };
+                if platform.os() == crate::base::Os::Linux {
+                    world.publish("tool", "1.0.0", *platform, linked(&name, machine, interpreter));
+                }
+            }
+            let mut wishes = wishes(&[("tool", "pypi:tool", "*")]);
+            wishes.platforms = wanted.into_iter().collect();
+            match world.resolve(&wishes, None, &Mode::Keep) {
+                Ok(lock) => {
+                    let rows = &lock.deps[&dep("tool")].platforms;
+                    prop_assert!(rows.keys().eq(wishes.platforms.iter()));
+                    for row in rows.values() {
+                        match row {
+                            Row::Pinned(pin) => prop_assert!(!pin.bin.is_empty()),
+                            Row::Unavailable { reason } => prop_assert!(!reason.trim().is_empty()),
+                        }
+                    }
+                    prop_assert!(stale(&lock, &wishes).is_empty());
+                    let bytes = to_bytes(&lock).expect("bytes");
+                    let text = String::from_utf8(bytes).expect("text");
+                    let read = crate::lock::parse(&text, std::path::Path::new("x")).expect("read");
+                    prop_assert_eq!(read, lock);
+                }
+                Err(Error::Nowhere { reasons, .. }) => {
+                    prop_assert_eq!(reasons.len(), wishes.platforms.len());
+                }
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
+    }
+}

@@ -3,10 +3,10 @@
 //! Invariant: a row is kept only when locking anew from the same source, version and file would
 //! write the same row.
 
-use crate::base::Version;
-use crate::lock::model::{LockedDep, Pin};
+use crate::base::{Platform, Version};
+use crate::lock::model::{LockedDep, Pin, Proof};
 use crate::profile::model::Requirement;
-use crate::source::{ArtifactOffer, Commands};
+use crate::source::{Commands, StackOffer};
 
 /// How an old entry relates to a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,14 @@ fn without_platforms(canonical: &str) -> String {
     canonical.split(' ').filter(|word| !word.starts_with("on=")).collect::<Vec<_>>().join(" ")
 }
 
+/// The words of a requirement that say who signs.
+fn signers(canonical: &str) -> Vec<&str> {
+    let is_one = |word: &&str| {
+        ["minisign=", "signature=", "cosign="].iter().any(|key| word.starts_with(key))
+    };
+    canonical.split(' ').filter(is_one).collect()
+}
+
 /// What an old pin is to what its source offers for the same platform now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
@@ -52,16 +60,31 @@ pub enum Match {
     Other,
 }
 
-/// Compares an old pin with an offer. `version` is the one now chosen.
+/// Compares an old pin of a platform with an offer. `version` is the one now chosen.
 pub fn compare(
     old: &LockedDep,
     pin: &Pin,
     version: &Version,
+    platform: Platform,
     requirement: &Requirement,
-    offer: &ArtifactOffer,
+    stack: &StackOffer,
 ) -> Match {
+    let offer = &stack.first;
     let Some(artifact) = &pin.artifact else { return Match::Other };
     if old.version != *version || old.source != requirement.from || artifact.file != offer.file {
+        return Match::Other;
+    }
+    // Another key, or another place to look for a signature, asks a question that nobody answered.
+    if signers(&old.requirement) != signers(&requirement.canonical()) {
+        return Match::Other;
+    }
+    // The profile's own hash was compared when the row was made, or was not there.
+    let hash = requirement.hash_of(version, platform, &offer.file);
+    if hash.is_some() != pin.verified.contains(&Proof::ProfileHash)
+        || hash.is_some_and(|hash| {
+            hash.algorithm() == artifact.integrity.algorithm() && *hash != artifact.integrity
+        })
+    {
         return Match::Other;
     }
     let same_hash = match &offer.integrity {
@@ -79,18 +102,44 @@ pub fn compare(
     let same_commands = match &offer.commands {
         Commands::Named(named) => *named == pin.bin,
         // Found by looking, as they were when nothing was named.
-        Commands::Wheel | Commands::Found | Commands::System => !old.requirement.contains(" bin."),
+        Commands::Wheel | Commands::Found | Commands::System | Commands::Image => {
+            !old.requirement.contains(" bin.")
+        }
     };
+    match compare_layers(pin, stack) {
+        Match::Same => {}
+        other => return other,
+    }
     let same_way = artifact.format == offer.format && artifact.strip == offer.strip;
     if same_commands && same_way { Match::Same } else { Match::Other }
+}
+
+/// What is laid over the first.
+fn compare_layers(pin: &Pin, stack: &StackOffer) -> Match {
+    if pin.with.len() != stack.with.len() || pin.linking != stack.linking {
+        return Match::Other;
+    }
+    let mut all = Match::Same;
+    for (locked, offered) in pin.with.iter().zip(&stack.with) {
+        let same_way = locked.format == offered.format && locked.strip == offered.strip;
+        let same_kind = locked.integrity.algorithm() == offered.integrity.algorithm();
+        if locked.file != offered.file || !same_way || !same_kind {
+            return Match::Other;
+        }
+        let same_size = offered.size.is_none_or(|size| size == locked.size);
+        if locked.integrity != offered.integrity || !same_size {
+            all = Match::Changed;
+        }
+    }
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{CommandName, Integrity, Platform, RelPath};
+    use crate::base::{CommandName, Integrity, RelPath};
     use crate::lock::fixture;
-    use crate::source::Location;
+    use crate::source::{ArtifactOffer, Location};
 
     fn old() -> LockedDep {
         fixture::lock().deps.into_values().next().expect("dep")
@@ -133,7 +182,10 @@ mod tests {
             proofs: Vec::new(),
         };
         let wish = requirement("^2.15");
-        let check = |offer: &ArtifactOffer| compare(&old, pin, &old.version, &wish, offer);
+        let check = |offer: &ArtifactOffer| {
+            let stack = offer.clone().into();
+            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, &stack)
+        };
         assert_eq!(check(&offer), Match::Same);
         let with = |change: &dyn Fn(&mut ArtifactOffer)| {
             let mut other = offer.clone();
@@ -156,7 +208,24 @@ mod tests {
         };
         assert_eq!(with(&|o| o.commands = named("bin/nats-server")), Match::Same);
         assert_eq!(with(&|o| o.commands = named("bin/other")), Match::Other);
+        let with_hash = |hash: &Integrity, pin: &Pin| {
+            let mut wish = requirement("^2.15");
+            let files = [(artifact.file.clone(), hash.clone())].into();
+            wish.hashes = [("2.15.1".to_owned(), files)].into();
+            let stack = offer.clone().into();
+            compare(&old, pin, &old.version, Platform::X86_64Linux, &wish, &stack)
+        };
+        assert_eq!(with_hash(&artifact.integrity, pin), Match::Other, "not compared yet");
+        let mut compared = pin.clone();
+        compared.verified.push(Proof::ProfileHash);
+        assert_eq!(with_hash(&artifact.integrity, &compared), Match::Same);
+        assert_eq!(with_hash(&Integrity::sha256_of(b"x"), &compared), Match::Other);
+        let signed = Requirement { minisign: Some("KEY".to_owned()), ..wish.clone() };
+        let stack = offer.clone().into();
+        let signed = compare(&old, pin, &old.version, Platform::X86_64Linux, &signed, &stack);
+        assert_eq!(signed, Match::Other);
         let newer = "2.16.0".parse().expect("version");
-        assert_eq!(compare(&old, pin, &newer, &wish, &offer), Match::Other);
+        let newer = compare(&old, pin, &newer, Platform::X86_64Linux, &wish, &offer.into());
+        assert_eq!(newer, Match::Other);
     }
 }

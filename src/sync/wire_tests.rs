@@ -54,6 +54,7 @@ fn with_real<T>(world: &World, offline: bool, work: impl AsyncFnOnce(&Context<'_
     let client = http::Client::new(http::Options {
         offline,
         connect_timeout: Duration::from_secs(10),
+        stall_timeout: Duration::from_secs(30),
         retries: 0,
         extra_roots: Vec::new(),
         cache: None,
@@ -68,7 +69,9 @@ fn with_real<T>(world: &World, offline: bool, work: impl AsyncFnOnce(&Context<'_
     });
     let sources = |kind: SourceKind| -> &dyn source::Source { all.get(kind) };
     let project = world.project();
+    let rules = super::context::Rules::default();
     let context = Context {
+        rules: &rules,
         store: &world.store,
         sources: &sources,
         fetch: &client,

@@ -215,3 +215,71 @@ fn unknown_packages_and_other_machines() {
     world.env.write("profiles/dev.toml", text.replace("deb:nope", "deb:Nope"));
     refused(&world, 2, &["is not a name that deb has"]);
 }
+
+#[test]
+fn a_closure_brings_what_a_package_depends_on() {
+    let suite = suite("hello")
+        .package(
+            "libgreet1",
+            "1.0-1",
+            "amd64",
+            &Tree::new().file("usr/lib/x86_64-linux-gnu/libgreet.so.1", "one"),
+        )
+        .fields("Depends: libc6, greet-data | nothing\n")
+        .package(
+            "libgreet1",
+            "1.0-1",
+            "arm64",
+            &Tree::new().file("usr/lib/aarch64-linux-gnu/libgreet.so.1", "one"),
+        )
+        .fields("Depends: libc6, greet-data\n")
+        .package("greet-words", "2", "all", &Tree::new().file("usr/share/greet/words", "hi\n"))
+        .fields("Provides: greet-data\n")
+        .package("greeter", "3.0-1", "amd64", &tool(Platform::X86_64Linux, "hello from a closure"))
+        .fields(
+            "Pre-Depends: libgreet1 (>= 1.0)\nDepends: libc6 (>= 2.30), debconf | debconf-2.0\n",
+        )
+        .package("greeter", "3.0-1", "arm64", &tool(Platform::Aarch64Linux, "hello"))
+        .fields("Depends: libgreet1\n")
+        .package("broken", "1", "amd64", &Tree::new().file("x", "x"))
+        .fields("Depends: libgreet1 (>= 9)\n")
+        .package("broken", "1", "arm64", &Tree::new().file("x", "x"));
+    let world = world(&suite);
+    let env = &world.env;
+    let with = |dep: &str| {
+        let text = env.read("profiles/dev.toml");
+        let line = text.lines().find(|l| l.starts_with("hello = ")).expect("dep").to_owned();
+        let new = format!("hello = {{ from = \"deb:{dep}\", closure = true }}");
+        env.write("profiles/dev.toml", text.replace(&line, &new));
+    };
+    with("greeter");
+    env.ok(["dep", "lock"]);
+    let row = lock(env)["platforms"]["x86_64-linux"].clone();
+    let more: Vec<_> =
+        row["with"].as_array().expect("with").iter().map(|a| a["artifact"].clone()).collect();
+    assert_eq!(
+        more,
+        [
+            "pool/main/g/greet-words/greet-words_2_all.deb",
+            "pool/main/l/libgreet1/libgreet1_1.0-1_amd64.deb"
+        ]
+    );
+    assert_eq!(row["linking"], "origin");
+    let text = env.read("dep.lock.json");
+    env.ok(["dep", "lock"]);
+    assert_eq!(env.read("dep.lock.json"), text, "nothing moves");
+    env.ok(["dep", "sync"]);
+    let tree = env.ok(["dep", "path", "hello"]).stdout;
+    let tree = std::path::Path::new(tree.trim());
+    assert_eq!(std::fs::read_to_string(tree.join("usr/share/greet/words")).expect("read"), "hi\n");
+    let exported = env.ok(["export", "dotslash", "--out", "out"]);
+    let said = exported.stderr + &exported.stdout;
+    assert!(said.contains("3 files"), "{said}");
+
+    // A library that changes under the same version is told as such.
+    let lib = env.read("dep.lock.json");
+    assert!(lib.contains("libgreet1_1.0-1_amd64.deb"));
+    std::fs::remove_file(env.project().join("dep.lock.json")).expect("remove");
+    with("broken");
+    refused(&world, 1, &["`broken` depends on `libgreet1 (>= 9)`"]);
+}

@@ -103,7 +103,8 @@ fn another_hash_is_refused_and_nothing_is_written() {
     let before = env.read("profiles/base.toml");
     let refused = env.infra(["import", "--write", "tool"]);
     assert_eq!(refused.code, Some(3), "{}", refused.stderr);
-    assert!(refused.stderr.contains("imported  sha256-AAAA"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("expected  sha256-AAAA"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("from `hashes` in the profile"), "{}", refused.stderr);
     assert_eq!(env.read("profiles/base.toml"), before);
     assert!(!env.project().join("dep.lock.json").exists());
 }

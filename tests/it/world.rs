@@ -156,7 +156,7 @@ impl World {
     pub(crate) fn listing(&self) -> BTreeMap<String, String> {
         let mut out = BTreeMap::new();
         list(&self.env.project(), "project", &mut out);
-        for part in ["store", "meta", "roots", "tmp"] {
+        for part in ["store", "meta", "roots", "tmp", "evidence"] {
             list(&self.env.store().join(part), &format!("store/{part}"), &mut out);
         }
         out.retain(|_, what| what != "directory");

@@ -19,6 +19,7 @@ fn sources() -> Sources {
     let client = http::Client::new(http::Options {
         offline: false,
         connect_timeout: Duration::from_secs(20),
+        stall_timeout: Duration::from_secs(30),
         retries: 3,
         extra_roots: Vec::new(),
         cache: None,

@@ -12,7 +12,9 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod closure;
 mod http;
+mod images;
 mod nats;
 mod nix;
 mod processes;
@@ -23,6 +25,10 @@ mod world;
 mod commands;
 mod conformance;
 mod crates;
+mod everything;
 mod failures;
 mod registries;
+mod sbom;
 mod stack;
+#[cfg(feature = "provenance")]
+mod vectors;

@@ -6,6 +6,8 @@ mod hostile_tar;
 mod hostile_zip;
 pub(super) mod make;
 mod round_trip;
+mod sevenz;
+mod stack;
 
 use std::path::{Path, PathBuf};
 

@@ -2,16 +2,18 @@
 
 /// What an ELF file should say.
 #[derive(Clone)]
-pub(super) struct Elf<'a> {
-    pub(super) machine: u16,
-    pub(super) class: u8,
-    pub(super) data: u8,
-    pub(super) abi: u8,
-    pub(super) interpreter: Option<&'a str>,
-    pub(super) needed: &'a [&'a str],
-    pub(super) versions: &'a [&'a str],
+pub(crate) struct Elf<'a> {
+    pub(crate) machine: u16,
+    pub(crate) class: u8,
+    pub(crate) data: u8,
+    pub(crate) abi: u8,
+    pub(crate) interpreter: Option<&'a str>,
+    pub(crate) needed: &'a [&'a str],
+    pub(crate) versions: &'a [&'a str],
+    /// `DT_RUNPATH`
+    pub(crate) runpath: Option<&'a str>,
     /// A dynamic table even when nothing is needed, as in a static-pie.
-    pub(super) dynamic: bool,
+    pub(crate) dynamic: bool,
 }
 
 impl Default for Elf<'_> {
@@ -24,6 +26,7 @@ impl Default for Elf<'_> {
             interpreter: None,
             needed: &[],
             versions: &[],
+            runpath: None,
             dynamic: false,
         }
     }
@@ -32,7 +35,7 @@ impl Default for Elf<'_> {
 impl Elf<'_> {
     /// Header, three program headers, then interpreter, strings, version records and dynamic
     /// table, all in one segment loaded at `BASE`. No sections.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         const BASE: u64 = 0x40_0000;
         let wide = self.class == 2;
         let (header, entry) = if wide { (64, 56) } else { (52, 32) };
@@ -61,6 +64,7 @@ impl Elf<'_> {
         };
         let needed: Vec<u64> = self.needed.iter().map(|name| string(name)).collect();
         let versions: Vec<u64> = self.versions.iter().map(|name| string(name)).collect();
+        let runpath = self.runpath.map(string);
         body.extend_from_slice(&strings);
         body.resize(body.len().next_multiple_of(16), 0);
 
@@ -86,6 +90,7 @@ impl Elf<'_> {
         if !versions.is_empty() {
             table.extend([(0x6fff_fffe, BASE + versions_at), (0x6fff_ffff, 1)]);
         }
+        table.extend(runpath.map(|offset| (29, offset)));
         table.push((0, 0));
         for (tag, value) in table {
             body.extend(word(tag));

@@ -1,6 +1,6 @@
 //! Executables made by hand, the test program itself, and garbage.
 
-mod make;
+pub(crate) mod make;
 
 use proptest::prelude::*;
 
@@ -58,6 +58,7 @@ fn a_glibc_elf() {
         libc_version: Some("2.17".into()),
         interpreter: Some(GLIBC_LOADER.into()),
         libraries: vec!["libc.so.6".into(), "libm.so.6".into()],
+        programs: Vec::new(),
     };
     assert_eq!(exe.needs, needs);
     assert_eq!(runs_on(&exe), [Platform::X86_64Linux]);
@@ -214,6 +215,42 @@ fn this_very_program() {
 
     for cut in (0..20_000).chain([bytes.len() / 2, bytes.len() - 1]) {
         let _ = inspect(&bytes[..cut.min(bytes.len())]);
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_file_is_read_without_reading_it_all() {
+    let path = std::env::current_exe().expect("path");
+    let whole = read(&crate::fs::read(&path).expect("read"));
+    assert_eq!(inspect_file(crate::fs::open(&path).expect("open")), Some(whole));
+    // Whatever this program runs on lacks nothing of what it needs.
+    let exe = inspect_file(crate::fs::open(&path).expect("open")).expect("executable");
+    assert_eq!(Host::here().lacks(&exe.needs, Platform::host().arch(), &[]), []);
+}
+
+#[test]
+fn directories_of_a_file() {
+    let elf =
+        Elf { needed: &["libx.so.1"], runpath: Some("$ORIGIN/../lib:/opt/x"), ..Elf::default() };
+    let exe = read(&elf.bytes());
+    assert_eq!(exe.search.from_origin().collect::<Vec<_>>(), ["../lib"]);
+    assert_eq!(exe.search.absolute().collect::<Vec<_>>(), ["/opt/x"]);
+    assert!(!exe.search.inherited);
+    let own =
+        Search { directories: vec!["${ORIGIN}".into(), "$ORIGINAL/x".into()], inherited: false };
+    assert_eq!(own.from_origin().collect::<Vec<_>>(), ["."]);
+}
+
+#[test]
+fn first_lines() {
+    for (head, want) in [
+        (&b"#!/bin/sh\necho"[..], Some("/bin/sh")),
+        (b"#! /usr/bin/env node \n", Some("/usr/bin/env node")),
+        (b"#!\n", None),
+        (b"\x7fELF", None),
+    ] {
+        assert_eq!(script_program(head).as_deref(), want);
     }
 }
 

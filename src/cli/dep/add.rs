@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// For `github:`, the release's tag, e.g. `cli/v${version}`
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) tag: Option<String>,
+    /// Accept that these deps (all when none is named) lose proof or are signed by somebody else
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    pub(crate) accept_signer: Option<Vec<DepName>>,
     /// Profile to write it to
     #[arg(long, default_value = "base", value_name = "NAME")]
     pub(crate) profile: EnvName,
@@ -37,6 +40,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         asset: args.asset.clone(),
         tag: args.tag.clone(),
         profile: args.profile.clone(),
+        accept: super::accept(args.accept_signer.as_ref()),
     };
     let added = ops::add::add(&session.context, &request)?;
     session.printer.note(&format!("added {} to {}", added.name, added.file.display()));

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
+use crate::base::DepName;
 use crate::cli::{Outcome, Session};
 use crate::ops;
 
@@ -15,6 +16,9 @@ pub(crate) struct Args {
     /// Resolve a lock with conflict markers: only what both sides changed is locked anew
     #[arg(long, conflicts_with = "check")]
     pub(crate) merge: bool,
+    /// Accept that these deps (all when none is named) lose proof or are signed by somebody else
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with_all = ["check", "merge"])]
+    pub(crate) accept_signer: Option<Vec<DepName>>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -33,7 +37,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     if args.merge {
         return merge(args, session);
     }
-    let changes = ops::lock::lock(&session.context)?;
+    let accept = super::accept(args.accept_signer.as_ref());
+    let changes = ops::lock::accepting(&session.context, accept)?;
     if args.json {
         let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
         session.printer.json(&json!({ "changed": !changes.is_empty(), "changes": words }));

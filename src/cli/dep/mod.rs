@@ -21,6 +21,8 @@ mod why;
 use clap::Subcommand;
 
 use super::{Outcome, Session};
+use crate::base::DepName;
+use crate::sync::Accept;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -77,7 +79,9 @@ pub(crate) enum Command {
     )]
     Audit(audit::Args),
     /// Hash the objects of the lock again and compare
-    #[command(after_help = "Example:\n  infra dep verify")]
+    #[command(
+        after_help = "Examples:\n  infra dep verify\n  infra dep verify --provenance     who signed it, for every platform"
+    )]
     Verify(verify::Args),
     /// Print where a dep lies in the store
     #[command(after_help = "Example:\n  ls $(infra dep path nats-server)")]
@@ -106,6 +110,15 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::Verify(args) => verify::run(&args, session),
         Command::Path(args) => path::run(&args, session),
         Command::Key(args) => key::run(&args, session),
+    }
+}
+
+/// `--accept-signer`, with and without names.
+fn accept(given: Option<&Vec<DepName>>) -> Accept {
+    match given.map(Vec::as_slice) {
+        None => Accept::None,
+        Some([]) => Accept::All,
+        Some(names) => Accept::Deps(names.iter().cloned().collect()),
     }
 }
 

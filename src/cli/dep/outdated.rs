@@ -46,6 +46,11 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         ]);
     }
     session.printer.data(&table.render(style));
+    for row in rows.iter().filter(|row| row.yanked) {
+        let (name, version) = (&row.name, or_dash(&row.current));
+        let said = format!("`{name}` {version} was withdrawn by its publisher");
+        session.printer.note(&said);
+    }
     if update > 0 {
         session.printer.note(&format!("{update} can move with `infra dep update`"));
     }

@@ -15,17 +15,21 @@ pub(crate) struct Args {
     /// Raise requirements in the profiles where the newest version is beyond them
     #[arg(long)]
     pub(crate) major: bool,
+    /// Accept that these deps (all when none is named) lose proof or are signed by somebody else
+    #[arg(long, value_name = "NAME", num_args = 0..)]
+    pub(crate) accept_signer: Option<Vec<DepName>>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let accept = super::accept(args.accept_signer.as_ref());
     let (raised, changes) = if args.major {
-        let report = ops::update_major::update(&session.context, &args.names)?;
+        let report = ops::update_major::update(&session.context, &args.names, accept)?;
         (report.raised, report.changes)
     } else {
-        (Vec::new(), ops::lock::update(&session.context, &args.names)?)
+        (Vec::new(), ops::lock::update(&session.context, &args.names, accept)?)
     };
     if args.json {
         let words: Vec<String> = changes.iter().map(ToString::to_string).collect();

@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// Remove only as much as brings the store under this size, e.g. `20G`
     #[arg(long, value_name = "SIZE")]
     pub(crate) max_size: Option<String>,
+    /// Forget all but so many generations of each environment of every project, and the current
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_generations: Option<usize>,
     /// Remove downloaded artifacts too
     #[arg(long)]
     pub(crate) artifacts: bool,
@@ -33,8 +36,11 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         older_than: args.older_than.as_deref().map(ops::gc::duration).transpose()?,
         max_size: args.max_size.as_deref().map(ops::gc::size).transpose()?,
         artifacts: args.artifacts,
+        ..GcOptions::default()
     };
-    let report = ops::gc::gc(&session.context, &options)?;
+    let request = ops::gc::Request { store: options, keep_generations: args.keep_generations };
+    let collected = ops::gc::gc(&session.context, &request)?;
+    let (report, generations) = (collected.store, collected.generations);
     let name = |o: &crate::store::GcObject| {
         o.object.as_ref().map_or_else(|| o.digest.to_string(), ToString::to_string)
     };
@@ -47,6 +53,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             "dry_run": report.dry_run,
             "objects": objects,
             "artifacts": artifacts,
+            "generations": generations,
             "leftovers": report.leftovers,
             "roots": report.roots,
             "kept": report.kept,
@@ -54,6 +61,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             "remaining_bytes": report.remaining,
         }));
         return Ok(ExitCode::SUCCESS);
+    }
+    for link in &generations {
+        session.printer.line(&link.display().to_string());
     }
     for object in &report.objects {
         session.printer.line(&name(object));

@@ -27,6 +27,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             "artifacts": info.artifacts,
             "artifact_bytes": info.artifact_bytes,
             "link_roots": info.link_roots,
+            "pins": info.pins,
             "process_roots": info.process_roots,
             "free_bytes": info.free,
             "total_bytes": info.total,
@@ -39,7 +40,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     row("directory", info.root.display().to_string());
     row("objects", format!("{}, {}", info.objects, super::bytes(info.object_bytes)));
     row("artifacts", format!("{}, {}", info.artifacts, super::bytes(info.artifact_bytes)));
-    row("roots", format!("{} links, {} running", info.link_roots, info.process_roots));
+    let (links, pins, running) = (info.link_roots, info.pins, info.process_roots);
+    row("roots", format!("{links} links, {pins} pins, {running} running"));
     row("free", super::bytes(info.free));
     row("writable", if info.writable { "yes" } else { "no" }.to_owned());
     session.printer.data(&table.render(session.printer.style()));

@@ -1,10 +1,14 @@
-//! `infra store …`: check, repair, collect and hash.
+//! `infra store …`: check, repair, collect, keep and hash.
 
 mod gc;
 mod hash;
 mod info;
+mod optimise;
+mod pin;
 mod repair;
+mod roots;
 mod verify;
+mod why;
 
 use clap::Subcommand;
 
@@ -14,7 +18,7 @@ use super::{Outcome, Session};
 pub(crate) enum Command {
     /// Remove what no environment and no running stack uses
     #[command(
-        after_help = "Examples:\n  infra store gc --dry-run\n  infra store gc --older-than 30d --artifacts"
+        after_help = "Examples:\n  infra store gc --dry-run\n  infra store gc --older-than 30d --artifacts\n  infra store gc --keep-generations 3"
     )]
     Gc(gc::Args),
     /// Check every object against its registration
@@ -23,6 +27,25 @@ pub(crate) enum Command {
     /// Replace damaged objects and artifacts with fetched ones
     #[command(after_help = "Example:\n  infra store repair")]
     Repair(repair::Args),
+    /// Store identical files of different objects once
+    #[command(
+        after_help = "Examples:\n  infra store optimise --dry-run\n  infra store optimise --json"
+    )]
+    Optimise(optimise::Args),
+    /// Show what keeps an object from being removed
+    #[command(
+        after_help = "Examples:\n  infra store why nats-server\n  infra store why .infra/env/dev"
+    )]
+    Why(why::Args),
+    /// List everything that keeps objects
+    #[command(after_help = "Examples:\n  infra store roots\n  infra store roots --json")]
+    Roots(roots::Args),
+    /// Keep an object under a name, whatever projects come and go
+    #[command(after_help = "Example:\n  infra store pin dev --name release-7")]
+    Pin(pin::Args),
+    /// Remove a pin
+    #[command(after_help = "Example:\n  infra store unpin release-7")]
+    Unpin(pin::UnpinArgs),
     /// Counts, sizes, roots and free space
     #[command(after_help = "Examples:\n  infra store info\n  infra store info --json")]
     Info(info::Args),
@@ -38,6 +61,11 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::Gc(args) => gc::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),
         Command::Repair(args) => repair::run(&args, session),
+        Command::Optimise(args) => optimise::run(&args, session),
+        Command::Why(args) => why::run(&args, session),
+        Command::Roots(args) => roots::run(&args, session),
+        Command::Pin(args) => pin::run(&args, session),
+        Command::Unpin(args) => pin::unpin(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Hash(args) => hash::run(&args, session),
     }

@@ -25,6 +25,8 @@ pub struct Repository {
     pub base: Setting<Url>,
     /// `Authorization` header for requests below the base.
     pub authorization: Option<Secret>,
+    /// Other places that serve the same, in the order they are asked, with their own credentials.
+    pub mirrors: Vec<(Setting<Url>, Option<Secret>)>,
     /// The suite below `dists/`; one that ends in `/` is a path of a flat repository.
     pub suite: String,
     /// Its components to look at; none in a flat repository.
@@ -52,6 +54,8 @@ pub struct Keys {
 pub struct Instead {
     /// Base URL.
     pub url: String,
+    /// Base URLs of mirrors.
+    pub mirrors: Vec<String>,
     /// Suite.
     pub suite: String,
     /// Components.
@@ -76,7 +80,9 @@ pub fn repositories(
 fn of_machine(machine: &Machine<'_>, instead: Option<Instead>) -> Result<Vec<Repository>, Error> {
     let etc = machine.root.join("etc/apt");
     let mut found = Vec::new();
-    if let Some(Instead { url, suite, components, signed_by }) = instead {
+    let mut others = Vec::new();
+    if let Some(Instead { url, mirrors, suite, components, signed_by }) = instead {
+        others = mirrors;
         let origin = machine.project.join("profiles");
         let signed_by = signed_by.map(|path| path.to_string_lossy().into_owned());
         found.push(Line {
@@ -102,14 +108,19 @@ fn of_machine(machine: &Machine<'_>, instead: Option<Instead>) -> Result<Vec<Rep
         if !["http://", "https://"].iter().any(|scheme| line.uri.starts_with(scheme)) {
             continue;
         }
-        let (base, authorization) = base(Setting::file(&line.origin, line.uri))?;
-        let authorization = match authorization {
-            None => netrc::authorization(machine.environ, &base.value)?,
-            some => some,
+        let place = |uri: String| {
+            let (base, authorization) = base(Setting::file(&line.origin, uri))?;
+            let authorization = match authorization {
+                None => netrc::authorization(machine.environ, &base.value)?,
+                some => some,
+            };
+            Ok::<_, Error>((base, authorization))
         };
+        let (base, authorization) = place(line.uri.clone())?;
         out.push(Repository {
             base,
             authorization,
+            mirrors: others.iter().cloned().map(place).collect::<Result<_, _>>()?,
             keys: keys(&etc, line.signed_by.as_deref())?,
             suite: line.suite,
             components: line.components,
@@ -338,6 +349,7 @@ mod tests {
         fake.write("root/etc/apt/sources.list", "deb http://a.invalid s m\n");
         let instead = |signed_by: Option<&str>| Instead {
             url: "http://mirror.invalid/debian".to_owned(),
+            mirrors: vec!["http://second.invalid/debian".to_owned()],
             suite: "stable".to_owned(),
             components: vec!["main".to_owned()],
             signed_by: signed_by.map(PathBuf::from),

@@ -76,6 +76,11 @@ pub(super) fn ask(
     Some(answer)
 }
 
+/// The first line that `program args…` prints. Asked anew each time, since it is a secret.
+pub(super) fn secret(machine: &Machine<'_>, program: &Path, args: &[&str]) -> Option<String> {
+    first_line(program, args, machine.environ, LIMIT)
+}
+
 fn recall(file: &Path) -> Memory {
     fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }

@@ -2,16 +2,22 @@
 //!
 //! Order: `[source.NAME] url` of a profile, the ecosystem's variables, its files, what its
 //! installed client reports as default; else an error that names the variable to set. No host name
-//! of a registry is written here. Invariant: a base URL holds no credentials and ends in `/`.
+//! of a registry is written here.
+//!
+//! An ecosystem may have several indexes (pip's and uv's extra ones), asked in order, and an index
+//! several places that serve it: mirrors. Only mirrors stand in for one another. Invariant: a base
+//! URL holds no credentials and ends in `/`; credentials belong to one base.
 
 pub mod apt;
 mod ask;
 mod cargo;
 mod github;
 mod ini;
+mod keyring;
 mod netrc;
 mod npm;
 mod npmrc;
+pub mod oci;
 mod pypi;
 #[cfg(test)]
 mod testing;
@@ -52,6 +58,25 @@ pub fn endpoint(
 ) -> Result<Endpoint, Error> {
     let machine = Machine { environ, project, cache, root: Path::new("/") };
     machine.endpoint(kind, override_url, scope)
+}
+
+/// The indexes of an ecosystem in the order they are asked, each with the places that serve it,
+/// best first. There is at least one index, and each has at least one place.
+pub type Indexes = Vec<Vec<Endpoint>>;
+
+/// Like [`endpoint`], for all places. `urls` are those of a profile: mirrors of one index, which
+/// are then the only ones. Without them it is one place, or for `pypi` the extra indexes that pip
+/// or uv is told of, before the usual one.
+pub fn indexes(
+    kind: SourceKind,
+    urls: &[String],
+    scope: Option<&str>,
+    environ: &Environ,
+    project: &Path,
+    cache: Option<&Path>,
+) -> Result<Indexes, Error> {
+    let machine = Machine { environ, project, cache, root: Path::new("/") };
+    machine.indexes(kind, urls, scope)
 }
 
 /// Every file of root certificates (PEM) that this machine's clients are told to trust, for the
@@ -108,7 +133,7 @@ impl Machine<'_> {
             }
             // Without a mirror of its own, the registry is a repository on the forge.
             (SourceKind::Aqua, None) => github::endpoint(self, None),
-            // It has several repositories: [`apt::repositories`].
+            // They have several: [`apt::repositories`], [`oci::registries`].
             (
                 SourceKind::Url
                 | SourceKind::Deb
@@ -118,6 +143,31 @@ impl Machine<'_> {
                 _,
             ) => Err(Error::NoBase { ecosystem: kind.name() }),
         }
+    }
+
+    fn indexes(
+        &self,
+        kind: SourceKind,
+        urls: &[String],
+        scope: Option<&str>,
+    ) -> Result<Indexes, Error> {
+        if urls.is_empty() {
+            let mut indexes = match kind {
+                SourceKind::Pypi => pypi::extra(self)?,
+                _ => Vec::new(),
+            };
+            match self.endpoint(kind, None, scope) {
+                // The usual index may well be one of the extra ones, for another tool.
+                Ok(usual)
+                    if indexes.iter().any(|e: &Endpoint| e.base.value == usual.base.value) => {}
+                Ok(usual) => indexes.push(usual),
+                Err(Error::NoEndpoint { .. }) if !indexes.is_empty() => {}
+                Err(e) => return Err(e),
+            }
+            return Ok(indexes.into_iter().map(|index| vec![index]).collect());
+        }
+        let mirrors = urls.iter().map(|url| self.endpoint(kind, Some(url), scope));
+        Ok(vec![mirrors.collect::<Result<_, _>>()?])
     }
 
     fn common_ca(&self) -> Result<Option<PathBuf>, Error> {

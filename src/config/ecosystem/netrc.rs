@@ -1,4 +1,4 @@
-//! Credentials by host, from `.netrc` (`NETRC` names another file).
+//! Credentials by host, from `.netrc` (`_netrc` where there is none; `NETRC` names another file).
 //!
 //! The format of ftp(1): words separated by white space; a word may be quoted. Of it, `machine`,
 //! `default`, `login` and `password` matter; a `macdef` ends at an empty line.
@@ -12,12 +12,18 @@ use super::{basic, read};
 use crate::base::Secret;
 
 pub(super) fn authorization(environ: &Environ, url: &Url) -> Result<Option<Secret>, Error> {
-    let file = match (environ.get_os("NETRC"), environ.home()) {
-        (Some(path), _) => PathBuf::from(path),
-        (None, Some(home)) => home.join(".netrc"),
+    let files = match (environ.get_os("NETRC"), environ.home()) {
+        (Some(path), _) => vec![PathBuf::from(path)],
+        (None, Some(home)) => vec![home.join(".netrc"), home.join("_netrc")],
         (None, None) => return Ok(None),
     };
-    let (Some(text), Some(host)) = (read(&file)?, url.host_str()) else { return Ok(None) };
+    let mut text = None;
+    for file in files {
+        if text.is_none() {
+            text = read(&file)?;
+        }
+    }
+    let (Some(text), Some(host)) = (text, url.host_str()) else { return Ok(None) };
     Ok(find(&text, host).map(|(login, password)| basic(&login, &password)))
 }
 

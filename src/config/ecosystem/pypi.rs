@@ -6,6 +6,12 @@
 //! 4. pip.conf: `PIP_CONFIG_FILE`, the virtual environment's, the user's, the system's
 //! 5. the default that the installed pip holds
 //!
+//! Extra indexes are other indexes, not mirrors: `UV_INDEX`, `UV_EXTRA_INDEX_URL`,
+//! `PIP_EXTRA_INDEX_URL`, then uv.toml, then pip.conf, the first of these that has some. They come
+//! before the usual one, as with uv, and the first index that has a project is the only one that
+//! is looked at for it: pip's way, the best version of all of them, lets whoever may publish at
+//! one index replace a project of another.
+//!
 //! References: pip's "Configuration" and uv's "Configuration files" pages.
 
 use std::path::{Path, PathBuf};
@@ -14,9 +20,11 @@ use toml_edit::{DocumentMut, Item};
 
 use super::super::{Error, Origin, Setting, find_on_path};
 use super::ini::{self, Dialect};
-use super::{Endpoint, Machine, ask, base, ca_variables, netrc, read};
+use super::{Endpoint, Machine, ask, base, ca_variables, keyring, netrc, read};
 
 const VARIABLES: [&str; 3] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"];
+const EXTRA: [&str; 3] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"];
+const KEYRING: [&str; 2] = ["UV_KEYRING_PROVIDER", "PIP_KEYRING_PROVIDER"];
 const PYTHONS: [&str; 2] = ["python3", "python"];
 /// Prints the simple index that pip itself falls back to.
 const QUESTION: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
@@ -25,7 +33,6 @@ pub(super) fn endpoint(
     machine: &Machine<'_>,
     profile: Option<Setting<String>>,
 ) -> Result<Endpoint, Error> {
-    let environ = machine.environ;
     let pip = pip_files(machine)?;
     let found = match profile {
         Some(profile) => profile,
@@ -40,12 +47,86 @@ pub(super) fn endpoint(
             },
         },
     };
-    let (base, authorization) = base(found)?;
-    let authorization = match authorization {
-        None => netrc::authorization(environ, &base.value)?,
-        some => some,
+    authorized(machine, found, &pip)
+}
+
+/// The extra indexes, in the order they are asked.
+pub(super) fn extra(machine: &Machine<'_>) -> Result<Vec<Endpoint>, Error> {
+    let pip = pip_files(machine)?;
+    let variable = EXTRA.iter().find_map(|name| {
+        let urls = machine.environ.get(name)?.split_whitespace().map(|url| unnamed(url).to_owned());
+        Some(urls.map(|url| Setting::variable(*name, url)).collect::<Vec<_>>())
+    });
+    let found = match variable {
+        Some(found) => found,
+        None => match uv_files(machine)?.find_map(|(path, file)| {
+            let urls = uv_extra(&file);
+            (!urls.is_empty()).then(|| urls.into_iter().map(|u| Setting::file(&path, u)).collect())
+        }) {
+            Some(found) => found,
+            None => pip_value(&pip, "extra-index-url").into_iter().flat_map(split).collect(),
+        },
     };
-    Ok(Endpoint { base, authorization, ca: ca_of(machine, &pip)? })
+    let mut out: Vec<Endpoint> = Vec::new();
+    for setting in found {
+        let one = authorized(machine, setting, &pip)?;
+        if !out.iter().any(|other| other.base.value == one.base.value) {
+            out.push(one);
+        }
+    }
+    Ok(out)
+}
+
+fn split(setting: Setting<String>) -> Vec<Setting<String>> {
+    let Setting { value, origin } = setting;
+    let words = value.split_whitespace();
+    words.map(|url| Setting { value: url.to_owned(), origin: origin.clone() }).collect()
+}
+
+/// A base with what may be sent to it.
+fn authorized(
+    machine: &Machine<'_>,
+    found: Setting<String>,
+    pip: &[PipFile],
+) -> Result<Endpoint, Error> {
+    let environ = machine.environ;
+    let user = url::Url::parse(found.value.trim())
+        .ok()
+        .filter(|url| !url.username().is_empty() && url.password().is_none())
+        .map(|url| super::percent_decoded(url.username()));
+    let (base, authorization) = base(found)?;
+    let netrc = || netrc::authorization(environ, &base.value);
+    let authorization = match (user, authorization) {
+        (Some(user), alone) => {
+            let keyring = match asks_keyring(machine, pip)? {
+                true => keyring::authorization(machine, &base.value, &user),
+                false => None,
+            };
+            match keyring {
+                None => netrc()?.or(alone),
+                some => some,
+            }
+        }
+        (None, None) => netrc()?,
+        (None, some) => some,
+    };
+    Ok(Endpoint { base, authorization, ca: ca_of(machine, pip)? })
+}
+
+/// Whether pip or uv is told to ask the `keyring` command.
+fn asks_keyring(machine: &Machine<'_>, pip: &[PipFile]) -> Result<bool, Error> {
+    let variable = KEYRING.iter().find_map(|name| machine.environ.get(name)).map(str::to_owned);
+    let provider = match variable {
+        Some(provider) => Some(provider),
+        None => match uv_files(machine)?.find_map(|(_, file)| {
+            let pip = file.get("pip").and_then(|pip| pip.get("keyring-provider"));
+            file.get("keyring-provider").or(pip)?.as_str().map(str::to_owned)
+        }) {
+            Some(provider) => Some(provider),
+            None => pip_value(pip, "keyring-provider").map(|setting| setting.value),
+        },
+    };
+    Ok(provider.as_deref() == Some("subprocess"))
 }
 
 /// The root certificates that pip is told to trust.
@@ -80,6 +161,14 @@ fn unnamed(text: &str) -> &str {
 }
 
 fn uv_file(machine: &Machine<'_>) -> Result<Option<Setting<String>>, Error> {
+    Ok(uv_files(machine)?
+        .find_map(|(path, file)| Some(Setting::file(path, uv_index(&file)?.to_owned()))))
+}
+
+/// uv's files, the one that wins first.
+fn uv_files(
+    machine: &Machine<'_>,
+) -> Result<impl Iterator<Item = (PathBuf, DocumentMut)> + use<>, Error> {
     let environ = machine.environ;
     let files = match environ.get_os("UV_CONFIG_FILE") {
         Some(file) => vec![PathBuf::from(file)],
@@ -93,17 +182,32 @@ fn uv_file(machine: &Machine<'_>) -> Result<Option<Setting<String>>, Error> {
         .flatten()
         .collect(),
     };
+    let mut out = Vec::new();
     for path in files {
         let Some(text) = read(&path)? else { continue };
         let file: DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| Error::Format {
             path: path.clone(),
             reason: e.message().to_owned(),
         })?;
-        if let Some(url) = uv_index(&file) {
-            return Ok(Some(Setting::file(path, url.to_owned())));
-        }
+        out.push((path, file));
     }
-    Ok(None)
+    Ok(out.into_iter())
+}
+
+/// Indexes that are neither the default nor only for what names them, then the older spelling.
+fn uv_extra(file: &DocumentMut) -> Vec<String> {
+    let is = |index: &toml_edit::Table, key: &str| {
+        index.get(key).and_then(Item::as_bool).unwrap_or_default()
+    };
+    let indexes = file.get("index").and_then(Item::as_array_of_tables).into_iter().flatten();
+    let mut out: Vec<String> = indexes
+        .filter(|index| !is(index, "default") && !is(index, "explicit"))
+        .filter_map(|index| Some(index.get("url")?.as_str()?.to_owned()))
+        .collect();
+    let older = file.get("extra-index-url").or_else(|| file.get("pip")?.get("extra-index-url"));
+    let older = older.and_then(Item::as_array).into_iter().flatten();
+    out.extend(older.filter_map(|url| Some(url.as_str()?.to_owned())));
+    out
 }
 
 fn uv_index(file: &DocumentMut) -> Option<&str> {
@@ -276,6 +380,71 @@ mod tests {
         assert_eq!(endpoint.base.value.as_str(), "http://mirror.invalid/simple/");
         let endpoint = found(&fake, Some("http://mirror.invalid/simple"));
         assert_eq!(endpoint.authorization, Some(basic("other", "x")));
+    }
+
+    fn indexes(fake: &Fake) -> Vec<String> {
+        let indexes = fake.machine().indexes(SourceKind::Pypi, &[], None).unwrap();
+        let hosts = indexes.iter().map(|mirrors| {
+            assert_eq!(mirrors.len(), 1, "no index is a mirror of another");
+            mirrors[0].base.value.host_str().unwrap().to_owned()
+        });
+        hosts.collect()
+    }
+
+    #[test]
+    fn extra_indexes_come_before_the_usual_one() {
+        let fake = Fake::new(&[]);
+        fake.script("python3", "echo http://client.invalid/simple");
+        assert_eq!(indexes(&fake), ["client.invalid"]);
+        let pip = "[global]\nextra-index-url =\n  http://a.invalid/simple\n  http://b.invalid/";
+        fake.write("home/.pip/pip.conf", pip);
+        assert_eq!(indexes(&fake), ["a.invalid", "b.invalid", "client.invalid"]);
+        fake.write(
+            "project/uv.toml",
+            "[[index]]\nurl = \"http://c.invalid\"\n[[index]]\nurl = \"http://d.invalid\"\n\
+             default = true\n[[index]]\nurl = \"http://e.invalid\"\nexplicit = true",
+        );
+        assert_eq!(indexes(&fake), ["c.invalid", "d.invalid"]);
+
+        let all = [
+            ("PIP_INDEX_URL", "http://usual.invalid/simple"),
+            ("PIP_EXTRA_INDEX_URL", "http://f.invalid http://g.invalid/ http://f.invalid/"),
+            ("UV_INDEX", "corp=http://h.invalid http://usual.invalid/simple/"),
+        ];
+        assert_eq!(indexes(&Fake::new(&all[..2])), ["f.invalid", "g.invalid", "usual.invalid"]);
+        assert_eq!(indexes(&Fake::new(&all)), ["h.invalid", "usual.invalid"]);
+        assert_eq!(indexes(&Fake::new(&all[1..2])), ["f.invalid", "g.invalid"]);
+        let urls = ["http://m.invalid".to_owned(), "http://n.invalid".to_owned()];
+        let only = Fake::new(&all).machine().indexes(SourceKind::Pypi, &urls, None).unwrap();
+        assert_eq!((only.len(), only[0].len()), (1, 2), "a profile's are mirrors, and all");
+        assert!(Fake::new(&[]).machine().indexes(SourceKind::Pypi, &[], None).is_err());
+    }
+
+    #[test]
+    fn the_keyring_is_asked_where_it_is_to_be() {
+        let url = ("PIP_INDEX_URL", "http://me@mirror.invalid:81/simple");
+        let provider = ("PIP_KEYRING_PROVIDER", "subprocess");
+        let by_host = "test \"$*\" = 'get mirror.invalid:81 me' && echo k3y";
+        let by_url = "test \"$*\" = 'get http://mirror.invalid:81/simple/ me' && echo k3y";
+        for (vars, script, want) in [
+            (&[url, provider][..], by_host, "k3y"),
+            (&[url, provider], by_url, "k3y"),
+            (&[url, provider], "exit 1", ""),
+            (&[url], by_host, ""),
+        ] {
+            let fake = Fake::new(vars);
+            fake.script("keyring", script);
+            assert_eq!(found(&fake, None).authorization, Some(basic("me", want)), "{script}");
+            assert!(!fake.exists("cache/clients.json"), "a password is kept");
+        }
+        let fake = Fake::new(&[url]);
+        fake.script("keyring", by_host);
+        fake.write("home/.pip/pip.conf", "[global]\nkeyring-provider = subprocess");
+        assert_eq!(found(&fake, None).authorization, Some(basic("me", "k3y")));
+        // One who is named in a file is better than one who is not.
+        let fake = Fake::new(&[url]);
+        fake.write("home/_netrc", "machine mirror.invalid login me password n3t");
+        assert_eq!(found(&fake, None).authorization, Some(basic("me", "n3t")));
     }
 
     #[test]

@@ -24,7 +24,8 @@ fn defaults() {
     assert!(rows.iter().all(|(_, _, origin)| *origin == Origin::Default));
     let shown = |name| rows.iter().find(|r| r.0 == name).map(|r| r.1.as_str()).unwrap();
     assert_eq!(shown("lock-timeout"), "600 s");
-    assert_eq!(shown("connect-timeout"), "10 s");
+    assert_eq!(shown("connect-timeout"), "5 s");
+    assert_eq!(shown("stall-timeout"), "30 s");
     assert_eq!(shown("retries"), "3");
     assert_eq!(shown("offline"), "false");
 }
@@ -75,6 +76,7 @@ fn bad_values_are_usage_errors_that_name_all() {
         ("INFRA_OFFLINE", "maybe"),
         ("INFRA_LOCK_TIMEOUT", "-1"),
         ("INFRA_CONNECT_TIMEOUT", "0"),
+        ("INFRA_STALL_TIMEOUT", "601"),
         ("INFRA_RETRIES", "1.5"),
         ("INFRA_ENV", "a/b"),
         ("INFRA_PROJECT", "/none/b"),

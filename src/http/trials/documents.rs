@@ -222,3 +222,48 @@ fn roots_that_are_none_are_named() {
     assert!(error.to_string().contains(&path.display().to_string()), "{error}");
     assert!(server.seen().is_empty());
 }
+
+#[test]
+fn a_host_that_is_away_is_asked_once() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let at = |path: &str| Get {
+        url: format!("http://127.0.0.1:{port}{path}").parse().unwrap(),
+        accept: None,
+        authorization: None,
+    };
+    let client = client(options());
+    let first = run(client.hasty().get(&at("/a"))).unwrap_err();
+    assert!(matches!(first, Error::Connect { .. }), "{first}");
+    for clone in [client.clone(), client.hasty()] {
+        let error = run(clone.get(&at("/b?token=secret"))).unwrap_err();
+        assert!(error.is_skipped(), "{error}");
+        assert!(error.to_string().contains("connection refused"), "{error}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    let server = Server::new(|_, _| Reply::new(200, b"x"));
+    assert!(run(client.get(&server.get("/"))).is_ok(), "another port is another origin");
+}
+
+#[test]
+fn a_server_that_stays_unwell_is_left_alone() {
+    let server = Server::new(|_, n| Reply::new(if n < 9 { 503 } else { 200 }, b""));
+    let client = client(options());
+    for _ in 0..3 {
+        let error = run(client.get(&server.get("/"))).unwrap_err();
+        assert!(matches!(error, Error::Status { status: 503, .. }), "{error}");
+    }
+    assert!(run(client.get(&server.get("/"))).unwrap_err().is_skipped());
+    assert_eq!(server.seen().len(), 9);
+}
+
+#[test]
+fn a_server_that_wants_to_be_asked_much_later_is_not_asked_sooner() {
+    for status in [500, 503] {
+        let server =
+            Server::new(move |_, _| Reply::new(status, b"").header("retry-after", "86400"));
+        let error = run(client(options()).get(&server.get("/"))).unwrap_err();
+        assert!(matches!(error, Error::Later { .. }), "{error}");
+        assert!(error.details()[0].starts_with("until  "), "{:?}", error.details());
+        assert_eq!(server.seen().len(), 1);
+    }
+}

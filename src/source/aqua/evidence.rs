@@ -10,20 +10,18 @@ use super::yaml::{Flaw, Node};
 
 /// What vouches for a file, or for the checksum file that lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AquaEvidence {
+pub(super) struct AquaEvidence {
     /// Signatures of cosign.
-    pub(crate) cosign: Vec<Cosign>,
+    pub(super) cosign: Vec<Cosign>,
     /// Signatures of minisign.
-    pub(crate) minisign: Vec<Minisign>,
-    /// Provenance of SLSA's generators.
-    pub(crate) slsa: Vec<Slsa>,
-    /// Attestations that GitHub keeps of its artifacts.
-    pub(crate) attestations: Vec<GithubAttestation>,
+    pub(super) minisign: Vec<Minisign>,
+    /// What has attestations that the forge keeps, found by its hash.
+    pub(super) attestations: Vec<Signed>,
 }
 
 /// What is signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signed {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Signed {
     /// The artifact.
     Artifact,
     /// The checksum file.
@@ -32,53 +30,31 @@ pub(crate) enum Signed {
 
 /// `cosign verify-blob`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cosign {
+pub(super) struct Cosign {
     /// What is signed.
-    pub(crate) of: Signed,
+    pub(super) of: Signed,
     /// The signature.
-    pub(crate) signature: Option<SideFile>,
+    pub(super) signature: Option<SideFile>,
     /// The public key.
-    pub(crate) key: Option<SideFile>,
+    pub(super) key: Option<SideFile>,
     /// The certificate.
-    pub(crate) certificate: Option<SideFile>,
+    pub(super) certificate: Option<SideFile>,
     /// Signature, certificate and log entry in one.
-    pub(crate) bundle: Option<SideFile>,
+    pub(super) bundle: Option<SideFile>,
     /// Options by name without dashes, such as `certificate-identity`, `certificate-oidc-issuer`,
     /// `key`, `signature`; `true` for those without a value.
-    pub(crate) options: Vec<(String, String)>,
+    pub(super) options: Vec<(String, String)>,
 }
 
 /// A signature of minisign.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Minisign {
+pub(super) struct Minisign {
     /// What is signed.
-    pub(crate) of: Signed,
+    pub(super) of: Signed,
     /// The signature.
-    pub(crate) signature: SideFile,
+    pub(super) signature: SideFile,
     /// The public key in base64.
-    pub(crate) public_key: String,
-}
-
-/// A provenance statement in a release.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Slsa {
-    /// The statement.
-    pub(crate) provenance: SideFile,
-    /// The repository that it must name; the definition's own, `OWNER/NAME`, when it says none.
-    pub(crate) source_uri: Option<String>,
-    /// The tag that it must name.
-    pub(crate) source_tag: Option<String>,
-}
-
-/// An attestation that GitHub keeps, found by the artifact's hash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GithubAttestation {
-    /// What is attested.
-    pub(crate) of: Signed,
-    /// The workflow that must have signed it, `OWNER/NAME/.github/workflows/FILE`.
-    pub(crate) signer_workflow: Option<String>,
-    /// The kind of statement.
-    pub(crate) predicate_type: Option<String>,
+    pub(super) public_key: String,
 }
 
 /// Reads every section. `file` is what the same `render` gave.
@@ -97,15 +73,8 @@ pub(super) fn of(
     if let Some(node) = key("minisign") {
         out.minisign.push(minisign(render, node, artifact)?);
     }
-    if let Some(node) = key("slsa_provenance") {
-        out.slsa.push(Slsa {
-            provenance: render.side_file(node, &words)?,
-            source_uri: node.text_at("source_uri")?.map(str::to_owned),
-            source_tag: node.get("source_tag").map(|n| rendered(n, &words)).transpose()?,
-        });
-    }
-    if let Some(node) = key("github_artifact_attestations") {
-        out.attestations.push(attestation(node, Signed::Artifact)?);
+    if key("github_artifact_attestations").is_some() {
+        out.attestations.push(Signed::Artifact);
     }
     let Some(checksum) = key("checksum") else { return Ok(out) };
     // Templates in it are about the checksum file.
@@ -121,8 +90,8 @@ pub(super) fn of(
     if let Some(node) = key("minisign") {
         out.minisign.push(minisign(render, node, list)?);
     }
-    if let Some(node) = key("github_artifact_attestations") {
-        out.attestations.push(attestation(node, Signed::ChecksumFile)?);
+    if key("github_artifact_attestations").is_some() {
+        out.attestations.push(Signed::ChecksumFile);
     }
     Ok(out)
 }
@@ -171,14 +140,4 @@ fn minisign(
     };
     let (signature, public_key) = (render.side_file(node, words)?, rendered(key, words)?);
     Ok(Minisign { of, signature, public_key })
-}
-
-fn attestation(node: &Node, of: Signed) -> Result<GithubAttestation, Flaw> {
-    let text = |key| Ok::<_, Flaw>(node.text_at(key)?.map(str::to_owned));
-    // Both spellings are in the registry.
-    let signer_workflow = match text("signer_workflow")? {
-        None => text("signer-workflow")?,
-        some => some,
-    };
-    Ok(GithubAttestation { of, signer_workflow, predicate_type: text("predicate_type")? })
 }

@@ -4,7 +4,7 @@
 //! registry (which state) ── yaml ── definition (which overrides) ── render (which file) ── offer
 //!                                        └ constraint                 ├ template
 //!                                                                     ├ sums (its hash)
-//!                                                                     └ evidence (its signatures)
+//!                                                                     └ evidence ── vouch (its signatures)
 //! ```
 //!
 //! Owns nothing of releases: [`super::forge`] does. Refuses to guess: which file a platform gets is
@@ -18,6 +18,7 @@ mod registry;
 mod render;
 mod sums;
 mod template;
+mod vouch;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,6 @@ use std::sync::Arc;
 use ::url::Url;
 use async_trait::async_trait;
 
-pub(crate) use self::evidence::AquaEvidence;
 use self::registry::{Found, Registry};
 use self::render::{Checksum, File, Outcome, Place, Render, SideFile};
 use self::yaml::Flaw;
@@ -34,9 +34,13 @@ use super::access::Access;
 use super::forge::{self, Forge, Release, Repo};
 use super::memo::Memo;
 use super::url::exact;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+    StackOffer,
+};
 use crate::base::{Arch, Integrity, Libc, Os, Platform, SourceKind, Version};
 use crate::lock::model::{Definition as Locked, Proof};
+use crate::provenance::Evidence;
 
 /// The source.
 pub(super) struct Aqua {
@@ -52,6 +56,8 @@ pub(super) struct Aqua {
 struct Tagged {
     tag: String,
     prerelease: bool,
+    /// When its release was published; tags alone have no such date.
+    published: Option<jiff::Timestamp>,
 }
 
 impl Aqua {
@@ -88,15 +94,15 @@ impl Aqua {
                 return Err(Error::NotExact { subject: query.subject(), wanted });
             };
             let tag = wanted.as_str().trim().trim_start_matches('=').trim().to_owned();
-            return Ok([(version, Tagged { tag, prerelease: false })].into());
+            return Ok([(version, Tagged { tag, prerelease: false, published: None })].into());
         };
         let repo = self.repo(query, found, owner, name)?;
         let mut out: BTreeMap<Version, Tagged> = BTreeMap::new();
-        let mut add = |tag: &str, prerelease: bool| {
+        let mut add = |tag: &str, prerelease: bool, published: Option<jiff::Timestamp>| {
             if let Some(text) = definition.version_in(tag).map_err(refused)?
                 && let Some(version) = version(text)
             {
-                let tagged = Tagged { tag: tag.to_owned(), prerelease };
+                let tagged = Tagged { tag: tag.to_owned(), prerelease, published };
                 let place = out.entry(version).or_insert_with(|| tagged.clone());
                 // `v1.0` and `1.0` beside each other: the greater text, whatever the order.
                 if place.tag.as_str() < tag {
@@ -107,16 +113,16 @@ impl Aqua {
         };
         if text("version_source")? == Some("github_tag") {
             for tag in self.forge.tags(query, repo).await?.iter() {
-                add(tag, false)?;
+                add(tag, false, None)?;
             }
             return Ok(out);
         }
         if let Some((version, release)) = self.pinned(query, found, repo).await? {
-            let prerelease = release.prerelease;
-            return Ok([(version, Tagged { tag: release.tag, prerelease })].into());
+            let Release { tag, prerelease, published, .. } = release;
+            return Ok([(version, Tagged { tag, prerelease, published })].into());
         }
         for release in self.forge.list(query, repo).await?.iter() {
-            add(&release.tag, release.prerelease)?;
+            add(&release.tag, release.prerelease, release.published)?;
         }
         Ok(out)
     }
@@ -140,8 +146,8 @@ impl Aqua {
                 if is_ours.map_err(|f| self.refused(query, found, f))?.is_none() {
                     continue;
                 }
-                if let Some(release) = self.forge.by_tag(query, repo, &tag).await?.as_ref() {
-                    return Ok(Some((version, release.clone())));
+                if let Some(there) = self.forge.by_tag(query, repo, &tag).await?.as_ref() {
+                    return Ok(Some((version, there.release.clone())));
                 }
             }
         }
@@ -190,28 +196,6 @@ impl Aqua {
         })
     }
 
-    /// Signatures and statements that the definition names for a version on a platform; nothing
-    /// where the platform has no file.
-    pub(super) async fn evidence(
-        &self,
-        query: &Query<'_>,
-        version: &Version,
-        platform: Platform,
-    ) -> Result<AquaEvidence> {
-        let found = self.registry.find(query).await?;
-        let versions = self.versions_of(query, &found).await?;
-        let Some(tagged) = versions.get(version) else {
-            return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
-        };
-        let Outcome::File(file) = self.outcome(query, &found, &tagged.tag, platform)? else {
-            return Ok(AquaEvidence::default());
-        };
-        let refused = |flaw: Flaw| self.refused(query, &found, flaw);
-        let at = found.definition.at(&tagged.tag).map_err(refused)?;
-        let on = at.on(definition::Runtime::of(platform)).map_err(refused)?;
-        evidence::of(&Render::new(&on, &tagged.tag, platform), &on, &file).map_err(refused)
-    }
-
     /// A repository's release of a tag.
     async fn release(
         &self,
@@ -230,7 +214,8 @@ impl Aqua {
             let all = self.forge.list(query, repo).await?;
             return Ok(all.iter().find(|release| release.tag == tag).cloned());
         }
-        Ok(self.forge.by_tag(query, repo, tag).await?.as_ref().clone())
+        let there = self.forge.by_tag(query, repo, tag).await?;
+        Ok(there.as_ref().as_ref().map(|there| there.release.clone()))
     }
 
     /// The hash in a checksum file; why the platform has none otherwise.
@@ -293,6 +278,7 @@ impl Aqua {
         query: &Query<'_>,
         found: &Found,
         tag: &str,
+        platform: Platform,
         file: File,
     ) -> Result<Offer> {
         let File { place, asset, format, commands, checksum } = file;
@@ -313,7 +299,8 @@ impl Aqua {
             }
             Place::Content { repo: name, path } => {
                 let repo = self.parsed(query, found, name)?;
-                let location = self.forge.content(query, repo, path, tag).await?;
+                let mut locations = self.forge.contents(query, repo, path, tag).await?;
+                let location = locations.swap_remove(0);
                 (format!("{name}/contents/{}/{path}", tag.replace('/', "%2F")), location)
             }
             Place::Archive { repo: name } => {
@@ -335,7 +322,7 @@ impl Aqua {
         let listed = listed.as_ref().map(|(url, hash)| (url, hash.clone()));
         let (integrity, proofs): (_, Vec<Proof>) =
             forge::agreed(query, &asset, digest.as_ref(), listed)?;
-        Ok(Offer::Artifact(Box::new(ArtifactOffer {
+        let first = ArtifactOffer {
             file: name,
             location,
             integrity,
@@ -344,8 +331,17 @@ impl Aqua {
             strip: query.strip(0),
             commands: query.commands(Commands::Named(commands)),
             proofs,
-        })))
+        };
+        let promised = is_promised(platform);
+        Ok(Offer::Stack(Box::new(StackOffer { promised, ..StackOffer::from(first) })))
     }
+}
+
+/// Whether a definition's file is meant for just this platform: it names one for Linux, whatever
+/// its C library, and may name one build for both of macOS' processors.
+fn is_promised(platform: Platform) -> bool {
+    platform.libc() != Some(Libc::Musl)
+        && (platform.os() == Os::Linux || platform.arch() == Arch::X86_64)
 }
 
 /// The version that a tag without its prefix stands for.
@@ -389,7 +385,7 @@ impl Source for Aqua {
             return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
         };
         match self.outcome(query, &found, &tagged.tag, platform)? {
-            Outcome::File(file) => self.offered(query, &found, &tagged.tag, *file).await,
+            Outcome::File(file) => self.offered(query, &found, &tagged.tag, platform, *file).await,
             Outcome::None(reason) => Ok(Offer::Unavailable { reason }),
             Outcome::Elsewhere { kind, instead } => {
                 Err(Error::Elsewhere { subject: query.subject(), made_by: kind, instead })
@@ -399,13 +395,6 @@ impl Source for Aqua {
 
     async fn definition(&self, query: &Query<'_>) -> Result<Option<Locked>> {
         Ok(Some(self.registry.find(query).await?.locked.clone()))
-    }
-
-    /// A definition names one file for Linux, whatever its C library, and may name one build for
-    /// both of macOS' processors.
-    fn is_sure(&self, platform: Platform) -> bool {
-        platform.libc() != Some(Libc::Musl)
-            && (platform.os() == Os::Linux || platform.arch() == Arch::X86_64)
     }
 
     async fn locate(
@@ -428,7 +417,8 @@ impl Source for Aqua {
                 "releases" => {
                     // Tags may hold slashes, names never do.
                     let (tag, name) = rest.rsplit_once('/').ok_or_else(gone)?;
-                    return self.forge.locate(query, repo, tag, name).await?.ok_or_else(gone);
+                    let found = self.forge.locate(query, repo, tag, name).await?;
+                    return if found.is_empty() { Err(gone()) } else { Ok(found) };
                 }
                 "archive" => {
                     let tag = rest.strip_suffix(".tar.gz").ok_or_else(gone)?;
@@ -437,7 +427,7 @@ impl Source for Aqua {
                 "contents" => {
                     let (tag, path) = rest.split_once('/').ok_or_else(gone)?;
                     let tag = tag.replace("%2F", "/");
-                    return Ok(vec![self.forge.content(query, repo, path, &tag).await?]);
+                    return self.forge.contents(query, repo, path, &tag).await;
                 }
                 _ => {}
             }
@@ -453,5 +443,39 @@ impl Source for Aqua {
             },
             _ => Err(gone()),
         }
+    }
+    async fn locate_elsewhere(
+        &self,
+        query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let parts: Vec<&str> = file.splitn(4, '/').collect();
+        match parts[..] {
+            [owner, name, "releases", rest] => {
+                match (Repo::new(owner, name), rest.rsplit_once('/')) {
+                    (Some(repo), Some((tag, name))) => {
+                        self.forge.locate_elsewhere(query, repo, tag, name).await
+                    }
+                    _ => Ok(Vec::new()),
+                }
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        self.vouched(asked).await
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        let found = self.registry.find(query).await?;
+        let versions = self.versions_of(query, &found).await?;
+        Ok(versions.get(version).and_then(|tagged| tagged.published))
     }
 }

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use super::definition::{self, Definition};
 use super::yaml::{self, Flaw, Node};
 use crate::base::{Algorithm, Integrity, SourceKind, suggest};
+use crate::config::ecosystem::Endpoint;
+use crate::http;
 use crate::lock::model::Definition as Locked;
 use crate::source::access::{self, Access};
 use crate::source::forge::{Forge, Repo};
 use crate::source::memo::Memo;
+use crate::source::mirrors::{self, Round};
 use crate::source::{Error, Location, Query, Result};
 
 /// The repository of the registry that everybody uses.
@@ -40,8 +43,8 @@ pub(super) struct Registry {
     access: Arc<Access>,
     forge: Arc<Forge>,
     head: Memo<(), String>,
-    /// By state and path; `None` when there is no such file.
-    files: Memo<(String, String), Option<Vec<u8>>>,
+    /// By state, path and hash; `None` when there is no such file.
+    files: Memo<(String, String, Option<String>), Option<Vec<u8>>>,
     /// By state and package.
     found: Memo<(String, String), Found>,
 }
@@ -68,31 +71,20 @@ impl Registry {
     }
 
     async fn locked(&self, query: &Query<'_>, locked: &Locked) -> Result<Found> {
-        let body = self.file(query, &locked.revision, &locked.file).await?;
+        let body = self.file(query, &locked.revision, &locked.file, Some(locked)).await?;
         let Some(body) = body.as_ref() else {
             return Err(self.undefined(query, &locked.file, Vec::new()));
         };
-        let received = hash(locked.integrity.algorithm(), body);
-        if received != locked.integrity {
-            // It was kept on disk; the next run asks anew.
-            self.access.forget(&self.place(query, &locked.revision, &locked.file).await?);
-            return Err(Error::DefinitionHash {
-                subject: query.subject(),
-                file: locked.file.clone(),
-                expected: Box::new(locked.integrity.clone()),
-                received: Box::new(received),
-            });
-        }
         let definition = self.read(query, &locked.file, body)?;
         Ok(Found { locked: locked.clone(), definition })
     }
 
     async fn newest(&self, query: &Query<'_>, revision: &str) -> Result<Found> {
         let mut file = path(query.package());
-        let mut body = self.file(query, revision, &file).await?;
+        let mut body = self.file(query, revision, &file, None).await?;
         if body.is_none() {
             file = path(&self.renamed(query, revision, &file).await?);
-            body = self.file(query, revision, &file).await?;
+            body = self.file(query, revision, &file, None).await?;
         }
         let Some(body) = body.as_ref() else {
             return Err(self.undefined(query, &file, Vec::new()));
@@ -112,7 +104,7 @@ impl Registry {
 
     /// The name that the package has now, from all definitions in one file.
     async fn renamed(&self, query: &Query<'_>, revision: &str, file: &str) -> Result<String> {
-        let all = self.file(query, revision, ALL).await?;
+        let all = self.file(query, revision, ALL, None).await?;
         let Some(all) = all.as_ref() else {
             return Err(self.undefined(query, file, Vec::new()));
         };
@@ -140,49 +132,85 @@ impl Registry {
             if !self.is_mirrored() {
                 return self.forge.head(query, REPO).await;
             }
-            let at = self.mirrored(query, HEAD).await?;
-            let Some(body) = self.access.get(query, &at, None).await? else {
-                return Err(Error::UnknownPackage { subject: query.subject(), url: at.shown() });
+            let read = |at: &Location, body: Vec<u8>| {
+                let name = String::from_utf8_lossy(&body).trim().to_owned();
+                let why = "it holds no name of a state".to_owned();
+                let refused =
+                    || Error::Malformed { subject: query.subject(), url: at.shown(), why };
+                is_part(&name).then_some(name).ok_or_else(refused)
             };
-            let name = String::from_utf8_lossy(&body).trim().to_owned();
-            if is_part(&name) {
-                return Ok(name);
+            match self.mirrored(query, HEAD, read).await? {
+                Some(name) => Ok(name),
+                None => {
+                    let indexes = self.access.indexes_of(query, SourceKind::Aqua, None).await?;
+                    let shown = |e: &Endpoint| http::shown(&access::below(&e.base.value, HEAD));
+                    let url = mirrors::shown(&indexes, shown);
+                    Err(Error::UnknownPackage { subject: query.subject(), url })
+                }
             }
-            let why = "it holds no name of a state".to_owned();
-            Err(Error::Malformed { subject: query.subject(), url: at.shown(), why })
         };
         self.head.get((), ask).await
     }
 
-    async fn mirrored(&self, query: &Query<'_>, path: &str) -> Result<Location> {
-        let endpoint = self.access.endpoint_of(query, SourceKind::Aqua, None).await?;
-        Ok(access::located(&endpoint, access::below(&endpoint.base.value, path)))
-    }
-
-    /// Where a file lies at a state.
-    async fn place(&self, query: &Query<'_>, revision: &str, file: &str) -> Result<Location> {
-        if self.is_mirrored() {
-            self.mirrored(query, &format!("{revision}/{file}")).await
-        } else {
-            self.forge.content(query, REPO, file, revision).await
+    /// What a mirror's document says, from the first mirror that has it. One that cannot be read
+    /// is forgotten.
+    async fn mirrored<T>(
+        &self,
+        query: &Query<'_>,
+        path: &str,
+        read: impl Fn(&Location, Vec<u8>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let indexes = self.access.indexes_of(query, SourceKind::Aqua, None).await?;
+        let mut round = Round::new(&self.access, &indexes);
+        while let Some(place) = round.next() {
+            let base = &place.endpoint.base.value;
+            let at = access::located(place.endpoint, access::below(base, path));
+            let said = match self.access.page_of(place.last, query, &at, None).await {
+                Ok(Some(page)) => {
+                    let said = read(&at, page.body);
+                    said.map(Some).inspect_err(|_| self.access.forget(&at))
+                }
+                Ok(None) => Ok(None),
+                Err(e) => Err(e),
+            };
+            if let Some(found) = round.heard(place, said)? {
+                return Ok(Some(found));
+            }
         }
+        round.end().map(|()| None)
     }
 
+    /// A file at a state. Where it is locked, its bytes have the locked hash.
     async fn file(
         &self,
         query: &Query<'_>,
         revision: &str,
         file: &str,
+        locked: Option<&Locked>,
     ) -> Result<Arc<Option<Vec<u8>>>> {
-        let fetch = async {
-            if self.is_mirrored() {
-                let at = self.place(query, revision, file).await?;
-                self.access.get(query, &at, None).await
-            } else {
-                self.forge.file(query, REPO, file, revision).await
+        let check = |body: &[u8]| match locked {
+            None => Ok(()),
+            Some(locked) => {
+                let received = hash(locked.integrity.algorithm(), body);
+                let refused = || Error::DefinitionHash {
+                    subject: query.subject(),
+                    file: file.to_owned(),
+                    expected: Box::new(locked.integrity.clone()),
+                    received: Box::new(received.clone()),
+                };
+                (received == locked.integrity).then_some(()).ok_or_else(refused)
             }
         };
-        self.files.get((revision.to_owned(), file.to_owned()), fetch).await
+        let fetch = async {
+            if self.is_mirrored() {
+                let read = |_: &Location, body: Vec<u8>| check(&body).map(|()| body);
+                self.mirrored(query, &format!("{revision}/{file}"), read).await
+            } else {
+                self.forge.file(query, REPO, file, revision, check).await
+            }
+        };
+        let hash = locked.map(|locked| locked.integrity.to_string());
+        self.files.get((revision.to_owned(), file.to_owned(), hash), fetch).await
     }
 }
 

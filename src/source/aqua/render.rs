@@ -81,7 +81,7 @@ pub(super) struct Checksum {
 
 /// A file that goes with another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SideFile {
+pub(super) enum SideFile {
     /// A release has it, of the same tag.
     Release {
         /// `OWNER/NAME`

@@ -444,23 +444,7 @@ fn signatures_are_handed_over_rendered() {
         SideFile::Url("http://files.invalid/t-darwin.zip.minisig".to_owned())
     );
     assert_eq!((minisign.of, minisign.public_key.as_str()), (Signed::Artifact, "RWQ"));
-    assert_eq!(found.slsa[0].provenance, at("v1.0.intoto.jsonl"));
-    assert_eq!(
-        (found.slsa[0].source_tag.as_deref(), &found.slsa[0].source_uri),
-        (Some("v1.0"), &None)
-    );
-    let of: Vec<_> = found
-        .attestations
-        .iter()
-        .map(|a| (a.of, a.signer_workflow.as_deref(), a.predicate_type.as_deref()))
-        .collect();
-    assert_eq!(
-        of,
-        [
-            (Signed::Artifact, Some("some/tool/.github/workflows/r.yml"), None),
-            (Signed::ChecksumFile, Some("w"), Some("p")),
-        ]
-    );
+    assert_eq!(found.attestations, [Signed::Artifact, Signed::ChecksumFile]);
     let (on, bare) = file_without();
     let render = Render::new(&on, "v1.0", Platform::X86_64Darwin);
     assert_eq!(evidence::of(&render, &on, &bare), Ok(evidence::AquaEvidence::default()));

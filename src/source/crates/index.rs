@@ -3,6 +3,9 @@
 //! Reference: the Cargo book, "Registry Index". Invariant: a version without a SHA-256 of its file
 //! is none.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use tame_index::index::IndexConfig;
 use tame_index::{IndexKrate, KrateName};
 
@@ -15,6 +18,8 @@ pub(super) struct Published {
     pub(super) version: String,
     /// Withdrawn by its publisher.
     pub(super) yanked: bool,
+    /// When it was published, where the index says it.
+    pub(super) published: Option<jiff::Timestamp>,
     /// Hash of its `.crate` file.
     pub(super) checksum: Integrity,
 }
@@ -28,15 +33,33 @@ pub(super) fn path(name: &str) -> Option<String> {
 /// Every version in a crate's file.
 pub(super) fn versions(body: &[u8]) -> Result<Vec<Published>, String> {
     let found = IndexKrate::from_slice(body).map_err(|e| e.to_string())?;
+    let dates = dates(body);
     Ok(found
         .versions
         .iter()
         .filter_map(|one| {
             let checksum = Integrity::new(Algorithm::Sha256, one.checksum())?;
             let version = one.version.to_string();
-            Some(Published { version, yanked: one.is_yanked(), checksum })
+            let published = dates.get(&version).copied();
+            Some(Published { version, yanked: one.is_yanked(), published, checksum })
         })
         .collect())
+}
+
+/// A line of the index, as far as it says when.
+#[derive(Deserialize)]
+struct Dated {
+    vers: String,
+    pubtime: Option<String>,
+}
+
+/// When versions were published. A line without a date says nothing.
+fn dates(body: &[u8]) -> BTreeMap<String, jiff::Timestamp> {
+    let of = |line: &[u8]| {
+        let Dated { vers, pubtime } = serde_json::from_slice(line).ok()?;
+        Some((vers, pubtime?.parse().ok()?))
+    };
+    body.split(|byte| *byte == b'\n').filter_map(of).collect()
 }
 
 /// Where a version's file lies, by the registry's `config.json`.

@@ -21,15 +21,16 @@ use ::url::Url;
 use async_trait::async_trait;
 
 use self::index::Published;
-use self::manifest::{Manifest, Place, Places};
+use self::manifest::{Manifest, Place as Spotted, Places};
 use self::target::Target;
 use super::access::{self, Access};
 use super::forge::{Asset, Forge, Release, Repo, malformed};
 use super::github::vouched;
 use super::memo::Memo;
+use super::mirrors::{self, Place, Round};
 use super::{ArtifactOffer, Commands, Error, Location, Offer, Query, Result, Source};
 use crate::base::{Integrity, Platform, SourceKind, Version};
-use crate::config;
+use crate::config::{self, ecosystem::Endpoint};
 use crate::http;
 
 /// The source.
@@ -38,8 +39,8 @@ pub(super) struct Crates {
     forge: Arc<Forge>,
     /// By name.
     indexes: Memo<String, Vec<Published>>,
-    /// The registry's `config.json`.
-    config: Memo<(), Vec<u8>>,
+    /// A registry's `config.json`, by its base.
+    config: Memo<String, Vec<u8>>,
     /// By name and version.
     manifests: Memo<(String, String), Manifest>,
 }
@@ -84,6 +85,10 @@ impl Released {
     }
 }
 
+fn located(endpoint: &Endpoint, path: &str) -> Location {
+    access::located(endpoint, access::below(&endpoint.base.value, path))
+}
+
 /// Whether it is this machine: a forge that is run for oneself.
 fn is_local(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
@@ -114,74 +119,114 @@ impl Crates {
         Self { access, forge, indexes, config, manifests }
     }
 
-    async fn located(&self, query: &Query<'_>, path: &str) -> Result<Location> {
-        let endpoint = self.access.endpoint(query, None).await?;
-        Ok(access::located(&endpoint, access::below(&endpoint.base.value, path)))
-    }
-
     /// Every version of the crate.
-    async fn published(&self, query: &Query<'_>) -> Result<Arc<Vec<Published>>> {
+    async fn listed(&self, query: &Query<'_>) -> Result<Arc<Vec<Published>>> {
         let name = query.package();
         let path =
             index::path(name).ok_or_else(|| Error::PackageName { subject: query.subject() })?;
         let fetch = async {
-            let at = self.located(query, &path).await?;
-            let Some(body) = self.access.get(query, &at, None).await? else {
-                return Err(Error::UnknownPackage { subject: query.subject(), url: at.shown() });
-            };
-            index::versions(&body).map_err(|why| malformed(query, &at, why))
+            let indexes = self.access.indexes(query, None).await?;
+            let mut round = Round::new(&self.access, &indexes);
+            while let Some(place) = round.next() {
+                let said = self.listed_at(query, place, &path).await;
+                if let Some(found) = round.heard(place, said)? {
+                    return Ok(found);
+                }
+            }
+            round.end()?;
+            let url = mirrors::shown(&indexes, |e| located(e, &path).shown());
+            Err(Error::UnknownPackage { subject: query.subject(), url })
         };
         self.indexes.get(name.to_owned(), fetch).await
+    }
+
+    /// Every version that a place has; `None` when it has no such crate.
+    async fn listed_at(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        path: &str,
+    ) -> Result<Option<Vec<Published>>> {
+        let at = located(place.endpoint, path);
+        let Some(page) = self.access.page_of(place.last, query, &at, None).await? else {
+            return Ok(None);
+        };
+        let found = index::versions(&page.body).map(Some);
+        found.map_err(|why| {
+            self.access.forget(&at);
+            malformed(query, &at, why)
+        })
     }
 
     /// The manifest of a version, out of its `.crate` file.
     async fn manifest(&self, query: &Query<'_>, version: &Version) -> Result<Arc<Manifest>> {
         let name = query.package();
         let fetch = async {
-            let published = self.published(query).await?;
+            let published = self.listed(query).await?;
             let one = published.iter().find(|one| one.version == version.as_str());
             let one = one.ok_or_else(|| Error::VersionGone {
                 subject: query.subject(),
                 version: version.clone(),
             })?;
-            let at = self.crate_file(query, one).await?;
-            let Some(body) = self.access.get(query, &at, None).await? else {
-                return Err(Error::FileGone {
-                    subject: query.subject(),
-                    version: version.clone(),
-                    file: format!("{name}-{version}.crate"),
-                });
-            };
-            let received = Integrity::sha256_of(&body);
-            if received != one.checksum {
-                self.access.forget(&at);
-                return Err(Error::IndexHash {
-                    subject: query.subject(),
-                    url: at.shown(),
-                    expected: Box::new(one.checksum.clone()),
-                    received: Box::new(received),
-                });
+            let indexes = self.access.indexes(query, None).await?;
+            let mut round = Round::new(&self.access, &indexes);
+            while let Some(place) = round.next() {
+                let said = self.manifest_at(query, place, one).await;
+                if let Some(found) = round.heard(place, said)? {
+                    return Ok(found);
+                }
             }
-            Manifest::of_crate(&body, name, &one.version).map_err(|why| malformed(query, &at, why))
+            round.end()?;
+            let file = format!("{name}-{version}.crate");
+            Err(Error::FileGone { subject: query.subject(), version: version.clone(), file })
         };
         self.manifests.get((name.to_owned(), version.to_string()), fetch).await
     }
 
+    /// The manifest of a version, out of a place's `.crate` file; `None` when it has none.
+    async fn manifest_at(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        one: &Published,
+    ) -> Result<Option<Manifest>> {
+        let at = self.crate_file(query, place.endpoint, one).await?;
+        let Some(page) = self.access.page_of(place.last, query, &at, None).await? else {
+            return Ok(None);
+        };
+        let received = Integrity::sha256_of(&page.body);
+        if received != one.checksum {
+            self.access.forget(&at);
+            return Err(Error::IndexHash {
+                subject: query.subject(),
+                url: at.shown(),
+                expected: Box::new(one.checksum.clone()),
+                received: Box::new(received),
+            });
+        }
+        let manifest = Manifest::of_crate(&page.body, query.package(), &one.version);
+        manifest.map(Some).map_err(|why| malformed(query, &at, why))
+    }
+
     /// Where a version's `.crate` file lies.
-    async fn crate_file(&self, query: &Query<'_>, one: &Published) -> Result<Location> {
-        let at = self.located(query, "config.json").await?;
+    async fn crate_file(
+        &self,
+        query: &Query<'_>,
+        endpoint: &Endpoint,
+        one: &Published,
+    ) -> Result<Location> {
+        let at = located(endpoint, "config.json");
         let fetch = async {
             match self.access.get(query, &at, None).await? {
                 Some(body) => Ok(body),
                 None => Err(malformed(query, &at, "it is not there".to_owned())),
             }
         };
-        let config = self.config.get((), fetch).await?;
+        let config = self.config.get(endpoint.base.value.to_string(), fetch).await?;
         let text = index::download(&config, query.package(), one);
         let url = text.and_then(|text| text.parse::<Url>().map_err(|e| e.to_string()));
         let url = url.map_err(|why| malformed(query, &at, why))?;
-        let endpoint = self.access.endpoint(query, None).await?;
-        Ok(access::located(&endpoint, url))
+        Ok(access::located(endpoint, url))
     }
 
     /// Every place of a platform's package, and why there is none.
@@ -255,15 +300,15 @@ impl Crates {
     ) -> Result<Option<(Release, Asset)>> {
         let Some(repo) = released.repo() else { return Ok(None) };
         let release = self.forge.by_tag(query, repo, &released.tag).await?;
-        let Some(release) = release.as_ref() else { return Ok(None) };
-        let asset = release.asset(&released.file);
-        Ok(asset.map(|asset| (release.clone(), asset.clone())))
+        let Some(there) = release.as_ref() else { return Ok(None) };
+        let asset = there.release.asset(&released.file);
+        Ok(asset.map(|asset| (there.release.clone(), asset.clone())))
     }
 }
 
 /// A place with its address.
 struct Spot {
-    place: Place,
+    place: Spotted,
     url: Url,
     released: Option<Released>,
     usual: bool,
@@ -276,8 +321,8 @@ impl Source for Crates {
     }
 
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<super::Candidate>> {
-        let published = self.published(query).await?;
-        Ok(published
+        let listed = self.listed(query).await?;
+        Ok(listed
             .iter()
             .filter_map(|one| {
                 let version = one.version.parse().ok()?;
@@ -361,7 +406,8 @@ impl Source for Crates {
             && let (Some(repo), Some((tag, name))) = (Repo::new(owner, name), rest.rsplit_once('/'))
             && self.has_forge(query).await?
         {
-            return self.forge.locate(query, repo, tag, name).await?.ok_or_else(gone);
+            let found = self.forge.locate(query, repo, tag, name).await?;
+            return if found.is_empty() { Err(gone()) } else { Ok(found) };
         }
         let manifest = self.manifest(query, version).await?;
         let (places, _) = self.places(query, &manifest, platform)?;
@@ -372,6 +418,47 @@ impl Source for Crates {
             }
         }
         if found.is_empty() { Err(gone()) } else { Ok(found) }
+    }
+
+    async fn locate_elsewhere(
+        &self,
+        query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let parts: Vec<&str> = file.splitn(4, '/').collect();
+        if let [owner, name, "releases", rest] = parts[..]
+            && let (Some(repo), Some((tag, name))) = (Repo::new(owner, name), rest.rsplit_once('/'))
+            && self.has_forge(query).await?
+        {
+            return self.forge.locate_elsewhere(query, repo, tag, name).await;
+        }
+        Ok(Vec::new())
+    }
+
+    /// When the index says it, else when the release was published that has this machine's package.
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        let listed = self.listed(query).await?;
+        let one = listed.iter().find(|one| one.version == version.as_str());
+        if let Some(at) = one.and_then(|one| one.published) {
+            return Ok(Some(at));
+        }
+        if !self.has_forge(query).await? {
+            return Ok(None);
+        }
+        let manifest = self.manifest(query, version).await?;
+        let (places, _) = self.places(query, &manifest, Platform::host())?;
+        for released in places.iter().filter_map(|spot| spot.released.as_ref()) {
+            if let Some((release, _)) = self.in_release(query, released).await? {
+                return Ok(release.published);
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Owns which package a platform gets: `amd64` and `arm64` for Linux with glibc, nothing elsewhere.
 //! Refuses repositories that no trusted key signed, and indexes past their date, whatever apt is
-//! told to tolerate. No script of a package is ever run, and dependencies are not looked at: what a
-//! program needs of the host is in its pin. Invariant: every hash offered follows, link by link,
+//! told to tolerate. No script of a package is ever run. Dependencies are looked at only where a
+//! profile asks for the closure ([`closure`]): what a program needs of the host is in its pin. Invariant: every hash offered follows, link by link,
 //! from a signature that was verified in this process.
 
+mod closure;
 mod packages;
 mod release;
 #[cfg(feature = "deb")]
@@ -24,13 +25,14 @@ use self::suite::Suite;
 use super::access::Access;
 use super::memo::Memo;
 use super::{
-    ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source, choose,
+    ArtifactOffer, Candidate, Commands, Error, Layer, Location, Offer, Query, Result, Source,
+    StackOffer, choose,
 };
 use crate::archive::Format;
 use crate::base::{Arch, Libc, Os, Platform, SourceKind, Version};
 use crate::config::ecosystem::apt::{self, Instead, Repository};
 use crate::config::{self, Environ};
-use crate::lock::model::Proof;
+use crate::lock::model::{Linking, Proof};
 use crate::profile::model::SourceOverride;
 
 /// The source.
@@ -45,6 +47,13 @@ pub(super) struct Deb {
 
 /// Position of the repository, component, architecture.
 type ListKey = (usize, Option<String>, &'static str);
+
+/// A list and the position of its repository.
+struct One {
+    at: usize,
+    list: Arc<Option<Vec<u8>>>,
+    not_automatic: bool,
+}
 
 /// A package and the position of the repository that has it.
 struct Found {
@@ -76,6 +85,19 @@ impl Deb {
             return Err(Error::PackageName { subject: query.subject() });
         }
         let mut out = Vec::new();
+        let repositories = self.repositories(query).await?;
+        for One { at, list, not_automatic } in self.lists(query, architecture).await? {
+            let Some(list) = list.as_ref() else { continue };
+            let found = packages::find(list, name)
+                .map_err(|why| malformed(query, &repositories[at], why))?;
+            out.extend(found.into_iter().map(|package| Found { at, package, not_automatic }));
+        }
+        Ok(out)
+    }
+
+    /// Every list for an architecture, in the order of the repositories.
+    async fn lists(&self, query: &Query<'_>, architecture: &'static str) -> Result<Vec<One>> {
+        let mut out = Vec::new();
         for (at, repository) in self.repositories(query).await?.iter().enumerate() {
             let suite = Suite { access: &self.access, repository };
             let release = self.releases.get(at, suite.release(query)).await?;
@@ -91,18 +113,8 @@ impl Deb {
                     let key = (at, component.map(str::to_owned), architecture);
                     let fetch = suite.list(query, &release, component, architecture);
                     let list = self.lists.get(key, fetch).await?;
-                    let Some(list) = list.as_ref() else { continue };
-                    let found = packages::find(list, name).map_err(|why| Error::Malformed {
-                        subject: query.subject(),
-                        url: repository.base.value.to_string(),
-                        why,
-                    })?;
                     let not_automatic = release.not_automatic;
-                    out.extend(found.into_iter().map(|package| Found {
-                        at,
-                        package,
-                        not_automatic,
-                    }));
+                    out.push(One { at, list, not_automatic });
                     // A flat repository has one list for everything.
                     if component.is_none() {
                         break;
@@ -112,6 +124,45 @@ impl Deb {
         }
         Ok(out)
     }
+
+    /// What a package depends on, as layers over it.
+    async fn closure(
+        &self,
+        query: &Query<'_>,
+        package: &Package,
+        architecture: &'static str,
+    ) -> Result<Vec<Layer>> {
+        let lists = self.lists(query, architecture).await?;
+        let automatic = lists.iter().filter(|one| !one.not_automatic);
+        let indexes: Vec<closure::Index<'_>> = automatic
+            .filter_map(|one| Some(closure::Index::of(one.list.as_ref().as_ref()?, one.at)))
+            .collect();
+        let repositories = self.repositories(query).await?;
+        let found =
+            closure::closure(&indexes, package, architecture).map_err(|flaw| match flaw {
+                closure::Flaw::Malformed(at, why) => malformed(query, &repositories[at], why),
+                closure::Flaw::Missing(missing) => Error::Closure {
+                    subject: query.subject(),
+                    package: missing.package,
+                    needs: missing.needs,
+                },
+            })?;
+        Ok(found
+            .into_iter()
+            .map(|(at, package)| Layer {
+                location: suite::files(&repositories[at], &package.file).swap_remove(0),
+                file: package.file,
+                integrity: package.integrity,
+                size: Some(package.size),
+                format: Format::Deb,
+                strip: query.strip(0),
+            })
+            .collect())
+    }
+}
+
+fn malformed(query: &Query<'_>, repository: &Repository, why: String) -> Error {
+    Error::Malformed { subject: query.subject(), url: repository.base.value.to_string(), why }
 }
 
 /// The repositories that `deb:` looks into: the one that a profile says, else those of apt.
@@ -126,6 +177,7 @@ pub fn repositories(
     let instead = chosen.and_then(|chosen| {
         Some(Instead {
             url: chosen.url.clone()?,
+            mirrors: chosen.mirrors.clone(),
             suite: chosen.suite.clone().unwrap_or_default(),
             components: chosen.components.clone(),
             signed_by: chosen.signed_by.as_ref().map(|path| path.under(project)),
@@ -138,6 +190,11 @@ pub fn repositories(
 impl Source for Deb {
     fn kind(&self) -> SourceKind {
         SourceKind::Deb
+    }
+
+    /// An architecture of Debian says nothing of a C library.
+    fn guesses_libc(&self, _query: &Query<'_>, _file: &str) -> bool {
+        true
     }
 
     /// Those of this machine's architecture; of the other one where it has none. The lists are
@@ -204,8 +261,8 @@ impl Source for Deb {
             return Ok(Offer::Unavailable { reason });
         };
         let repositories = self.repositories(query).await?;
-        Ok(Offer::Artifact(Box::new(ArtifactOffer {
-            location: suite::file(&repositories[*at], &package.file),
+        let first = ArtifactOffer {
+            location: suite::files(&repositories[*at], &package.file).swap_remove(0),
             file: package.file.clone(),
             integrity: Some(package.integrity.clone()),
             size: Some(package.size),
@@ -213,7 +270,13 @@ impl Source for Deb {
             strip: query.strip(0),
             commands: query.commands(Commands::System),
             proofs: vec![Proof::SignedRelease],
-        })))
+        };
+        if !query.requirement.closure {
+            return Ok(Offer::Artifact(Box::new(first)));
+        }
+        let with = self.closure(query, package, architecture).await?;
+        let linking = Some(Linking::Origin);
+        Ok(Offer::Stack(Box::new(StackOffer { first, with, linking, promised: true })))
     }
 
     /// Below every repository, without a look at an index: a package's path does not change as long
@@ -228,9 +291,10 @@ impl Source for Deb {
     ) -> Result<Vec<Location>> {
         let mut out: Vec<Location> = Vec::new();
         for repository in self.repositories(query).await?.iter() {
-            let location = suite::file(repository, file);
-            if !out.contains(&location) {
-                out.push(location);
+            for location in suite::files(repository, file) {
+                if !out.contains(&location) {
+                    out.push(location);
+                }
             }
         }
         Ok(out)
@@ -252,6 +316,12 @@ fn is_name(name: &str) -> bool {
     name.len() >= 2
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.bytes().all(good)
+}
+
+/// For `fuzz/`: the texts of a repository.
+pub(super) fn fuzz(text: &[u8]) {
+    let _ = release::Release::parse(&String::from_utf8_lossy(text));
+    let _ = packages::find(text, "x");
 }
 
 #[cfg(test)]

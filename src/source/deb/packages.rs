@@ -12,11 +12,18 @@ use crate::base::{Algorithm, Integrity, SourceKind, Version};
 /// A package as its list has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Package {
+    pub(super) name: String,
     pub(super) version: Version,
     /// Its path below the repository's base.
     pub(super) file: String,
     pub(super) size: u64,
     pub(super) integrity: Integrity,
+    /// `Pre-Depends` and `Depends`, as written.
+    pub(super) depends: String,
+    /// `Provides`, as written.
+    pub(super) provides: String,
+    /// Whether every system has it.
+    pub(super) essential: bool,
 }
 
 /// Every package of a name in a list; versions that cannot be understood are passed over.
@@ -38,7 +45,8 @@ pub(super) fn find(list: &[u8], name: &str) -> Result<Vec<Package>, String> {
     Ok(out)
 }
 
-fn package(stanza: &str) -> Result<Option<Package>, String> {
+/// The package of a stanza; `None` when its version cannot be understood.
+pub(super) fn package(stanza: &str) -> Result<Option<Package>, String> {
     let get = |name: &str| {
         stanza.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -57,7 +65,17 @@ fn package(stanza: &str) -> Result<Option<Package>, String> {
         .ok_or_else(|| format!("`{}` is no SHA-256 hash", shorten(hash)))?;
     let size = need("Size")?;
     let size = size.parse().map_err(|_| format!("`{}` is no size", shorten(size)))?;
-    Ok(Some(Package { version, file: file.to_owned(), size, integrity }))
+    let depends: Vec<&str> = ["Pre-Depends", "Depends"].into_iter().filter_map(get).collect();
+    Ok(Some(Package {
+        name: need("Package")?.to_owned(),
+        version,
+        file: file.to_owned(),
+        size,
+        integrity,
+        depends: depends.join(", "),
+        provides: get("Provides").unwrap_or_default().to_owned(),
+        essential: get("Essential") == Some("yes"),
+    }))
 }
 
 /// The version without what an automatic rebuild on one architecture adds (`+b1`).

@@ -1,16 +1,19 @@
 //! One suite of a repository: its verified index, and verified lists of packages.
 //!
 //! Invariant: nothing is read of a document before its signature (the index) or its hash in the
-//! index (the lists) was found good, and an index past its date is refused.
+//! index (the lists) was found good, and an index past its date is refused. A mirror that fails one
+//! of these is passed over for the next; what is refused everywhere is an error.
 
 use std::io::Read as _;
 use std::sync::Arc;
 
 use super::super::access::{self, Access};
+use super::super::mirrors::{self, Place, Round};
 use super::super::{Error, Location, Query, Result};
 use super::release::Release;
 use crate::base::{Algorithm, Hasher, Integrity};
 use crate::config::ecosystem::apt::{Keys, Repository};
+use crate::config::ecosystem::{Endpoint, Indexes};
 #[cfg(feature = "deb")]
 use crate::fs;
 
@@ -29,8 +32,23 @@ pub(super) struct Suite<'a> {
 impl Suite<'_> {
     /// Its index.
     pub(super) async fn release(&self, query: &Query<'_>) -> Result<Release> {
-        let text = self.signed(query).await?;
-        let at = self.at("Release");
+        let indexes = places(self.repository);
+        let mut round = Round::new(self.access, &indexes);
+        while let Some(place) = round.next() {
+            let said = self.release_at(query, place).await;
+            if let Some(found) = round.heard(place, said)? {
+                return Ok(found);
+            }
+        }
+        round.end()?;
+        let url = mirrors::shown(&indexes, |e| self.at(e, "Release").shown());
+        Err(Error::UnknownSuite { subject: query.subject(), url })
+    }
+
+    /// A place's index; `None` when it has no such suite.
+    async fn release_at(&self, query: &Query<'_>, place: Place<'_>) -> Result<Option<Release>> {
+        let Some(text) = self.signed(query, place).await? else { return Ok(None) };
+        let at = self.at(place.endpoint, "Release");
         let malformed = |why| Error::Malformed { subject: query.subject(), url: at.shown(), why };
         let release = Release::parse(&text).map_err(malformed)?;
         let suite = &self.repository.suite;
@@ -46,25 +64,34 @@ impl Suite<'_> {
                 until: release.valid_until.unwrap_or_default(),
             });
         }
-        Ok(release)
+        Ok(Some(release))
+    }
+
+    async fn get(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        at: &Location,
+    ) -> Result<Option<Vec<u8>>> {
+        let page = self.access.page_of(place.last, query, at, None).await?;
+        Ok(page.map(|page| page.body))
     }
 
     /// The index's text, after its signature was verified.
-    async fn signed(&self, query: &Query<'_>) -> Result<String> {
+    async fn signed(&self, query: &Query<'_>, place: Place<'_>) -> Result<Option<String>> {
         let ring = Arc::new(keyring(query, &self.repository.keys)?);
-        let at = self.at("InRelease");
-        if let Some(body) = self.access.get(query, &at, None).await? {
-            return ring.open(&String::from_utf8_lossy(&body)).map_err(|why| {
+        let at = self.at(place.endpoint, "InRelease");
+        if let Some(body) = self.get(query, place, &at).await? {
+            return ring.open(&String::from_utf8_lossy(&body)).map(Some).map_err(|why| {
                 self.access.forget(&at);
                 Error::Unsigned { subject: query.subject(), url: at.shown(), why }
             });
         }
-        let at = self.at("Release");
-        let unknown = || Error::UnknownSuite { subject: query.subject(), url: at.shown() };
-        let text = self.access.get(query, &at, None).await?.ok_or_else(unknown)?;
+        let at = self.at(place.endpoint, "Release");
+        let Some(text) = self.get(query, place, &at).await? else { return Ok(None) };
         let unsigned = |why| Error::Unsigned { subject: query.subject(), url: at.shown(), why };
-        let beside = self.at("Release.gpg");
-        let Some(signature) = self.access.get(query, &beside, None).await? else {
+        let beside = self.at(place.endpoint, "Release.gpg");
+        let Some(signature) = self.get(query, place, &beside).await? else {
             return Err(unsigned("it is not signed".to_owned()));
         };
         ring.check(&text, &signature).map_err(|why| {
@@ -72,7 +99,7 @@ impl Suite<'_> {
             self.access.forget(&beside);
             unsigned(why)
         })?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        Ok(Some(String::from_utf8_lossy(&text).into_owned()))
     }
 
     /// A list of packages; `None` when the suite has none for this architecture.
@@ -87,20 +114,49 @@ impl Suite<'_> {
             Some(component) => format!("{component}/binary-{architecture}/Packages"),
             None => "Packages".to_owned(),
         };
-        let mut missing = None;
+        if !SUFFIXES.iter().any(|suffix| release.files.contains_key(&format!("{plain}{suffix}"))) {
+            return Ok(None);
+        }
+        let indexes = places(self.repository);
+        let mut round = Round::new(self.access, &indexes);
+        while let Some(place) = round.next() {
+            let said = self.list_at(query, release, place, &plain).await;
+            if let Some(found) = round.heard(place, said)? {
+                return Ok(Some(found));
+            }
+        }
+        round.end()?;
+        let url = mirrors::shown(&indexes, |e| self.at(e, &plain).shown());
+        Err(Error::UnknownSuite { subject: query.subject(), url })
+    }
+
+    /// A place's list, in the first form that it has. Plain ones are announced but seldom served.
+    async fn list_at(
+        &self,
+        query: &Query<'_>,
+        release: &Release,
+        place: Place<'_>,
+        plain: &str,
+    ) -> Result<Option<Vec<u8>>> {
         for suffix in SUFFIXES {
             let path = format!("{plain}{suffix}");
             let Some((expected, size)) = release.files.get(&path) else { continue };
-            let mut places = vec![self.at(&path)];
+            let mut spots = vec![self.at(place.endpoint, &path)];
             if release.by_hash {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                places.insert(0, self.at(&format!("{folder}/by-hash/SHA256/{}", expected.hex())));
+                let by_hash = format!("{folder}/by-hash/SHA256/{}", expected.hex());
+                spots.insert(0, self.at(place.endpoint, &by_hash));
             }
-            for at in places {
-                let Some(body) = self.access.get(query, &at, None).await? else {
-                    missing = Some(at);
-                    continue;
-                };
+            // A signed hash says that nothing changed; nobody has to be asked.
+            for at in &spots {
+                if let Some(body) = self.access.kept(at)
+                    && verify(query, at, &body, expected, *size).is_ok()
+                {
+                    return unpack(query, at.clone(), body, suffix).await.map(Some);
+                }
+            }
+            for at in spots {
+                let Some(body) = self.get(query, place, &at).await? else { continue };
                 if let Err(error) = verify(query, &at, &body, expected, *size) {
                     self.access.forget(&at);
                     return Err(error);
@@ -108,31 +164,35 @@ impl Suite<'_> {
                 return unpack(query, at, body, suffix).await.map(Some);
             }
         }
-        match missing {
-            // Plain lists are announced but seldom served.
-            Some(at) => Err(Error::UnknownSuite { subject: query.subject(), url: at.shown() }),
-            None => Ok(None),
-        }
+        Ok(None)
     }
 
     /// A file below the suite.
-    fn at(&self, path: &str) -> Location {
+    fn at(&self, endpoint: &Endpoint, path: &str) -> Location {
         let suite = &self.repository.suite;
         let path = match suite.strip_suffix('/') {
             Some("." | "") => path.to_owned(),
             Some(flat) => format!("{flat}/{path}"),
             None => format!("dists/{suite}/{}", path.trim_start_matches('/')),
         };
-        file(self.repository, &path)
+        file(endpoint, &path)
     }
 }
 
-/// A file below the repository's base.
-pub(super) fn file(repository: &Repository, path: &str) -> Location {
-    let base = &repository.base.value;
-    let url = access::below(base, path);
-    let authorization = repository.authorization.clone();
-    Location { url: access::bare(url), authorization, accept: None }
+/// The places that serve a repository: one index, each with its own credentials.
+fn places(repository: &Repository) -> Indexes {
+    let first = (repository.base.clone(), repository.authorization.clone());
+    let all = std::iter::once(first).chain(repository.mirrors.iter().cloned());
+    vec![all.map(|(base, authorization)| Endpoint { base, authorization, ca: None }).collect()]
+}
+
+fn file(endpoint: &Endpoint, path: &str) -> Location {
+    access::located(endpoint, access::below(&endpoint.base.value, path))
+}
+
+/// Where a file of a repository lies, best first; never empty.
+pub(super) fn files(repository: &Repository, path: &str) -> Vec<Location> {
+    places(repository).iter().flatten().map(|endpoint| file(endpoint, path)).collect()
 }
 
 fn verify(

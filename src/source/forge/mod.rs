@@ -1,9 +1,11 @@
 //! The forge's REST API, for every source that reads releases, tags or files of repositories.
 //!
 //! Owns one memo of each document, so that sources that meet in a repository ask once. Knows
-//! neither versions nor platforms. Refuses nothing of what a repository holds but drafts
+//! neither versions nor platforms. Where the API has several places, each question goes from one to
+//! the next ([`super::mirrors`]). Refuses nothing of what a repository holds but drafts
 //! ([`release`]). Invariant: what is sent to the API stays with its origin.
 
+mod attestations;
 mod release;
 
 use std::sync::Arc;
@@ -14,11 +16,13 @@ use serde::Deserialize;
 pub(super) use self::release::{Asset, Release};
 use super::access::{self, Access};
 use super::memo::Memo;
+use super::mirrors::{self, Place, Round};
 use super::{Error, Location, Query, Result};
 use crate::base::{Integrity, SourceKind};
-use crate::config::ecosystem::{self, Endpoint};
+use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::http;
 use crate::lock::model::Proof;
+use crate::provenance::Evidence;
 
 /// What the API is asked for.
 const JSON: &str = "application/vnd.github+json";
@@ -63,19 +67,29 @@ impl<'a> Repo<'a> {
     }
 }
 
+/// A release, and the place that has it.
+pub(super) struct Found {
+    /// The place.
+    endpoint: Endpoint,
+    /// The release.
+    pub(super) release: Release,
+}
+
 /// The API, and what it said already.
 pub(super) struct Forge {
     access: Arc<Access>,
     /// By repository.
     lists: Memo<String, Vec<Release>>,
     /// By repository and tag; `None` when there is no such release.
-    releases: Memo<(String, String), Option<Release>>,
+    releases: Memo<(String, String), Option<Found>>,
     /// By repository.
     tags: Memo<String, Vec<String>>,
     /// The page of a repository for people.
     pages: Memo<String, Url>,
     /// Small documents by URL; `None` when there is no such document.
     texts: Memo<String, Option<String>>,
+    /// Attestations that were found, by repository.
+    attested: Memo<String, tokio::sync::Mutex<Vec<Evidence>>>,
 }
 
 #[derive(Deserialize)]
@@ -88,36 +102,70 @@ struct About {
     html_url: Url,
 }
 
-impl Forge {
-    /// Asks nothing yet.
-    pub(super) fn new(access: Arc<Access>) -> Self {
-        let (lists, releases, tags) = (Memo::new(), Memo::new(), Memo::new());
-        Self { access, lists, releases, tags, pages: Memo::new(), texts: Memo::new() }
+/// A document of the API about a repository.
+#[derive(Clone, Copy)]
+struct Document<'a> {
+    repo: Repo<'a>,
+    /// Its path below the repository; a slash in a part is no slash of the path.
+    path: &'a [&'a str],
+    query: Option<(&'a str, &'a str)>,
+    /// What it is asked as.
+    accept: &'static str,
+}
+
+impl<'a> Document<'a> {
+    fn new(repo: Repo<'a>, path: &'a [&'a str], accept: &'static str) -> Self {
+        Self { repo, path, query: None, accept }
     }
 
-    /// Where the API is.
-    pub(super) async fn endpoint(&self, query: &Query<'_>) -> Result<Arc<Endpoint>> {
-        self.access.endpoint_of(query, SourceKind::Github, None).await
-    }
-
-    /// A document of the API below a repository.
-    async fn address(&self, query: &Query<'_>, repo: Repo<'_>, path: &[&str]) -> Result<Location> {
-        let endpoint = self.endpoint(query).await?;
+    fn at(&self, endpoint: &Endpoint) -> Location {
         let mut url = access::below(&endpoint.base.value, "");
         if let Ok(mut segments) = url.path_segments_mut() {
             // A tag may hold a slash; as one segment it stays one name.
-            segments.pop_if_empty().extend(["repos", repo.owner, repo.name]).extend(path);
+            segments.pop_if_empty().extend(["repos", self.repo.owner, self.repo.name]);
+            segments.extend(self.path);
         }
-        Ok(access::located(&endpoint, url))
+        if let Some((key, value)) = self.query {
+            url.query_pairs_mut().append_pair(key, value);
+        }
+        access::located(endpoint, url)
+    }
+}
+
+impl Forge {
+    /// Asks nothing yet.
+    pub(super) fn new(access: Arc<Access>) -> Self {
+        Self {
+            access,
+            lists: Memo::new(),
+            releases: Memo::new(),
+            tags: Memo::new(),
+            pages: Memo::new(),
+            texts: Memo::new(),
+            attested: Memo::new(),
+        }
+    }
+
+    /// Where the API is; the first place there is.
+    pub(super) async fn endpoint(&self, query: &Query<'_>) -> Result<Endpoint> {
+        let indexes = self.indexes(query).await?;
+        let first = indexes.iter().flatten().next().cloned();
+        first.ok_or_else(|| Error::NoBase { subject: query.subject() })
+    }
+
+    /// Every place where the API is.
+    async fn indexes(&self, query: &Query<'_>) -> Result<Arc<Indexes>> {
+        self.access.indexes_of(query, SourceKind::Github, None).await
     }
 
     async fn page(
         &self,
         query: &Query<'_>,
+        last: bool,
         at: &Location,
         accept: &'static str,
     ) -> Result<Option<http::Page>> {
-        match self.access.page(query, at, Some(accept)).await {
+        match self.access.page_of(last, query, at, Some(accept)).await {
             Err(Error::Fetch { subject, source })
                 if matches!(*source, http::Error::RateLimited { .. }) =>
             {
@@ -127,7 +175,39 @@ impl Forge {
         }
     }
 
-    /// Every page of a list.
+    /// What a document says, from the first place that has it; `None` when no place has.
+    async fn ask<T>(
+        &self,
+        query: &Query<'_>,
+        document: Document<'_>,
+        read: impl Fn(&Location, &[u8]) -> Result<Option<T>>,
+    ) -> Result<Option<(Endpoint, T)>> {
+        let indexes = self.indexes(query).await?;
+        let mut round = Round::new(&self.access, &indexes);
+        while let Some(place) = round.next() {
+            let said = self.ask_at(query, place, document, &read).await;
+            if let Some(found) = round.heard(place, said)? {
+                return Ok(Some((place.endpoint.clone(), found)));
+            }
+        }
+        round.end().map(|()| None)
+    }
+
+    /// What a place's document says. One that cannot be read is forgotten.
+    async fn ask_at<T>(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        document: Document<'_>,
+        read: &impl Fn(&Location, &[u8]) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let (at, accept) = (document.at(place.endpoint), document.accept);
+        let Some(page) = self.page(query, place.last, &at, accept).await? else { return Ok(None) };
+        let said = read(&at, &page.body);
+        said.inspect_err(|_| self.access.forget_as(&at, Some(accept)))
+    }
+
+    /// Every page of a list, from the first place that has the repository.
     async fn pages<T>(
         &self,
         query: &Query<'_>,
@@ -135,21 +215,47 @@ impl Forge {
         list: &str,
         read: impl Fn(&[u8]) -> std::result::Result<Vec<T>, String>,
     ) -> Result<Vec<T>> {
-        let mut at = self.address(query, repo, &[list]).await?;
-        at.url.query_pairs_mut().append_pair("per_page", PAGE);
-        let endpoint = self.endpoint(query).await?;
+        let indexes = self.indexes(query).await?;
+        let path = [list];
+        let document =
+            Document { query: Some(("per_page", PAGE)), ..Document::new(repo, &path, JSON) };
+        let mut round = Round::new(&self.access, &indexes);
+        while let Some(place) = round.next() {
+            let said = self.pages_at(query, place, document, &read).await;
+            if let Some(found) = round.heard(place, said)? {
+                return Ok(found);
+            }
+        }
+        round.end()?;
+        let url = mirrors::shown(&indexes, |endpoint| document.at(endpoint).shown());
+        Err(Error::UnknownPackage { subject: query.subject(), url })
+    }
+
+    /// A place's list, all pages of it; `None` when it has no such repository.
+    async fn pages_at<T>(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        document: Document<'_>,
+        read: &impl Fn(&[u8]) -> std::result::Result<Vec<T>, String>,
+    ) -> Result<Option<Vec<T>>> {
+        let mut at = document.at(place.endpoint);
         let mut all = Vec::new();
         for _ in 0..PAGES {
-            let Some(page) = self.page(query, &at, JSON).await? else {
-                return Err(Error::UnknownPackage { subject: query.subject(), url: at.shown() });
+            let Some(page) = self.page(query, place.last, &at, JSON).await? else {
+                return Ok(None);
             };
-            all.extend(read(&page.body).map_err(|why| malformed(query, &at, why))?);
+            let found = read(&page.body).map_err(|why| {
+                self.access.forget_as(&at, Some(JSON));
+                malformed(query, &at, why)
+            })?;
+            all.extend(found);
             match page.next {
-                Some(next) => at = access::located(&endpoint, next),
+                Some(next) => at = access::located(place.endpoint, next),
                 None => break,
             }
         }
-        Ok(all)
+        Ok(Some(all))
     }
 
     /// Every release of a repository that is published.
@@ -176,51 +282,72 @@ impl Forge {
         query: &Query<'_>,
         repo: Repo<'_>,
         tag: &str,
-    ) -> Result<Arc<Option<Release>>> {
+    ) -> Result<Arc<Option<Found>>> {
         let fetch = async {
-            let at = self.address(query, repo, &["releases", "tags", tag]).await?;
-            let Some(page) = self.page(query, &at, JSON).await? else { return Ok(None) };
-            release::one(&page.body).map_err(|why| malformed(query, &at, why))
+            let path = ["releases", "tags", tag];
+            let read = |at: &Location, body: &[u8]| {
+                release::one(body).map_err(|why| malformed(query, at, why))
+            };
+            let found = self.ask(query, Document::new(repo, &path, JSON), read).await?;
+            Ok::<_, Error>(found.map(|(endpoint, release)| Found { endpoint, release }))
         };
         self.releases.get((repo.key(), tag.to_owned()), fetch).await
     }
 
     /// The newest commit of a repository's main branch.
     pub(super) async fn head(&self, query: &Query<'_>, repo: Repo<'_>) -> Result<String> {
-        let at = self.address(query, repo, &["commits", "HEAD"]).await?;
-        let Some(page) = self.page(query, &at, NAME).await? else {
-            return Err(Error::UnknownPackage { subject: query.subject(), url: at.shown() });
+        let document = Document::new(repo, &["commits", "HEAD"], NAME);
+        let read = |at: &Location, body: &[u8]| {
+            let name = String::from_utf8_lossy(body).trim().to_owned();
+            // SHA-1 or SHA-256, as git names commits.
+            let is_name =
+                matches!(name.len(), 40 | 64) && name.bytes().all(|b| b.is_ascii_hexdigit());
+            let refused = || malformed(query, at, "it is no commit".to_owned());
+            is_name.then_some(name).map(Some).ok_or_else(refused)
         };
-        let name = String::from_utf8_lossy(&page.body).trim().to_owned();
-        // SHA-1 or SHA-256, as git names commits.
-        let is_name = matches!(name.len(), 40 | 64) && name.bytes().all(|b| b.is_ascii_hexdigit());
-        is_name.then_some(name).ok_or_else(|| malformed(query, &at, "it is no commit".to_owned()))
+        match self.ask(query, document, read).await? {
+            Some((_, name)) => Ok(name),
+            None => Err(self.unknown(query, document).await?),
+        }
     }
 
-    /// Where a file of a repository lies at a commit or tag.
-    pub(super) async fn content(
+    async fn unknown(&self, query: &Query<'_>, document: Document<'_>) -> Result<Error> {
+        let indexes = self.indexes(query).await?;
+        let url = mirrors::shown(&indexes, |endpoint| document.at(endpoint).shown());
+        Ok(Error::UnknownPackage { subject: query.subject(), url })
+    }
+
+    /// Every place of a file of a repository at a commit or tag, best first.
+    pub(super) async fn contents(
         &self,
         query: &Query<'_>,
         repo: Repo<'_>,
         path: &str,
         reference: &str,
-    ) -> Result<Location> {
+    ) -> Result<Vec<Location>> {
         let parts: Vec<&str> = ["contents"].into_iter().chain(path.split('/')).collect();
-        let mut at = self.address(query, repo, &parts).await?;
-        at.url.query_pairs_mut().append_pair("ref", reference);
-        Ok(Location { accept: Some(RAW), ..at })
+        let document =
+            Document { query: Some(("ref", reference)), ..Document::new(repo, &parts, RAW) };
+        let indexes = self.indexes(query).await?;
+        let at = |endpoint| Location { accept: Some(RAW), ..document.at(endpoint) };
+        Ok(indexes.iter().flatten().map(at).collect())
     }
 
-    /// The bytes of a file of a repository; `None` when there is none.
+    /// The bytes of a file of a repository; `None` when there is none. What `check` refuses is not
+    /// kept, and the next place is asked.
     pub(super) async fn file(
         &self,
         query: &Query<'_>,
         repo: Repo<'_>,
         path: &str,
         reference: &str,
+        check: impl Fn(&[u8]) -> Result<()>,
     ) -> Result<Option<Vec<u8>>> {
-        let at = self.content(query, repo, path, reference).await?;
-        Ok(self.page(query, &at, RAW).await?.map(|page| page.body))
+        let parts: Vec<&str> = ["contents"].into_iter().chain(path.split('/')).collect();
+        let document =
+            Document { query: Some(("ref", reference)), ..Document::new(repo, &parts, RAW) };
+        let read = |_: &Location, body: &[u8]| check(body).map(|()| Some(body.to_vec()));
+        Ok(self.ask(query, document, read).await?.map(|(_, body)| body))
     }
 
     /// The source archive of a tag, as everybody gets it. Its one directory is `NAME-VERSION`.
@@ -240,15 +367,16 @@ impl Forge {
             }
             None => {
                 let fetch = async {
-                    let at = self.address(query, repo, &[]).await?;
-                    let Some(page) = self.page(query, &at, JSON).await? else {
-                        let url = at.shown();
-                        return Err(Error::UnknownPackage { subject: query.subject(), url });
+                    let document = Document::new(repo, &[], JSON);
+                    let read = |at: &Location, body: &[u8]| {
+                        let about: std::result::Result<About, _> = serde_json::from_slice(body);
+                        let about = about.map_err(|e| malformed(query, at, e.to_string()))?;
+                        Ok(Some(about.html_url))
                     };
-                    let about: std::result::Result<About, _> = serde_json::from_slice(&page.body);
-                    about
-                        .map(|about| about.html_url)
-                        .map_err(|e| malformed(query, &at, e.to_string()))
+                    match self.ask(query, document, read).await? {
+                        Some((_, url)) => Ok(url),
+                        None => Err(self.unknown(query, document).await?),
+                    }
                 };
                 self.pages.get(repo.key(), fetch).await?.as_ref().clone()
             }
@@ -270,8 +398,8 @@ impl Forge {
         query: &Query<'_>,
         asset: &Asset,
     ) -> Result<Vec<Location>> {
-        let endpoint = self.endpoint(query).await?;
-        let api = asset.api.clone().map(|url| access::located(&endpoint, url));
+        let indexes = self.indexes(query).await?;
+        let api = asset.api.clone().map(|url| access::located_in(&indexes, url));
         let api = api.filter(|at| at.authorization.is_some());
         let api = api.map(|at| Location { accept: Some(BYTES), ..at });
         Ok(api.into_iter().chain([self.access.direct(query, asset.web.clone())?]).collect())
@@ -303,23 +431,67 @@ impl Forge {
         self.access.direct(query, url).map(Some)
     }
 
-    /// Where a locked file of a release lies now, best first.
+    /// Where a locked file of a release lies now, best first; nowhere when it is gone.
     pub(super) async fn locate(
         &self,
         query: &Query<'_>,
         repo: Repo<'_>,
         tag: &str,
         name: &str,
-    ) -> Result<Option<Vec<Location>>> {
+    ) -> Result<Vec<Location>> {
         if let Some(web) = self.web(query, repo, tag, name).await? {
-            return Ok(Some(vec![web]));
+            return Ok(vec![web]);
         }
-        let release = self.by_tag(query, repo, tag).await?;
-        let asset = release.as_ref().as_ref().and_then(|r| r.asset(name));
-        match asset {
-            Some(asset) => self.locations(query, asset).await.map(Some),
-            None => Ok(None),
+        let found = self.by_tag(query, repo, tag).await?;
+        match found.iter().find_map(|found| found.release.asset(name)) {
+            Some(asset) => self.locations(query, asset).await,
+            // A mirror may lag behind.
+            None => self.locate_elsewhere(query, repo, tag, name).await,
         }
+    }
+
+    /// Where else a locked file of a release lies: at every place but the first that has it.
+    pub(super) async fn locate_elsewhere(
+        &self,
+        query: &Query<'_>,
+        repo: Repo<'_>,
+        tag: &str,
+        name: &str,
+    ) -> Result<Vec<Location>> {
+        let indexes = self.indexes(query).await?;
+        if indexes.iter().flatten().count() < 2 {
+            return Ok(Vec::new());
+        }
+        let found = self.by_tag(query, repo, tag).await?;
+        let Some(found) = found.as_ref() else { return Ok(Vec::new()) };
+        let path = ["releases", "tags", tag];
+        let document = Document::new(repo, &path, JSON);
+        let read = |at: &Location, body: &[u8]| {
+            release::one(body).map_err(|why| malformed(query, at, why))
+        };
+        let mut out = Vec::new();
+        for place in mirrors::others(&indexes, &found.endpoint) {
+            let said = self.ask_at(query, place, document, &read).await;
+            let there = self.access.tolerated(place, said)?;
+            if let Some(asset) = there.iter().find_map(|release| release.asset(name)) {
+                out.extend(self.locations(query, asset).await?);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The bytes of an asset, a small one, and where they were; `None` when it is not there.
+    pub(super) async fn bytes(
+        &self,
+        query: &Query<'_>,
+        file: &Asset,
+    ) -> Result<Option<(Location, Vec<u8>)>> {
+        for at in self.locations(query, file).await? {
+            if let Some(body) = self.access.get(query, &at, at.accept).await? {
+                return Ok(Some((at, body)));
+            }
+        }
+        Ok(None)
     }
 
     /// An asset as text, a checksum file; `None` when it is not there.
@@ -329,12 +501,8 @@ impl Forge {
         file: &Asset,
     ) -> Result<Arc<Option<String>>> {
         let fetch = async {
-            for at in self.locations(query, file).await? {
-                if let Some(body) = self.access.get(query, &at, at.accept).await? {
-                    return Ok::<_, Error>(Some(String::from_utf8_lossy(&body).into_owned()));
-                }
-            }
-            Ok(None)
+            let found = self.bytes(query, file).await?;
+            Ok::<_, Error>(found.map(|(_, body)| String::from_utf8_lossy(&body).into_owned()))
         };
         self.texts.get(file.web.to_string(), fetch).await
     }

@@ -15,6 +15,8 @@ pub(in crate::source) struct Release {
     pub(in crate::source) tag: String,
     /// Marked as a pre-release by its publisher.
     pub(in crate::source) prerelease: bool,
+    /// When it was published.
+    pub(in crate::source) published: Option<jiff::Timestamp>,
     /// Its files.
     pub(in crate::source) assets: Vec<Asset>,
 }
@@ -49,6 +51,8 @@ struct Raw {
     #[serde(default)]
     prerelease: bool,
     #[serde(default)]
+    published_at: Option<String>,
+    #[serde(default)]
     assets: Vec<RawAsset>,
 }
 
@@ -79,9 +83,10 @@ pub(super) fn one(body: &[u8]) -> Result<Option<Release>, String> {
 }
 
 fn published(raw: Raw) -> Option<Release> {
-    let Raw { tag_name, draft, prerelease, assets } = raw;
+    let Raw { tag_name, draft, prerelease, published_at, assets } = raw;
+    let published = published_at.and_then(|text| text.parse().ok());
     let assets = assets.into_iter().filter_map(uploaded).collect();
-    (!draft).then_some(Release { tag: tag_name, prerelease, assets })
+    (!draft).then_some(Release { tag: tag_name, prerelease, published, assets })
 }
 
 fn uploaded(raw: RawAsset) -> Option<Asset> {

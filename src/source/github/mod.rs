@@ -5,6 +5,7 @@
 //! that are equally good. Invariant: a locked file is `TAG/NAME`, so that one document finds it
 //! again.
 
+mod attestations;
 mod checks;
 mod pattern;
 mod pick;
@@ -22,20 +23,26 @@ use async_trait::async_trait;
 pub(super) use self::checks::vouched;
 use self::pattern::Pattern;
 use self::pick::{Pick, Wanted};
+use super::access::Access;
 use super::forge::{Asset, Forge, Release, Repo};
 use super::url::exact;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
+use crate::provenance::Evidence;
 
 /// The source.
 pub(super) struct Github {
+    access: Arc<Access>,
     forge: Arc<Forge>,
 }
 
 impl Github {
-    pub(super) fn new(forge: Arc<Forge>) -> Self {
-        Self { forge }
+    /// Asks nothing yet.
+    pub(super) fn new(access: Arc<Access>, forge: Arc<Forge>) -> Self {
+        Self { access, forge }
     }
 
     /// The releases that the query is about, by version: a single one where the profile pins it
@@ -51,7 +58,8 @@ impl Github {
         if let Some(version) = pinned {
             let tag = tag::expand(template.unwrap_or("v${version}"), version.as_str());
             let found = self.forge.by_tag(query, repo, &tag).await?;
-            if let Some(release) = found.as_ref().as_ref().filter(|r| !r.assets.is_empty()) {
+            let release = found.iter().map(|found| &found.release).find(|r| !r.assets.is_empty());
+            if let Some(release) = release {
                 return Ok([(version, release.clone())].into());
             }
         }
@@ -118,6 +126,11 @@ impl Source for Github {
         SourceKind::Github
     }
 
+    /// The name's words decide; where they have none for a C library, nobody said.
+    fn guesses_libc(&self, query: &Query<'_>, file: &str) -> bool {
+        query.requirement.asset.is_none() && !super::names_libc(file)
+    }
+
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let found = self.versions_of(query).await?;
         Ok(found
@@ -181,6 +194,31 @@ impl Source for Github {
         // Tags may hold slashes, names never do.
         let (tag, name) = file.rsplit_once('/').ok_or_else(gone)?;
         let found = self.forge.locate(query, repo(query)?, tag, name).await?;
-        found.ok_or_else(gone)
+        if found.is_empty() { Err(gone()) } else { Ok(found) }
+    }
+
+    async fn locate_elsewhere(
+        &self,
+        query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let Some((tag, name)) = file.rsplit_once('/') else { return Ok(Vec::new()) };
+        self.forge.locate_elsewhere(query, repo(query)?, tag, name).await
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        let mut found = self.attestations(asked).await?;
+        found.extend(self.beside(asked).await?);
+        Ok(found)
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        Ok(self.versions_of(query).await?.remove(version).and_then(|release| release.published))
     }
 }

@@ -77,8 +77,21 @@ pub(super) fn pick<'a>(wanted: &Wanted<'_>, names: &[&'a str]) -> Pick<'a> {
     if wanted.pattern.is_none() || all.iter().any(|(_, said)| !said.is_side) {
         all.retain(|(_, said)| !said.is_side);
     }
+    // A desktop program in one file, which wants FUSE to run: only who names it means it.
+    let mut images: Vec<&str> = Vec::new();
+    if wanted.pattern.is_none() {
+        let is_image = |name: &str| name.to_ascii_lowercase().ends_with(".appimage");
+        let fits =
+            |(name, said): &&(&'a str, Said)| is_image(name) && claim(name, said, wanted).is_some();
+        images = all.iter().filter(fits).map(|(name, _)| *name).collect();
+        all.retain(|(name, _)| !is_image(name));
+    }
     let fitting: Vec<_> =
         all.iter().filter_map(|(name, said)| Some((*name, claim(name, said, wanted)?))).collect();
+    if fitting.is_empty() && !images.is_empty() {
+        let what = "the files for this platform are AppImages, taken only when `asset` names one";
+        return Pick::None(reason(what, &images));
+    }
     if fitting.is_empty() {
         let all: Vec<_> = all.iter().map(|(name, _)| *name).collect();
         return Pick::None(reason("no file of the release is for this platform", &all));

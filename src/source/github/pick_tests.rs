@@ -111,7 +111,7 @@ fn traps() {
         ),
         (XL, &["tool-linux-amd64", "tool-linux-amd64.zip"], Some("tool-linux-amd64.zip")),
         (XL, &["tool-x86_64.AppImage", "tool-linux-x86_64"], Some("tool-linux-x86_64")),
-        (XL, &["tool-x86_64.AppImage"], Some("tool-x86_64.AppImage")),
+        (XL, &["tool-x86_64.AppImage"], None),
         (XW, &["tool-setup-x64.exe", "tool-x64.exe"], Some("tool-x64.exe")),
         (XW, &["tool-win32-x64.zip", "tool-win32-ia32.zip"], Some("tool-win32-x64.zip")),
         (XL, &["tool.js", "tool.wasm"], None),
@@ -126,14 +126,26 @@ fn traps() {
 
 #[test]
 fn what_cannot_be_read_is_passed_over() {
-    let names = ["tool-linux-amd64.7z", "tool-linux-amd64"];
+    let names = ["tool-linux-amd64.rar", "tool-linux-amd64"];
     assert_eq!(choose("tool", "1", XL, &names), Pick::One("tool-linux-amd64"));
     let Pick::None(reason) = choose("tool", "1", XL, &names[..1]) else { panic!("unreadable") };
     assert_eq!(
         reason,
         "the files for this platform are in formats that are not supported; there are \
-         `tool-linux-amd64.7z`"
+         `tool-linux-amd64.rar`"
     );
+}
+
+#[test]
+fn a_desktop_program_in_one_file_is_named() {
+    let names = ["tool-x86_64.AppImage"];
+    let Pick::None(reason) = choose("tool", "1", XL, &names) else { panic!("taken") };
+    assert!(reason.contains("`asset`") && reason.contains(names[0]), "{reason}");
+    assert_eq!(with_pattern("*.AppImage", XL, &names), Pick::One(names[0]));
+    // Whole, and executable.
+    assert_eq!(crate::archive::Format::of_name(names[0]), Some(crate::archive::Format::File));
+    let seven = ["tool-linux-amd64.7z"];
+    assert_eq!(choose("tool", "1", XL, &seven), Pick::One(seven[0]));
 }
 
 #[test]
@@ -210,7 +222,7 @@ fn a_pattern_decides() {
 proptest! {
     #[test]
     fn order_does_not_matter(
-        names in prop::collection::vec("(tool|foo)[-_](linux|darwin|windows)[-_](amd64|arm64|x86|universal)(-musl|-gnu|-x)?\\.(zip|tar\\.gz|exe|7z|sig)", 0..8),
+        names in prop::collection::vec("(tool|foo)[-_](linux|darwin|windows)[-_](amd64|arm64|x86|universal)(-musl|-gnu|-x)?\\.(zip|tar\\.gz|exe|rar|sig)", 0..8),
         platform in prop::sample::select(Platform::ALL.to_vec()),
     ) {
         let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -220,7 +232,7 @@ proptest! {
         names.reverse();
         prop_assert_eq!(&first, &choose("tool", "1.2.3", platform, &names));
         if let Pick::One(name) = first {
-            prop_assert!(!name.ends_with(".sig") && !name.ends_with(".7z"));
+            prop_assert!(!name.ends_with(".sig") && !name.ends_with(".rar"));
             prop_assert!(!name.contains("x86"));
         }
     }

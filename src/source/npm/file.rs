@@ -50,6 +50,11 @@ impl Tarball {
         })
     }
 
+    /// Whether it lies at the same path below every registry.
+    pub(super) fn is_usual(&self) -> bool {
+        self.usual
+    }
+
     /// Where it may lie, best first; never empty. A mirror may pass on the URL of the registry it
     /// mirrors: then the same path below the configured base comes first.
     pub(super) fn locations(&self, endpoint: &Endpoint) -> Vec<Location> {

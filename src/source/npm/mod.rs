@@ -8,6 +8,7 @@
 mod file;
 mod packument;
 mod platform;
+mod signatures;
 
 use std::sync::Arc;
 
@@ -19,11 +20,15 @@ use self::packument::{Manifest, Packument};
 use self::platform::Group;
 use super::access::{self, Access};
 use super::memo::Memo;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::mirrors::{self, Place, Round};
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+};
 use crate::archive::Format;
 use crate::base::{Platform, SourceKind, Version};
-use crate::config::ecosystem::Endpoint;
+use crate::config::ecosystem::{Endpoint, Indexes};
 use crate::lock::model::Proof;
+use crate::provenance::{Evidence, NpmKey};
 
 /// The abbreviated document; registries that lack it send the full one.
 const SHORT: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -34,23 +39,50 @@ const FULL: &str = "application/json";
 pub(super) struct Npm {
     access: Arc<Access>,
     /// By package and whether it is the full document; `None` when there is no such package.
-    packuments: Memo<(String, bool), Option<Packument>>,
+    packuments: Memo<(String, bool), Option<Found>>,
+    /// The keys that each registry signs with; `None` when it publishes none.
+    keys: Memo<String, Option<Vec<NpmKey>>>,
+}
+
+/// A package's document, and the place that has it.
+struct Found {
+    endpoint: Endpoint,
+    packument: Packument,
 }
 
 impl Npm {
     pub(super) fn new(access: Arc<Access>) -> Self {
-        Self { access, packuments: Memo::new() }
+        Self { access, packuments: Memo::new(), keys: Memo::new() }
     }
 
-    async fn endpoint(&self, query: &Query<'_>, package: &str) -> Result<Arc<Endpoint>> {
+    async fn indexes(&self, query: &Query<'_>, package: &str) -> Result<Arc<Indexes>> {
         let scope = package.split_once('/').map(|(scope, _)| scope);
-        self.access.endpoint(query, scope).await
+        self.access.indexes(query, scope).await
     }
 
-    async fn address(&self, query: &Query<'_>, package: &str) -> Result<Location> {
-        let endpoint = self.endpoint(query, package).await?;
-        // The scope's slash is left as it is: some mirrors refuse `%2f`, none refuses this.
-        Ok(access::located(&endpoint, access::below(&endpoint.base.value, package)))
+    /// Where a package's document is looked for, for messages.
+    async fn shown(&self, query: &Query<'_>, package: &str) -> Result<String> {
+        let indexes = self.indexes(query, package).await?;
+        Ok(mirrors::shown(&indexes, |endpoint| address(endpoint, package).shown()))
+    }
+
+    /// A place's document of a package.
+    async fn at(
+        &self,
+        query: &Query<'_>,
+        place: Place<'_>,
+        package: &str,
+        full: bool,
+    ) -> Result<Option<Found>> {
+        let at = address(place.endpoint, package);
+        let accept = Some(if full { FULL } else { SHORT });
+        let page = self.access.page_of(place.last, query, &at, accept).await?;
+        let Some(page) = page else { return Ok(None) };
+        let packument = Packument::parse(&page.body, package).map_err(|why| {
+            self.access.forget_as(&at, accept);
+            Error::Malformed { subject: query.subject(), url: at.shown(), why }
+        })?;
+        Ok(Some(Found { endpoint: place.endpoint.clone(), packument }))
     }
 
     async fn packument(
@@ -58,30 +90,29 @@ impl Npm {
         query: &Query<'_>,
         package: &str,
         full: bool,
-    ) -> Result<Arc<Option<Packument>>> {
+    ) -> Result<Arc<Option<Found>>> {
         let fetch = async {
-            let at = self.address(query, package).await?;
-            let accept = if full { FULL } else { SHORT };
-            let Some(body) = self.access.get(query, &at, Some(accept)).await? else {
-                return Ok(None);
-            };
-            Packument::parse(&body, package).map(Some).map_err(|why| Error::Malformed {
-                subject: query.subject(),
-                url: at.shown(),
-                why,
-            })
+            let indexes = self.indexes(query, package).await?;
+            let mut round = Round::new(&self.access, &indexes);
+            while let Some(place) = round.next() {
+                let said = self.at(query, place, package, full).await;
+                if let Some(found) = round.heard(place, said)? {
+                    return Ok(Some(found));
+                }
+            }
+            round.end().map(|()| None)
         };
         self.packuments.get((package.to_owned(), full), fetch).await
     }
 
     /// The document of the package that the profile names.
-    async fn own(&self, query: &Query<'_>) -> Result<Arc<Option<Packument>>> {
+    async fn own(&self, query: &Query<'_>) -> Result<Arc<Option<Found>>> {
         if !file::is_package(query.package()) {
             return Err(Error::PackageName { subject: query.subject() });
         }
         let found = self.packument(query, query.package(), false).await?;
         if found.is_none() {
-            let url = self.address(query, query.package()).await?.shown();
+            let url = self.shown(query, query.package()).await?;
             return Err(Error::UnknownPackage { subject: query.subject(), url });
         }
         Ok(found)
@@ -95,25 +126,12 @@ impl Npm {
         version: &str,
         full: bool,
     ) -> Result<Option<Manifest>> {
-        let packument = self.packument(query, package, full).await?;
-        let Some(packument) = packument.as_ref() else { return Ok(None) };
-        self.read(query, package, packument, version).await
-    }
-
-    async fn read(
-        &self,
-        query: &Query<'_>,
-        package: &str,
-        packument: &Packument,
-        version: &str,
-    ) -> Result<Option<Manifest>> {
-        match packument.manifest(version) {
-            Ok(manifest) => Ok(manifest),
-            Err(why) => {
-                let url = self.address(query, package).await?.shown();
-                Err(Error::Malformed { subject: query.subject(), url, why })
-            }
-        }
+        let found = self.packument(query, package, full).await?;
+        let Some(found) = found.as_ref() else { return Ok(None) };
+        found.packument.manifest(version).map_err(|why| {
+            let url = address(&found.endpoint, package).shown();
+            Error::Malformed { subject: query.subject(), url, why }
+        })
     }
 
     /// The manifests of a group of optional dependencies as far as the registry has them, and the
@@ -169,7 +187,11 @@ impl Npm {
     }
 
     async fn artifact(&self, query: &Query<'_>, manifest: &Manifest) -> Result<ArtifactOffer> {
-        let endpoint = self.endpoint(query, &manifest.name).await?;
+        let found = self.packument(query, &manifest.name, false).await?;
+        let endpoint = match found.as_ref() {
+            Some(found) => found.endpoint.clone(),
+            None => self.access.endpoint(query, None).await?.as_ref().clone(),
+        };
         let tarball = Tarball::of(manifest).map_err(|why| Error::Malformed {
             subject: query.subject(),
             url: endpoint.base.value.to_string(),
@@ -197,6 +219,12 @@ impl Npm {
     }
 }
 
+/// The address of a package's document.
+fn address(endpoint: &Endpoint, package: &str) -> Location {
+    // The scope's slash is left as it is: some mirrors refuse `%2f`, none refuses this.
+    access::located(endpoint, access::below(&endpoint.base.value, package))
+}
+
 /// What the platform packages of a parent have.
 enum Family {
     /// This one.
@@ -213,9 +241,14 @@ impl Source for Npm {
         SourceKind::Npm
     }
 
+    /// Few packages say `libc`; those that exist for both have it in their names.
+    fn guesses_libc(&self, _query: &Query<'_>, file: &str) -> bool {
+        !super::names_libc(file)
+    }
+
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let own = self.own(query).await?;
-        let versions = own.iter().flat_map(Packument::versions);
+        let versions = own.iter().flat_map(|found| found.packument.versions());
         // `deprecated` is advice, not withdrawal; npm installs such a version as well.
         Ok(versions.filter_map(|text| text.parse().ok()).map(Candidate::new).collect())
     }
@@ -226,13 +259,10 @@ impl Source for Npm {
         version: &Version,
         platform: Platform,
     ) -> Result<Offer> {
-        let own = self.own(query).await?;
+        self.own(query).await?;
         let gone = || Error::VersionGone { subject: query.subject(), version: version.clone() };
-        let packument = own.as_ref().as_ref().ok_or_else(gone)?;
-        let parent = self
-            .read(query, query.package(), packument, version.as_str())
-            .await?
-            .ok_or_else(gone)?;
+        let parent = self.manifest(query, query.package(), version.as_str(), false).await?;
+        let parent = parent.ok_or_else(gone)?;
         let chosen = match self.family(query, &parent, platform).await? {
             Family::Member(member) => *member,
             Family::NotHere(reason) => return Ok(Offer::Unavailable { reason }),
@@ -246,7 +276,7 @@ impl Source for Npm {
         &self,
         query: &Query<'_>,
         version: &Version,
-        _platform: Platform,
+        platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
         let gone = || Error::FileGone {
@@ -255,9 +285,72 @@ impl Source for Npm {
             file: file.to_owned(),
         };
         let package = file::package(file).ok_or_else(gone)?;
-        let packument = self.packument(query, package, false).await?;
-        let tarball = packument.iter().find_map(|p| p.tarball_of(file)).ok_or_else(gone)?;
-        let endpoint = self.endpoint(query, package).await?;
-        Ok(tarball.locations(&endpoint))
+        let indexes = self.indexes(query, package).await?;
+        let found = self.packument(query, package, false).await?;
+        let Some(found) = found.as_ref() else { return Err(gone()) };
+        let Some(tarball) = found.packument.tarball_of(file) else {
+            // A mirror may lag behind.
+            let elsewhere = self.locate_elsewhere(query, version, platform, file).await?;
+            return if elsewhere.is_empty() { Err(gone()) } else { Ok(elsewhere) };
+        };
+        let mut out = tarball.locations(&found.endpoint);
+        if tarball.is_usual() {
+            // Its path is the same below every registry, so that none has to be asked for it.
+            let bases = indexes.iter().flatten();
+            let below = bases.map(|e| access::located(e, access::below(&e.base.value, file)));
+            for at in below {
+                if !out.iter().any(|other| other.url == at.url) {
+                    out.push(at);
+                }
+            }
+        }
+        Ok(out)
     }
+
+    async fn locate_elsewhere(
+        &self,
+        query: &Query<'_>,
+        _version: &Version,
+        _platform: Platform,
+        file: &str,
+    ) -> Result<Vec<Location>> {
+        let Some(package) = file::package(file) else { return Ok(Vec::new()) };
+        let indexes = self.indexes(query, package).await?;
+        let found = self.packument(query, package, false).await?;
+        let Some(found) = found.as_ref() else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        for place in mirrors::others(&indexes, &found.endpoint) {
+            let said = self.at(query, place, package, false).await;
+            let there = self.access.tolerated(place, said)?;
+            let tarball = there.as_ref().and_then(|there| there.packument.tarball_of(file));
+            out.extend(tarball.iter().flat_map(|tarball| tarball.locations(place.endpoint)));
+        }
+        Ok(out)
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        self.signed(asked).await
+    }
+
+    async fn published(
+        &self,
+        query: &Query<'_>,
+        version: &Version,
+    ) -> Result<Option<jiff::Timestamp>> {
+        let full = self.packument(query, query.package(), true).await?;
+        let text = full.iter().find_map(|found| found.packument.published(version.as_str()));
+        Ok(text.and_then(|text| text.parse().ok()))
+    }
+}
+
+/// For `fuzz/`: a package's document.
+pub(super) fn fuzz(document: &[u8]) {
+    let Ok(packument) = Packument::parse(document, "@scope/x") else { return };
+    for version in packument.versions() {
+        if let Ok(Some(manifest)) = packument.manifest(version) {
+            let _ = Tarball::of(&manifest);
+            let _ = manifest.commands();
+        }
+    }
+    let _ = packument.tarball_of("x-1.0.0.tgz");
 }

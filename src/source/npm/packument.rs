@@ -19,6 +19,8 @@ use crate::base::{CommandName, Integrity, RelPath};
 pub(super) struct Packument {
     name: String,
     versions: BTreeMap<String, Value>,
+    /// When each version was published; only in the full document.
+    times: BTreeMap<String, Value>,
 }
 
 impl Packument {
@@ -26,10 +28,18 @@ impl Packument {
     pub(super) fn parse(body: &[u8], name: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Document {
+            #[serde(default)]
+            name: Option<String>,
             versions: BTreeMap<String, Value>,
+            #[serde(default)]
+            time: BTreeMap<String, Value>,
         }
-        let Document { versions } = serde_json::from_slice(body).map_err(|e| e.to_string())?;
-        Ok(Self { name: name.to_owned(), versions })
+        let document = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        let Document { name: own, versions, time } = document;
+        if let Some(own) = own.filter(|own| own != name) {
+            return Err(format!("it is of `{own}`"));
+        }
+        Ok(Self { name: name.to_owned(), versions, times: time })
     }
 
     /// Its versions, as spelled.
@@ -47,15 +57,25 @@ impl Packument {
         Ok(Some(manifest))
     }
 
-    /// The tarball that is locked under a file name, whatever its version.
-    pub(super) fn tarball_of(&self, file: &str) -> Option<Tarball> {
+    /// When a version was published, as written.
+    pub(super) fn published(&self, version: &str) -> Option<&str> {
+        self.times.get(version)?.as_str()
+    }
+
+    /// The version whose tarball is locked under a file name.
+    pub(super) fn manifest_of(&self, file: &str) -> Option<Manifest> {
         let matching = |version: &str| {
-            let tarball = Tarball::of(&self.manifest(version).ok()??).ok()?;
-            (tarball.file == file).then_some(tarball)
+            let manifest = self.manifest(version).ok()??;
+            (Tarball::of(&manifest).ok()?.file == file).then_some(manifest)
         };
         // Documents hold thousands of versions; the name nearly always has the right one in it.
         let (named, other): (Vec<_>, Vec<_>) = self.versions().partition(|v| file.contains(v));
         named.into_iter().chain(other).find_map(matching)
+    }
+
+    /// The tarball that is locked under a file name, whatever its version.
+    pub(super) fn tarball_of(&self, file: &str) -> Option<Tarball> {
+        Tarball::of(&self.manifest_of(file)?).ok()
     }
 }
 
@@ -89,7 +109,26 @@ pub(super) struct Manifest {
 pub(super) struct Dist {
     #[serde(default)]
     pub(super) tarball: String,
-    integrity: Option<String>,
+    pub(super) integrity: Option<String>,
+    /// The registry's signatures over name, version and hash.
+    #[serde(default)]
+    pub(super) signatures: Vec<DistSignature>,
+    /// Where attestations lie, if there are any.
+    #[serde(default)]
+    pub(super) attestations: Option<Attestations>,
+}
+
+/// One of the registry's signatures.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct DistSignature {
+    pub(super) keyid: String,
+    pub(super) sig: String,
+}
+
+/// Where a version's attestations lie.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Attestations {
+    pub(super) url: String,
 }
 
 impl Manifest {

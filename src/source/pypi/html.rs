@@ -9,7 +9,7 @@ use super::index::{self, File, Index};
 
 pub(super) fn parse(text: &str, at: &Url) -> Result<Index, String> {
     let mut base = at.clone();
-    let mut files = Vec::new();
+    let (mut files, mut form) = (Vec::new(), false);
     let mut open: Option<(Vec<(String, String)>, String)> = None;
     for token in (Tokens { rest: text }) {
         match token {
@@ -28,6 +28,7 @@ pub(super) fn parse(text: &str, at: &Url) -> Result<Index, String> {
                 "input" if get(&attributes, "type") == Some("password") => {
                     return Err("it is a login page".to_owned());
                 }
+                "form" => form = true,
                 "a" => {
                     files.extend(finish(open.take(), &base)?);
                     open = Some((attributes, String::new()));
@@ -43,7 +44,10 @@ pub(super) fn parse(text: &str, at: &Url) -> Result<Index, String> {
         }
     }
     files.extend(finish(open, &base)?);
-    Ok(Index { files, versions: Vec::new() })
+    if form && files.is_empty() {
+        return Err("it is a page with a form, and lists no files".to_owned());
+    }
+    Ok(Index { files, versions: Vec::new(), name: None })
 }
 
 /// The file of a finished anchor; `None` for one without `href`.
@@ -59,7 +63,9 @@ fn finish(
     let hash = url.fragment().unwrap_or_default().split('&').filter_map(|p| p.split_once('='));
     let integrity = index::integrity(hash).map_err(about)?;
     let yanked = get(&attributes, "data-yanked").is_some();
-    Ok(Some(File { name, url, integrity, size: None, yanked }))
+    let provenance = get(&attributes, "data-provenance");
+    let provenance = provenance.map(|link| index::resolve(base, link)).transpose()?;
+    Ok(Some(File { name, url, integrity, size: None, yanked, provenance, uploaded: None }))
 }
 
 fn get<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -233,6 +239,7 @@ mod tests {
             ("<a href='javascript:x'>x</a>", "scheme `javascript`"),
             ("<a href='x.whl#sha256=12'>x.whl</a>", "x.whl: `12`"),
             ("<form><input type=password></form>", "login page"),
+            ("<title>Sign in</title><form action=/x>", "lists no files"),
         ] {
             let error = parse(page, &at()).expect_err(page);
             assert!(error.contains(why), "{error}");

@@ -14,6 +14,8 @@ pub(super) struct Index {
     pub(super) files: Vec<File>,
     /// Its versions, where the index lists them (PEP 700).
     pub(super) versions: Vec<String>,
+    /// Its name as the index says it, where it does (PEP 691).
+    pub(super) name: Option<String>,
 }
 
 /// One file of a project.
@@ -29,6 +31,10 @@ pub(super) struct File {
     pub(super) size: Option<u64>,
     /// Withdrawn (PEP 592).
     pub(super) yanked: bool,
+    /// Where its provenance object lies (PEP 740).
+    pub(super) provenance: Option<Url>,
+    /// When it was uploaded (PEP 700).
+    pub(super) uploaded: Option<jiff::Timestamp>,
 }
 
 impl Index {

@@ -62,6 +62,8 @@ mod tests {
         names
             .iter()
             .map(|name| File {
+                provenance: None,
+                uploaded: None,
                 name: name.trim_end_matches('!').to_owned(),
                 url: "http://mirror.invalid/x".parse().expect("url"),
                 integrity: None,

@@ -17,10 +17,16 @@ use self::template::Words;
 use super::access::{self, Access};
 use super::checksum;
 use super::memo::Memo;
-use super::{ArtifactOffer, Candidate, Commands, Error, Location, Offer, Query, Result, Source};
+use super::mirrors::Round;
+use super::{
+    ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
+    signed,
+};
 use crate::archive::Format;
 use crate::base::{Integrity, Platform, SourceKind, Version, VersionReq};
+use crate::config::ecosystem::Endpoint;
 use crate::lock::model::Proof;
+use crate::provenance::Evidence;
 
 /// The source.
 pub(super) struct UrlSource {
@@ -48,8 +54,9 @@ pub(super) fn exact(wanted: &VersionReq) -> Option<Version> {
 /// Everything that a platform's templates expand to.
 struct Target {
     file: String,
-    location: Location,
-    checksum: Option<Location>,
+    /// One, or where it lies below each base.
+    locations: Vec<Location>,
+    checksum: Option<Vec<Location>>,
 }
 
 impl UrlSource {
@@ -64,57 +71,86 @@ impl UrlSource {
         platform: Platform,
     ) -> Result<Target> {
         let mut words = Words::new(version, platform, &query.requirement.words);
-        let location = self.expand(query, query.package(), &words).await?;
-        let file = template::file_name(&location.url)
-            .map_err(|why| refused(query, query.package(), why))?;
+        let locations = self.expand(query, query.package(), &words).await?;
+        let first = locations.first().ok_or_else(|| Error::NoBase { subject: query.subject() })?;
+        let file =
+            template::file_name(&first.url).map_err(|why| refused(query, query.package(), why))?;
         words.set("file", &file);
-        words.set("url", location.url.as_str());
+        words.set("url", first.url.as_str());
         let checksum = match &query.requirement.checksum {
             Some(template) => Some(self.expand(query, template, &words).await?),
             None => None,
         };
-        Ok(Target { file, location, checksum })
+        Ok(Target { file, locations, checksum })
     }
 
-    async fn expand(&self, query: &Query<'_>, template: &str, words: &Words) -> Result<Location> {
+    async fn expand(
+        &self,
+        query: &Query<'_>,
+        template: &str,
+        words: &Words,
+    ) -> Result<Vec<Location>> {
         let text = words.expand(template).map_err(|why| refused(query, template, why))?;
         let check = |url: Url| template::check(url).map_err(|why| refused(query, template, why));
         if !text.starts_with('/') {
             let url: Url = text
                 .parse()
                 .map_err(|e: ::url::ParseError| refused(query, template, e.to_string()))?;
-            return self.access.direct(query, check(url)?);
+            return Ok(vec![self.access.direct(query, check(url)?)?]);
         }
-        let endpoint = self.access.endpoint(query, None).await?;
-        let base = &endpoint.base.value;
-        // Through a relative reference, so that a query in the template stays one.
-        let mut folder = base.clone();
-        folder.set_query(None);
-        folder.set_path(&format!("{}/", base.path().trim_end_matches('/')));
-        let url = folder
-            .join(&format!("./{}", text.trim_start_matches('/')))
-            .map_err(|e| refused(query, template, e.to_string()))?;
-        Ok(access::located(&endpoint, check(url)?))
+        let indexes = self.access.indexes(query, None).await?;
+        let below = |endpoint: &Endpoint| {
+            let base = &endpoint.base.value;
+            // Through a relative reference, so that a query in the template stays one.
+            let mut folder = base.clone();
+            folder.set_query(None);
+            folder.set_path(&format!("{}/", base.path().trim_end_matches('/')));
+            let url = folder
+                .join(&format!("./{}", text.trim_start_matches('/')))
+                .map_err(|e| refused(query, template, e.to_string()))?;
+            Ok(access::located(endpoint, check(url)?))
+        };
+        indexes.iter().flatten().map(below).collect()
+    }
+
+    /// A document that lies at one of some places.
+    async fn get(&self, query: &Query<'_>, places: &[Location]) -> Result<Option<Vec<u8>>> {
+        let [one] = places else {
+            // Below each base, in their order.
+            let indexes = self.access.indexes(query, None).await?;
+            let mut round = Round::new(&self.access, &indexes);
+            let mut places = places.iter();
+            while let (Some(place), Some(at)) = (round.next(), places.next()) {
+                let said = self.access.page_of(place.last, query, at, None).await;
+                if let Some(page) = round.heard(place, said)? {
+                    return Ok(Some(page.body));
+                }
+            }
+            return round.end().map(|()| None);
+        };
+        self.access.get(query, one, None).await
     }
 
     /// What the checksum file says of the artifact; the reason when the platform has none.
     async fn checksum(
         &self,
         query: &Query<'_>,
-        at: &Location,
+        places: &[Location],
         file: &str,
     ) -> Result<std::result::Result<Integrity, String>> {
         let fetch = async {
-            let body = self.access.get(query, at, None).await?;
+            let body = self.get(query, places).await?;
             Ok::<_, Error>(body.map(|body| String::from_utf8_lossy(&body).into_owned()))
         };
-        let text = self.checksums.get(at.url.to_string(), fetch).await?;
+        let first = || places.first().map(Location::shown).unwrap_or_default();
+        let key = places.first().map(|at| at.url.to_string()).unwrap_or_default();
+        let text = self.checksums.get(key, fetch).await?;
         let Some(text) = text.as_ref() else {
-            return Ok(Err(format!("the server has no `{}`", at.shown())));
+            return Ok(Err(format!("the server has no `{}`", first())));
         };
         checksum::find(text, file).map(Ok).map_err(|why| Error::Checksum {
             subject: query.subject(),
-            url: at.shown(),
+            url: first(),
             file: file.to_owned(),
             why,
         })
@@ -132,6 +168,11 @@ impl Source for UrlSource {
         SourceKind::Url
     }
 
+    /// The same template serves both C libraries, unless its words tell them apart.
+    fn guesses_libc(&self, query: &Query<'_>, file: &str) -> bool {
+        !query.package().contains("${libc}") && !super::names_libc(file)
+    }
+
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let wanted = &query.requirement.version;
         let version = exact(wanted)
@@ -147,20 +188,21 @@ impl Source for UrlSource {
         version: &Version,
         platform: Platform,
     ) -> Result<Offer> {
-        let Target { file, location, checksum } = self.target(query, version, platform).await?;
+        let target = self.target(query, version, platform).await?;
+        let Target { file, mut locations, checksum } = target;
         let Some(format) = Format::of_name(&file) else {
             return Err(Error::Format { subject: query.subject(), file });
         };
         let integrity = match &checksum {
             None => None,
-            Some(at) => match self.checksum(query, at, &file).await? {
+            Some(places) => match self.checksum(query, places, &file).await? {
                 Ok(integrity) => Some(integrity),
                 Err(reason) => return Ok(Offer::Unavailable { reason }),
             },
         };
         Ok(Offer::Artifact(Box::new(ArtifactOffer {
             file,
-            location,
+            location: locations.swap_remove(0),
             proofs: integrity.iter().map(|_| Proof::ChecksumFile).collect(),
             integrity,
             size: None,
@@ -185,7 +227,43 @@ impl Source for UrlSource {
                 file: file.to_owned(),
             });
         }
-        Ok(vec![target.location])
+        Ok(target.locations)
+    }
+
+    async fn evidence(&self, asked: &Asked<'_>) -> Result<Vec<Evidence>> {
+        let Asked { query, version, platform, .. } = *asked;
+        let target = self.target(query, version, platform).await?;
+        let mut words = Words::new(version, platform, &query.requirement.words);
+        words.set("file", &target.file);
+        if let Some(first) = target.locations.first() {
+            words.set("url", first.url.as_str());
+        }
+        let mut found = Vec::new();
+        for wanted in signed::wanted(query, &self.access)? {
+            let mut places = match &wanted.place {
+                Some(template) => self.expand(query, template, &words).await?,
+                None => target.locations.clone(),
+            };
+            if wanted.place.is_none() {
+                for at in &mut places {
+                    let path = format!("{}{}", at.url.path(), wanted.ending);
+                    at.url.set_path(&path);
+                }
+            }
+            let last = places.len().saturating_sub(1);
+            for (n, at) in places.iter().enumerate() {
+                match self.access.get(query, at, None).await {
+                    Ok(Some(body)) => {
+                        found.push(wanted.of(query, at, &body)?);
+                        break;
+                    }
+                    Err(e) if n == last => return Err(e),
+                    // Another base may have it.
+                    Ok(None) | Err(_) => {}
+                }
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -5,6 +5,7 @@ mod artifacts;
 mod collecting;
 mod crash;
 mod damage;
+mod sharing;
 mod unpacking;
 
 use std::collections::BTreeSet;

@@ -13,7 +13,7 @@ use crate::world::World;
 fn impatient() -> World {
     let mut world = World::empty();
     world.profiles("[dep]\nalpha = { from = \"pypi:alpha-bin\", version = \"^1\" }\n");
-    world.env.set("INFRA_RETRIES", "0").set("INFRA_CONNECT_TIMEOUT", "1");
+    world.env.set("INFRA_RETRIES", "0").set("INFRA_STALL_TIMEOUT", "3");
     world
 }
 
@@ -148,4 +148,76 @@ fn nothing_says_where_packages_come_from() {
     let outcome = env.infra(["dep", "lock"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
     crate::world::compare("network_no_endpoint", &env.snapshot(&outcome));
+}
+
+/// A wheel for glibc whose program wants musl's loader, and one for Linux that holds macOS'.
+#[test]
+fn an_executable_for_another_libc_or_system() {
+    let arch = Platform::host().arch();
+    let (word, loader) = match arch {
+        infra::base::Arch::X86_64 => ("x86_64", "/lib/ld-musl-x86_64.so.1"),
+        infra::base::Arch::Aarch64 => ("aarch64", "/lib/ld-musl-aarch64.so.1"),
+    };
+    let musl = crate::upstream::elf_with_interpreter(arch, loader);
+    let mac = match arch {
+        infra::base::Arch::X86_64 => Platform::X86_64Darwin,
+        infra::base::Arch::Aarch64 => Platform::Aarch64Darwin,
+    };
+    for (what, program, says) in [
+        ("musl in a glibc row", musl, "musl"),
+        ("macOS in a Linux row", crate::world::program("alpha", "1.2.0", mac), "macOS"),
+    ] {
+        let world = impatient();
+        let tags = format!("py3-none-manylinux_2_17_{word}");
+        let (file, bytes) = wheel("alpha-bin", "1.2.0", &tags, &[("alpha", &program)]);
+        world.upstream.pypi("alpha-bin", &file, bytes);
+        let before = world.listing();
+        let outcome = world.env.infra(["dep", "lock"]);
+        assert_eq!(outcome.code, Some(3), "{what}: {}", outcome.stderr);
+        for word in ["scripts/alpha", says, "`alpha` 1.2.0", "nothing was locked", "platforms"] {
+            assert!(outcome.stderr.contains(word), "{what}: `{word}` not in {}", outcome.stderr);
+        }
+        assert_eq!(world.listing(), before, "{what}");
+    }
+}
+
+#[test]
+fn withdrawn_after_it_was_locked() {
+    let world = locked();
+    let file = wheel_here(&world);
+    let name = file.rsplit('/').next().expect("a name").to_owned();
+    // All of the version's files: else only a part of it is withdrawn.
+    for request in world.json(["dep", "list", "--json"])[0]["platforms"].as_object().expect("rows")
+    {
+        if let Some(file) = request.1["artifact"].as_str() {
+            world.upstream.pypi_yank("alpha-bin", file);
+        }
+    }
+    assert!(name.contains("1.1.0"));
+    let lock = world.env.read("dep.lock.json");
+    world.env.ok(["dep", "sync"]);
+    world.env.ok(["dep", "lock"]);
+    assert_eq!(world.env.read("dep.lock.json"), lock, "it stays until somebody moves it");
+    let outdated = world.env.ok(["dep", "outdated"]);
+    let said = "`alpha` 1.1.0 was withdrawn by its publisher";
+    assert!(outdated.stderr.contains(said), "{}", outdated.stderr);
+    assert_eq!(world.json(["dep", "outdated", "--json"])[0]["yanked"], true);
+}
+
+/// The registry replaces a file under its name, and the index tells of the new one.
+#[test]
+fn changed_after_it_was_locked() {
+    let world = locked();
+    let path = wheel_here(&world);
+    let file = path.rsplit('/').next().expect("a name").to_owned();
+    let other = crate::world::program("alpha", "1.1.0 again", Platform::host());
+    let tags = file.trim_end_matches(".whl").split("1.1.0-").nth(1).expect("tags");
+    let (same, bytes) = wheel("alpha-bin", "1.1.0", tags, &[("alpha", &other)]);
+    assert_eq!(same, file);
+    world.upstream.pypi("alpha-bin", &file, bytes);
+    let before = world.listing();
+    let outcome = world.env.infra(["dep", "sync"]);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    assert_eq!(world.listing(), before);
+    world.env.ok(["dep", "lock", "--check"]);
 }

@@ -101,7 +101,8 @@ fn config_print_shows_origins() {
         ("offline", "true", "INFRA_OFFLINE"),
         ("env", "test", "--env"),
         ("retries", "1", "INFRA_RETRIES"),
-        ("connect-timeout", "10 s", "default"),
+        ("connect-timeout", "5 s", "default"),
+        ("stall-timeout", "30 s", "default"),
     ] {
         assert_eq!(row(name)["value"], value, "{name}");
         let found = row(name)["origin"].as_str().expect("origin");

@@ -185,6 +185,20 @@ const CASES: &[Case] = &[
         most: 3,
     },
     Case {
+        name: "store optimise",
+        args: &["store", "optimise"],
+        prepare: |up| {
+            let env = built(up);
+            // The other files of `local` in another object.
+            env.write("tools/share/more", "more\n");
+            env.ok(["dep", "lock"]);
+            env.ok(["env", "build", "dev"]);
+            env
+        },
+        passes: &["optimise.staged", "optimise.renamed"],
+        most: 3,
+    },
+    Case {
         name: "store repair",
         args: &["store", "repair"],
         prepare: |up| {
@@ -379,5 +393,6 @@ cases! {
     env_exec => "env exec in an empty store",
     env_rollback => "env rollback",
     store_gc => "store gc",
+    store_optimise => "store optimise",
     store_repair => "store repair",
 }

@@ -35,7 +35,7 @@ fn names_both(what: &str, outcome: &Outcome) {
 
 /// Insists that the store has no object whose name ends in `-<suffix>`, registered or not.
 #[track_caller]
-fn nothing_of(what: &str, env: &TestEnv, suffix: &str) {
+pub(crate) fn nothing_of(what: &str, env: &TestEnv, suffix: &str) {
     let store = env.store();
     let end = format!("-{suffix}");
     for (path, _) in fixture::walk(&store, false) {

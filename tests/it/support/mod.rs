@@ -88,6 +88,7 @@ impl TestEnv {
             .env("PATH", "/usr/bin:/bin")
             .env("INFRA_STORE", self.store())
             .env("INFRA_RETRIES", "1")
+            .env("PIP_CONFIG_FILE", "/dev/null")
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

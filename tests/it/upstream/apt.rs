@@ -70,6 +70,14 @@ impl AptSuite {
         self
     }
 
+    /// With fields of the package that was added last.
+    pub(crate) fn fields(mut self, fields: &str) -> Self {
+        if let Some((_, stanza)) = self.packages.last_mut() {
+            stanza.push_str(fields);
+        }
+        self
+    }
+
     /// With a date from which on it must not be believed.
     pub(crate) fn valid_until(mut self, date: &str) -> Self {
         self.valid_until = Some(date.to_owned());

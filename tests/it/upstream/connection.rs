@@ -27,6 +27,11 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                 .authorization
                 .as_deref()
                 .is_some_and(|a| request.header("authorization") != Some(a));
+            let guard = state.guards.iter().find(|(prefix, value, _)| {
+                request.path.starts_with(prefix)
+                    && request.header("authorization") != Some(value.as_str())
+            });
+            let challenge = guard.map(|(_, _, challenge)| challenge.clone());
             // A route that names a query goes before one that serves whatever is asked.
             let with_query = format!("{}?{}", request.path, request.query);
             let route = state.routes.get(&with_query).or(state.routes.get(&request.path));
@@ -36,7 +41,17 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                     .header("x-ratelimit-remaining", "0")
                     .header("x-ratelimit-reset", until.to_string()),
                 (Some(Fault::Redirect(to)), _) => Answer::status(302).header("Location", to),
+                (Some(Fault::Later(code, when)), _) => {
+                    Answer::status(*code).header("Retry-After", when)
+                }
+                (Some(Fault::Instead(kind, body)), _) => {
+                    Answer { body: body.clone(), ..Answer::status(200) }
+                        .header("Content-Type", *kind)
+                }
                 _ if refused => Answer::status(401),
+                _ if challenge.is_some() => {
+                    Answer::status(401).header("WWW-Authenticate", challenge.unwrap_or_default())
+                }
                 (_, None) => Answer::status(404),
                 (_, Some(route)) => found(route, &request),
             };
@@ -56,6 +71,11 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     }
     let mut words = line.split_ascii_whitespace();
     let (method, target) = (words.next()?.to_owned(), words.next()?);
+    // Whoever takes this for a proxy names a host, too.
+    let target = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
+    };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (path, query) = (path.to_owned(), query.to_owned());
     let mut headers = BTreeMap::new();
@@ -134,21 +154,56 @@ fn send(mut stream: &TcpStream, request: &Request, answer: Answer, fault: Option
     if fault == Some(Fault::Drop) {
         return false;
     }
-    let Answer { status, headers, mut body } = answer;
+    let Answer { status, mut headers, mut body } = answer;
+    match &fault {
+        Some(Fault::Labelled(encoding)) => {
+            headers.push(("Content-Encoding", (*encoding).to_owned()));
+        }
+        Some(Fault::Gzip) => {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            gzip.write_all(&body).expect("memory");
+            body = gzip.finish().expect("memory");
+            headers.push(("Content-Encoding", "gzip".to_owned()));
+        }
+        _ => {}
+    }
     let sent = fault.as_ref().map_or(body.len(), |fault| fault.spoil(&mut body));
     let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
     for (name, value) in &headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    if status != 304 {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    let length = match &fault {
+        Some(Fault::Announce(more)) => body.len().saturating_add_signed(*more),
+        _ => body.len(),
+    };
+    match &fault {
+        Some(Fault::Chunked(_)) => head.push_str("Transfer-Encoding: chunked\r\n"),
+        _ if status != 304 => head.push_str(&format!("Content-Length: {length}\r\n")),
+        _ => {}
     }
     head.push_str("\r\n");
     let sent = if request.method == "HEAD" { 0 } else { sent };
-    let wrote = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body[..sent]));
+    let wrote = stream.write_all(head.as_bytes()).and_then(|()| match &fault {
+        Some(Fault::Chunked(_)) => {
+            stream.write_all(format!("{sent:x}\r\n").as_bytes())?;
+            stream.write_all(&body[..sent])?;
+            stream.write_all(b"\r\n")
+        }
+        Some(Fault::Trickle(pieces, pause)) => {
+            let size = sent.div_ceil(*pieces).max(1);
+            body[..sent].chunks(size).try_for_each(|piece| {
+                // The client says nothing meanwhile; this returns sooner when it leaves.
+                stream.set_read_timeout(Some(*pause))?;
+                let _ = stream.peek(&mut [0]);
+                stream.set_read_timeout(None)?;
+                stream.write_all(piece)
+            })
+        }
+        _ => stream.write_all(&body[..sent]),
+    });
     match fault {
         _ if wrote.is_err() => false,
-        Some(Fault::Truncate(_)) => false,
+        Some(Fault::Truncate(_) | Fault::Announce(_) | Fault::Chunked(_)) => false,
         Some(Fault::Stall(_)) => {
             // Ends when the client hangs up or the server is dropped.
             let _ = std::io::copy(&mut stream, &mut std::io::sink());
@@ -168,6 +223,7 @@ fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         416 => "Range Not Satisfiable",
+        429 => "Too Many Requests",
         503 => "Service Unavailable",
         _ => "Ordered",
     }

@@ -1,5 +1,7 @@
 //! What can be made to go wrong with an answer.
 
+use std::time::Duration;
+
 /// A fault in the answer to one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -17,6 +19,20 @@ pub(crate) enum Fault {
     Redirect(String),
     /// Reads the request and closes without a word.
     Drop,
+    /// Answers with this status and `Retry-After`.
+    Later(u16, String),
+    /// Sends the body in pieces, each a while after the one before.
+    Trickle(usize, Duration),
+    /// Announces this many bytes more than there are (fewer, when negative), sends all, closes.
+    Announce(isize),
+    /// Sends this many bytes of the body in chunks and closes without the last one.
+    Chunked(usize),
+    /// Serves this as 200 instead.
+    Instead(&'static str, Vec<u8>),
+    /// Says that the body is encoded like this, and sends it as it is.
+    Labelled(&'static str),
+    /// Compresses the body with gzip, and says so.
+    Gzip,
 }
 
 impl Fault {
@@ -31,7 +47,8 @@ impl Fault {
                 }
                 body.len()
             }
-            Self::Status(_) | Self::RateLimit(_) | Self::Redirect(_) | Self::Drop => body.len(),
+            Self::Chunked(sent) => (*sent).min(body.len()),
+            _ => body.len(),
         }
     }
 }

@@ -21,13 +21,15 @@ pub(crate) struct NpmPackage {
     manifest: Value,
     tarball: Vec<u8>,
     host: Option<String>,
+    dist: Vec<(String, Value)>,
 }
 
 impl NpmPackage {
     /// A version with its tarball.
     pub(crate) fn new(name: &str, version: &str, tarball: Vec<u8>) -> Self {
         let manifest = json!({"name": name, "version": version});
-        Self { name: name.to_owned(), version: version.to_owned(), manifest, tarball, host: None }
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Self { name, version, manifest, tarball, host: None, dist: Vec::new() }
     }
 
     /// Sets a key of its manifest, e.g. `bin`.
@@ -47,6 +49,12 @@ impl NpmPackage {
         let map: Map<_, _> =
             packages.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
         self.set("optionalDependencies", Value::Object(map))
+    }
+
+    /// Sets a key of its `dist`, e.g. `signatures`.
+    pub(crate) fn dist(mut self, key: &str, value: Value) -> Self {
+        self.dist.push((key.to_owned(), value));
+        self
     }
 
     /// Lets the document name another base for the tarball than the one that serves it, as mirrors
@@ -75,7 +83,7 @@ impl FakeUpstream {
 
     /// Publishes a version.
     pub(crate) fn npm(&self, package: NpmPackage) -> &Self {
-        let NpmPackage { name, version, mut manifest, tarball, host } = package;
+        let NpmPackage { name, version, mut manifest, tarball, host, dist } = package;
         let mut hasher = Hasher::new(Algorithm::Sha512);
         hasher.update(&tarball);
         let base = host.unwrap_or_else(|| self.url("/npm"));
@@ -85,6 +93,9 @@ impl FakeUpstream {
                 "integrity": hasher.finish().to_string(),
                 "shasum": "0".repeat(40),
             });
+        }
+        for (key, value) in dist {
+            manifest["dist"][key] = value;
         }
         self.file(&Self::npm_tarball(&name, &version), tarball);
         let mut state = self.shared.state();
@@ -109,5 +120,8 @@ fn file(name: &str, version: &str) -> String {
 }
 
 fn document(name: &str, versions: &Map<String, Value>) -> Vec<u8> {
-    json!({"name": name, "versions": versions}).to_string().into_bytes()
+    // Every version is as old as this.
+    let time: Map<_, _> =
+        versions.keys().map(|v| (v.clone(), json!("2024-05-01T10:00:00.000Z"))).collect();
+    json!({"name": name, "versions": versions, "time": time}).to_string().into_bytes()
 }

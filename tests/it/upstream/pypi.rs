@@ -29,6 +29,10 @@ struct Published {
     hex: String,
     size: usize,
     yanked: bool,
+    /// When it was uploaded.
+    uploaded: Option<String>,
+    /// Whether its provenance object is served.
+    signed: bool,
 }
 
 impl FakeUpstream {
@@ -60,7 +64,8 @@ impl FakeUpstream {
     /// Publishes a file of a project (normalised name).
     pub(crate) fn pypi(&self, project: &str, file: &str, body: Vec<u8>) -> &Self {
         let hex = Integrity::sha256_of(&body).hex();
-        let published = Published { hex, size: body.len(), yanked: false };
+        let published =
+            Published { hex, size: body.len(), yanked: false, uploaded: None, signed: false };
         let mut state = self.shared.state();
         let files = state.packages.files.entry(project.to_owned()).or_default();
         files.insert(file.to_owned(), published);
@@ -75,6 +80,43 @@ impl FakeUpstream {
         let mut state = self.shared.state();
         let files = state.packages.files.get_mut(project);
         files.and_then(|files| files.get_mut(file)).expect("a published file").yanked = true;
+        drop(state);
+        self.render_pypi(project);
+        self
+    }
+
+    /// The files of a project, each with its SHA-256 in hexadecimal.
+    pub(crate) fn pypi_files(&self, project: &str) -> Vec<(String, String)> {
+        let state = self.shared.state();
+        let files = state.packages.files.get(project).into_iter().flatten();
+        files.map(|(name, f)| (name.clone(), f.hex.clone())).collect()
+    }
+
+    /// Path of a file's provenance object, for faults and counting.
+    pub(crate) fn pypi_provenance_of(file: &str) -> String {
+        format!("/provenance/{file}")
+    }
+
+    /// Serves a file's provenance object (PEP 740).
+    pub(crate) fn pypi_provenance(
+        &self,
+        project: &str,
+        file: &str,
+        object: &serde_json::Value,
+    ) -> &Self {
+        self.pypi_change(project, file, |f| f.signed = true);
+        self.file(&Self::pypi_provenance_of(file), object.to_string())
+    }
+
+    /// Says when a file was uploaded (PEP 700).
+    pub(crate) fn pypi_uploaded(&self, project: &str, file: &str, time: &str) -> &Self {
+        self.pypi_change(project, file, |f| f.uploaded = Some(time.to_owned()))
+    }
+
+    fn pypi_change(&self, project: &str, file: &str, change: impl Fn(&mut Published)) -> &Self {
+        let mut state = self.shared.state();
+        let files = state.packages.files.get_mut(project);
+        change(files.and_then(|files| files.get_mut(file)).expect("a published file"));
         drop(state);
         self.render_pypi(project);
         self
@@ -100,11 +142,13 @@ impl FakeUpstream {
                     "hashes": {"sha256": f.hex},
                     "size": f.size,
                     "yanked": f.yanked,
+                    "upload-time": f.uploaded,
+                    "provenance": f.signed.then(|| format!("../../provenance/{name}")),
                 })
             })
             .collect();
         let json = serde_json::json!({
-            "meta": {"api-version": "1.1"}, "name": project, "files": list,
+            "meta": {"api-version": "1.3"}, "name": project, "files": list,
         });
         let mut variants = vec![("text/html", html.into_bytes())];
         if state.packages.form == Form::Both {

@@ -45,8 +45,11 @@ pub(super) struct State {
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
     pub(super) always: BTreeMap<String, Fault>,
     pub(super) requests: Vec<Request>,
+    connections: usize,
     /// `Authorization` that every request must carry, else 401.
     pub(super) authorization: Option<String>,
+    /// By prefix of the path: what must be sent, and the challenge of a 401.
+    pub(super) guards: Vec<(String, String, String)>,
     pub(super) packages: super::pypi::Projects,
     pub(super) npm: super::npm::Packages,
     open: Vec<TcpStream>,
@@ -141,9 +144,27 @@ impl FakeUpstream {
         self
     }
 
+    /// Answers 401 with a challenge to whoever does not send this `Authorization` header, below a
+    /// prefix.
+    pub(crate) fn guard(&self, prefix: &str, value: &str, challenge: &str) -> &Self {
+        let guard = (prefix.to_owned(), value.to_owned(), challenge.to_owned());
+        self.shared.state().guards.push(guard);
+        self
+    }
+
     /// Every request so far, in order of arrival.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
+    }
+
+    /// How many connections were made, whether or not anything was asked on them.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.state().connections
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.shared.address
     }
 
     /// How many requests a path had.
@@ -168,6 +189,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         state.open.push(copy);
+        state.connections += 1;
         let served = Arc::clone(shared);
         state.threads.push(std::thread::spawn(move || connection::serve(&stream, &served)));
     }

@@ -83,6 +83,7 @@ impl Asked {
         let client = http::Client::new(http::Options {
             offline: false,
             connect_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(30),
             retries: 0,
             extra_roots: Vec::new(),
             cache: None,

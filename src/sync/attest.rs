@@ -1,0 +1,267 @@
+//! Who signed an artifact: asked of its source, verified, kept.
+//!
+//! 1. When locking, the source is asked once for each file, for every platform's file.
+//! 2. What it has must all hold; one that does not refuses the lock.
+//! 3. A source that cannot be asked is an error only where something depends on the answer: what
+//!    the policy asks for, or what the locked version has.
+//! 4. Evidence is written to the store when all of a lock is accepted.
+//!
+//! Invariant: an attestation of a row was verified against the row's own hash.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::artifact::blocking;
+use super::context::Context;
+use super::error::{Error, Result};
+use super::execute::shown as shown_of;
+use super::resolve::Resolve;
+use super::rows::{AtHand, Group, hash_file};
+use crate::base::{Algorithm, DepName, Integrity, Platform, Proof, SourceKind, Task, Version};
+use crate::lock::model::{Attestation, LockedDep, Pin, Row};
+use crate::profile::model::Requirement;
+use crate::provenance::{self, Evidence, Subject, Trust, Verified};
+use crate::source::{Asked, Query};
+
+/// Evidence that is to be kept, by its hash.
+#[derive(Default)]
+pub(super) struct Kept(Mutex<BTreeMap<Integrity, Vec<u8>>>);
+
+impl Kept {
+    fn add(&self, evidence: &Evidence) -> Integrity {
+        let digest = evidence.digest();
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(digest.clone()).or_insert_with(|| evidence.to_bytes());
+        digest
+    }
+
+    /// Writes all of it to the store.
+    pub(super) async fn write(self, context: &Context<'_>) -> Result<()> {
+        let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if all.is_empty() {
+            return Ok(());
+        }
+        let store = context.store.clone();
+        blocking("keeping evidence", move || {
+            for bytes in all.values() {
+                store.keep_evidence(bytes)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// The attestations of a file that is at hand, verified.
+pub(super) async fn group(
+    one: &Resolve<'_, '_>,
+    version: &Version,
+    group: &Group,
+    at_hand: &AtHand,
+    shown: &str,
+    task: &Arc<dyn Task>,
+) -> Result<Vec<Attestation>> {
+    let kind = one.requirement.from.kind();
+    let Some((platform, _)) = group.platforms.first() else { return Ok(Vec::new()) };
+    if !provenance::ENABLED || kind == SourceKind::Path {
+        return Ok(Vec::new());
+    }
+    task.stage("asking who signed it");
+    let file = &group.offer.first.file;
+    let mut digests = vec![at_hand.integrity.clone()];
+    let by_sha256 = matches!(kind, SourceKind::Github | SourceKind::Aqua);
+    if by_sha256 && at_hand.integrity.algorithm() != Algorithm::Sha256 {
+        let path = at_hand.path.clone();
+        digests.push(blocking(shown, move || Ok(hash_file(&path, Algorithm::Sha256)?)).await?);
+    }
+    let query = one.query();
+    let asked = Asked { query: &query, version, platform: *platform, file, digests: &digests };
+    let found = match one.source().evidence(&asked).await {
+        Ok(found) => found,
+        Err(e) if e.is_unreachable() => {
+            let wanted = wanted(one, group);
+            if !wanted.is_empty() {
+                let (shown, source) = (shown.to_owned(), Box::new(e));
+                return Err(Error::ProofUnreachable { shown, wanted, source });
+            }
+            let why = super::artifact::chain(&e);
+            let said = format!("{shown}: nobody could be asked who signed it: {why}");
+            one.context.reporter.warn(&said);
+            return Ok(Vec::new());
+        }
+        Err(e) => return Err(e.into()),
+    };
+    let mut out = BTreeMap::new();
+    for evidence in found {
+        let work = Work {
+            file: file.clone(),
+            digests: digests.clone(),
+            content: Some(at_hand.path.clone()),
+        };
+        let kind = evidence.kind();
+        let (verified, evidence) = work.verify(one.context, evidence, shown).await?;
+        let Verified { kind, signer } = verified.map_err(|source| Error::Proof {
+            shown: shown.to_owned(),
+            file: file.clone(),
+            kind,
+            source: Box::new(source),
+        })?;
+        // Several statements of one signer say the same; the first by hash is kept.
+        let digest = evidence.digest();
+        let entry = out.entry((kind, signer)).or_insert_with(|| (digest.clone(), evidence.clone()));
+        if digest < entry.0 {
+            *entry = (digest, evidence);
+        }
+    }
+    Ok(out
+        .into_iter()
+        .map(|((kind, signer), (_, evidence))| Attestation {
+            kind,
+            signer,
+            bundle: one.kept.add(&evidence),
+        })
+        .collect())
+}
+
+/// What depends on the answer: signed proof that the policy asks for, or that the locked rows have.
+fn wanted(one: &Resolve<'_, '_>, group: &Group) -> Vec<Proof> {
+    let is_signed = |proof: &Proof| {
+        matches!(
+            proof,
+            Proof::NpmSignature
+                | Proof::Minisign
+                | Proof::Cosign
+                | Proof::PypiAttestation
+                | Proof::NpmProvenance
+                | Proof::GithubAttestation
+        )
+    };
+    let mut wanted: BTreeSet<Proof> = one.required().into_iter().filter(is_signed).collect();
+    for (platform, _) in &group.platforms {
+        let row = one.old.and_then(|old| old.platforms.get(platform));
+        let pin = row.and_then(Row::pin);
+        wanted.extend(pin.iter().flat_map(|pin| &pin.attestations).map(|a| a.kind));
+    }
+    if one.context.rules.accept.covers(one.dep) {
+        wanted.retain(|proof| one.required().contains(proof));
+    }
+    wanted.into_iter().collect()
+}
+
+/// What a verification needs to know of the artifact.
+struct Work {
+    file: String,
+    digests: Vec<Integrity>,
+    content: Option<PathBuf>,
+}
+
+impl Work {
+    /// On a thread of its own: it may hash all of a file.
+    async fn verify(
+        self,
+        context: &Context<'_>,
+        evidence: Evidence,
+        shown: &str,
+    ) -> Result<(provenance::Result<Verified>, Evidence)> {
+        let trust = Arc::clone(&context.rules.trust);
+        blocking(shown, move || Ok((self.check(&evidence, &trust), evidence))).await
+    }
+
+    fn check(&self, evidence: &Evidence, trust: &Trust) -> provenance::Result<Verified> {
+        let content = self.content.as_deref();
+        let subject = Subject { file: &self.file, digests: &self.digests, content };
+        provenance::verify(evidence, &subject, trust)
+    }
+}
+
+/// What verifying a locked attestation again came to.
+#[derive(Debug)]
+pub enum Again {
+    /// It holds, from the evidence that was kept.
+    Holds,
+    /// It holds; the evidence was not here and was asked for again.
+    Fetched,
+    /// It cannot be verified without the artifact's bytes, which are not here.
+    NeedsContent,
+    /// The evidence is not here, and the network is not to be used.
+    NotHere,
+    /// The evidence is not here, and its source has none any more (or cannot be asked: why).
+    Gone(Option<String>),
+    /// It does not hold.
+    Refused(Box<provenance::Error>),
+    /// The evidence that was kept was changed on disk.
+    Changed(Box<crate::store::Error>),
+    /// It holds, and says something else than the lock.
+    Differs(Verified),
+}
+
+/// Verifies a locked attestation again: from what was kept, else from what the source has.
+pub async fn verify_again(
+    context: &Context<'_>,
+    dep: &DepName,
+    locked: &LockedDep,
+    requirement: &Requirement,
+    (platform, pin): (Platform, &Pin),
+    attestation: &Attestation,
+) -> Result<Again> {
+    let Some(artifact) = &pin.artifact else { return Ok(Again::NeedsContent) };
+    let shown = shown_of(dep, locked.version.as_str(), platform);
+    let digests = vec![artifact.integrity.clone()];
+    let cached = super::artifact::cached(context, &artifact.integrity, &shown).await;
+    let content = cached.ok().flatten().map(|verified| verified.path().to_owned());
+    let work =
+        || Work { file: artifact.file.clone(), digests: digests.clone(), content: content.clone() };
+    let same = |verified: &Verified| {
+        verified.kind == attestation.kind && verified.signer == attestation.signer
+    };
+    match context.store.evidence(&attestation.bundle) {
+        Ok(Some(bytes)) => {
+            let evidence = match Evidence::from_bytes(&bytes) {
+                Ok(evidence) => evidence,
+                Err(e) => return Ok(Again::Refused(Box::new(e))),
+            };
+            let (found, _) = work().verify(context, evidence, &shown).await?;
+            return Ok(match found {
+                Ok(verified) if same(&verified) => Again::Holds,
+                Ok(verified) => Again::Differs(verified),
+                Err(provenance::Error::NeedsContent) => Again::NeedsContent,
+                Err(e) => Again::Refused(Box::new(e)),
+            });
+        }
+        Ok(None) if context.offline => return Ok(Again::NotHere),
+        Ok(None) => {}
+        Err(e @ crate::store::Error::EvidenceChanged { .. }) => {
+            return Ok(Again::Changed(Box::new(e)));
+        }
+        Err(e) => return Err(e.into()),
+    }
+    let definition = locked.definition.as_ref();
+    let query = Query { definition, ..Query::new(dep, requirement) };
+    let file = &artifact.file;
+    let asked =
+        Asked { query: &query, version: &locked.version, platform, file, digests: &digests };
+    let found = match (context.sources)(locked.source.kind()).evidence(&asked).await {
+        Ok(found) => found,
+        Err(e) => return Ok(Again::Gone(Some(super::artifact::chain(&e)))),
+    };
+    let mut worst = Again::Gone(None);
+    for evidence in found.into_iter().filter(|e| e.kind() == attestation.kind) {
+        let is_locked = evidence.digest() == attestation.bundle;
+        let (verified, evidence) = work().verify(context, evidence, &shown).await?;
+        match verified {
+            Ok(verified) if same(&verified) => {
+                context.store.keep_evidence(&evidence.to_bytes())?;
+                return Ok(Again::Fetched);
+            }
+            Ok(verified) => worst = Again::Differs(verified),
+            Err(provenance::Error::NeedsContent) if is_locked => {
+                context.store.keep_evidence(&evidence.to_bytes())?;
+                return Ok(Again::NeedsContent);
+            }
+            Err(provenance::Error::NeedsContent) => worst = Again::NeedsContent,
+            Err(e) => worst = Again::Refused(Box::new(e)),
+        }
+    }
+    Ok(worst)
+}

@@ -94,7 +94,13 @@ class PassThrough(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def do_HEAD(self):
+        self.pass_on("HEAD")
+
     def do_GET(self):
+        self.pass_on("GET")
+
+    def pass_on(self, method):
         _, scheme, host, path = self.path.split("/", 3)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
         # Bodies of indexes are rewritten, so they must be readable.
@@ -103,7 +109,7 @@ class PassThrough(http.server.BaseHTTPRequestHandler):
         for _ in range(3):
             connection = upstream(scheme, host)
             try:
-                connection.request("GET", f"/{path}", headers=headers)
+                connection.request(method, f"/{path}", headers=headers)
                 answer = connection.getresponse()
                 break
             except (OSError, http.client.HTTPException):
@@ -118,7 +124,7 @@ class PassThrough(http.server.BaseHTTPRequestHandler):
                 value = self.through(urllib.parse.urljoin(f"{scheme}://{host}/{path}", value))
             if key.lower() not in HOP:
                 self.send_header(key, value)
-        if is_index:
+        if is_index and method == "GET":
             body = answer.read()
             body = re.sub(rb"(https?)://([^/\"'\s]+)/", self.rewritten, body)
             self.send_header("Content-Length", str(len(body)))
@@ -128,7 +134,7 @@ class PassThrough(http.server.BaseHTTPRequestHandler):
         else:
             length = answer.getheader("Content-Length")
             size = 0
-            if answer.status not in (204, 304):
+            if answer.status not in (204, 304) or method == "HEAD":
                 self.send_header("Content-Length", length or "0")
             self.end_headers()
             while chunk := answer.read(1 << 18):
@@ -216,7 +222,7 @@ def run(args, scratch, here):
             env[name] = f"{here}/{parts.scheme}/{parts.netloc}{parts.path}"
     # A proxy is for the pass-through, not for the way to it.
     env["NO_PROXY"] = env["no_proxy"] = "127.0.0.1"
-    infra = args.infra
+    infra = os.path.abspath(args.infra)
     wall = timed([infra, "dep", "lock"], env, project)
     deps = sum(1 for line in kept if re.match(r"[a-z].*\"(pypi|npm|deb):", line))
     print(f"{f'first lock, {deps} deps × 6 platforms':34} {wall:9.1f} s\n{'':34} {COUNTER.take()}")

@@ -14,8 +14,8 @@
 //! | 1 | [`fs`] |
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
 //! | 3 | [`archive`], [`oci`] |
-//! | 4 | [`lock`], [`provenance`], [`store`] |
-//! | 5 | [`env`], [`exchange`], [`source`] |
+//! | 4 | [`build`], [`lock`], [`provenance`], [`store`] |
+//! | 5 | [`cache`], [`env`], [`exchange`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
 //! | 8 | [`cli`] |
@@ -34,11 +34,13 @@
 //! | [`ui`] | both output streams: tables, colours, problems, progress |
 //! | [`archive`] | zip and tar as one guarded tree, unpacked and hashed in one pass |
 //! | [`oci`] | container images: descriptors, manifests, the registry protocol |
+//! | [`build`] | commands built from Go modules: names, sums, proxies, calling the toolchain |
 //! | [`lock`] | `dep.lock.json`: its form, freshness, differences, the cache key |
 //! | [`provenance`] | evidence of where artifacts come from: Sigstore bundles, signatures of registries, minisign, cosign; verified over bytes, without the network |
 //! | [`store`] | objects, registrations, artifacts, evidence, roots, collection, verification |
+//! | [`cache`] | binary caches in Nix's form: narinfo, signatures, back ends, push, pull, serve |
 //! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
-//! | [`source`] | `pypi:`, `npm:`, `url:` and `path:` behind one trait |
+//! | [`source`] | `pypi:`, `npm:`, `go:`, `url:`, `path:` and more behind one trait |
 //! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
 //! | [`sync`] | from profiles to lock ([`sync::resolve()`]) and from lock to store ([`sync::execute()`]) |
 //! | [`ops`] | one file per thing a user does, without a face |
@@ -76,6 +78,7 @@
 //! | `version`, `store/`, `meta/`, `tmp/`, `locks/`, `gc.lock` | objects, registrations, staging, locks | [`store`] (`store::layout` joins every name) |
 //! | `artifacts/` | downloads | [`store::Artifacts`] |
 //! | `evidence/` | what proofs were verified from, by digest | [`store`] |
+//! | `artifacts/go/` | modules, records of builds, what Go compiled | [`build`] |
 //! | `roots/` | links and leases that keep objects | [`store`] |
 //! | `index/??/…` | documents of sources with their validators | [`http`] |
 //!
@@ -87,6 +90,8 @@
 pub mod archive;
 pub mod base;
 pub mod binary;
+pub mod build;
+pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod env;

@@ -33,6 +33,10 @@ pub const POINTS: &[&str] = &[
     "gc.renamed",
     "optimise.staged",
     "optimise.renamed",
+    "push.nar",
+    "push.narinfo",
+    "pull.object",
+    "import.object",
 ];
 
 /// Ends the process at `POINT` from now on, or with `POINT:N` when it comes there the Nth time.

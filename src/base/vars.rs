@@ -27,6 +27,16 @@ pub const PROJECT: Var = Var {
 pub const ENV: Var = Var { name: "INFRA_ENV", help: "Environment used when a command names none" };
 /// No network.
 pub const OFFLINE: Var = Var { name: "INFRA_OFFLINE", help: "`1` forbids every network access" };
+/// Binary caches.
+pub const CACHE: Var = Var {
+    name: "INFRA_CACHE",
+    help: "Binary caches to ask before sources, separated by spaces, instead of the profiles' `[cache]`; `none` for none",
+};
+/// Who may push.
+pub const CACHE_TOKEN: Var = Var {
+    name: "INFRA_CACHE_TOKEN",
+    help: "Token that `cache serve` asks for, and `cache push` sends, to write",
+};
 /// How many downloads and unpackings run at once.
 pub const JOBS: Var = Var { name: "INFRA_JOBS", help: "Downloads and unpackings at once" };
 /// How long to wait for a lock that another process holds.
@@ -54,6 +64,8 @@ pub const INTERRUPT_AT: Var = Var {
 /// All of them, sorted by name.
 pub const ALL: &[Var] = &[
     ARTIFACTS,
+    CACHE,
+    CACHE_TOKEN,
     CONNECT_TIMEOUT,
     ENV,
     INTERRUPT_AT,

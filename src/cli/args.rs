@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::base::EnvName;
 use crate::ui::Printer;
 
-use super::{completion, config, dep, doctor, env, export, import, init, run, runtime, store};
+use super::{
+    cache, completion, config, dep, doctor, env, export, import, init, run, runtime, store,
+};
 
 /// Reproducible project runtimes: pinned binaries, a content-addressed store, supervised services.
 #[derive(Debug, Parser)]
@@ -45,6 +47,9 @@ pub(crate) struct Global {
     /// Downloads and unpackings at once [env: INFRA_JOBS]
     #[arg(long, short = 'j', global = true, value_name = "N", value_parser = jobs, help_heading = "Global options")]
     pub(crate) jobs: Option<usize>,
+    /// Binary cache to ask before sources; may be repeated [env: INFRA_CACHE]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global options")]
+    pub(crate) cache: Vec<String>,
     /// No notes and no progress; warnings and errors only
     #[arg(long, short = 'q', global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
@@ -71,6 +76,9 @@ pub(crate) enum Command {
     /// Look after the store: check, repair, collect
     #[command(subcommand)]
     Store(store::Command),
+    /// Share objects through a binary cache
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Say what is wrong with this host and project
     Doctor(doctor::Args),
     /// Read another tool's files: what maps to a dep, and what does not

@@ -4,6 +4,7 @@
 //! bad usage. Invariant: the hidden guardian is dispatched before anything else is set up.
 
 mod args;
+mod cache;
 mod completion;
 mod config;
 mod dep;
@@ -82,6 +83,7 @@ fn dispatch(cli: Cli, environ: Environ, printer: Printer) -> Outcome {
         env: cli.global.env,
         offline: cli.global.offline,
         jobs: cli.global.jobs,
+        cache: cli.global.cache,
     };
     #[allow(clippy::disallowed_methods, reason = "the command line asks where it was called")]
     let cwd = std::env::current_dir().unwrap_or_default();
@@ -96,6 +98,7 @@ fn dispatch(cli: Cli, environ: Environ, printer: Printer) -> Outcome {
         Command::Runtime(command) => runtime::run(command, &session),
         Command::Shutdown(args) => runtime::down(&args, &session),
         Command::Store(command) => store::run(command, &session),
+        Command::Cache(command) => cache::run(command, &session),
         Command::Doctor(args) => doctor::run(&args, &session),
         Command::Import(args) => import::run(&args, &session),
         Command::Export(args) => export::run(&args, &session),

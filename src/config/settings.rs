@@ -25,6 +25,8 @@ pub struct Flags {
     pub offline: bool,
     /// `--jobs`
     pub jobs: Option<usize>,
+    /// `--cache`, as often as it was given
+    pub cache: Vec<String>,
 }
 
 /// Every setting.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub offline: Setting<bool>,
     /// Downloads and unpackings at once.
     pub jobs: Setting<usize>,
+    /// Binary caches to ask; the profiles' when not given.
+    pub cache: Setting<Option<Vec<String>>>,
     /// Wait for a lock that another process holds.
     pub lock_timeout: Setting<Duration>,
     /// Connect time-out.
@@ -55,7 +59,7 @@ pub struct Settings {
 impl Settings {
     /// Resolves flags over variables over defaults. `cwd` is where the command was typed.
     pub fn resolve(flags: &Flags, environ: &Environ, cwd: &Path) -> Result<Self, Error> {
-        let Flags { store, project, env, offline, jobs } = flags;
+        let Flags { store, project, env, offline, jobs, cache } = flags;
         let store = match path(store.as_deref(), "--store", environ, vars::STORE, cwd) {
             Some(store) => store,
             None => Setting::default(data_home(environ).ok_or(Error::NoHome)?.join("infra")),
@@ -75,6 +79,11 @@ impl Settings {
             }
             None => number(environ, vars::JOBS, 1..=MAX_JOBS, JOBS, default_jobs)?,
         };
+        let cache = match (cache.as_slice(), environ.get(vars::CACHE.name)) {
+            ([], None) => Setting::default(None),
+            ([], Some(text)) => Setting::variable(vars::CACHE.name, Some(words(text))),
+            (given, _) => Setting::flag("--cache", Some(given.to_vec())),
+        };
         let seconds = "a whole number of seconds, at most 86400";
         Ok(Self {
             store,
@@ -83,6 +92,7 @@ impl Settings {
             env,
             offline,
             jobs,
+            cache,
             lock_timeout: duration(environ, vars::LOCK_TIMEOUT, 0..=86_400, seconds, 600)?,
             connect_timeout: duration(environ, vars::CONNECT_TIMEOUT, 1..=600, PATIENCE, 5)?,
             stall_timeout: duration(environ, vars::STALL_TIMEOUT, 1..=600, PATIENCE, 30)?,
@@ -107,6 +117,7 @@ impl Settings {
             env,
             offline,
             jobs,
+            cache,
             lock_timeout,
             connect_timeout,
             stall_timeout,
@@ -121,6 +132,13 @@ impl Settings {
             row("env", env, EnvName::to_string),
             row("offline", offline, bool::to_string),
             row("jobs", jobs, usize::to_string),
+            row("cache", cache, |caches| match caches {
+                None => "as in the profiles".to_owned(),
+                Some(caches) if caches.is_empty() => "none".to_owned(),
+                Some(caches) => {
+                    caches.iter().map(|c| without_login(c)).collect::<Vec<_>>().join(" ")
+                }
+            }),
             row("lock-timeout", lock_timeout, seconds),
             row("connect-timeout", connect_timeout, seconds),
             row("stall-timeout", stall_timeout, seconds),
@@ -132,6 +150,25 @@ impl Settings {
 const PATIENCE: &str = "a whole number of seconds from 1 to 600";
 const MAX_JOBS: usize = 256;
 const JOBS: &str = "a whole number from 1 to 256";
+
+fn words(text: &str) -> Vec<String> {
+    // An empty variable counts as unset, as everywhere.
+    let none = text.trim() == "none";
+    text.split_whitespace().filter(|_| !none).map(str::to_owned).collect()
+}
+
+/// `https://me:secret@host/x` without what stands before the `@`.
+fn without_login(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+            let slash = if rest.contains('/') { "/" } else { "" };
+            format!("{scheme}://{host}{slash}{path}")
+        }
+        None => text.to_owned(),
+    }
+}
 
 fn path(
     flag: Option<&Path>,

@@ -97,6 +97,7 @@ pub(super) fn profile() -> Profile {
     let conf = RelPath::new("nats.conf").expect("path");
     Profile {
         policy: Default::default(),
+        cache: crate::profile::model::Caches::default(),
         name: "dev".parse().expect("name"),
         files: vec![PathBuf::from("profiles/dev.toml")],
         platforms: BTreeSet::from([PLATFORM]),

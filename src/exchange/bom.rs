@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::licence::Licence;
 use crate::base::{DepName, Integrity, Platform, SourceRef, TreeHash, Version};
+use crate::lock::model::Build;
 
 /// What a project consists of.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Component {
     pub version: Version,
     /// Where it comes from.
     pub source: SourceRef,
+    /// What it is built from, when it is built.
+    pub build: Option<Build>,
     /// What it says of its licence; `None` when its tree is not on this machine.
     pub licence: Option<Licence>,
     /// What each platform gets.
@@ -94,6 +97,7 @@ pub(super) mod tests {
             name: DepName::new(name).expect("name"),
             version: "1.2.0".parse().expect("version"),
             source: source.parse().expect("source"),
+            build: None,
             licence,
             files,
         };

@@ -48,7 +48,7 @@ fn component(it: &Component) -> Value {
         "bom-ref": reference(it),
         "name": it.name,
         "version": it.version,
-        "purl": purl(&it.name, &it.source, &it.version),
+        "purl": purl(&it.name, &it.source, it.build.as_ref(), &it.version),
         "properties": [property("infra:source", &it.source.to_string())],
         "components": it.files.iter().map(|f| file(it, f)).collect::<Vec<_>>(),
     });

@@ -3,7 +3,9 @@
 //! Owns which type each source has, and the name of its ecosystem in OSV data. Reference: the
 //! package-url specification. Invariant: equal packages give equal text.
 
-use crate::base::{DepName, SourceRef, Version};
+use crate::base::{DepName, SourceKind, SourceRef, Version};
+use crate::build::{Line, sum};
+use crate::lock::model::Build;
 
 /// What a package is called outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,9 +53,42 @@ pub fn identity(dep: &DepName, source: &SourceRef) -> Identity {
     }
 }
 
-/// The package URL of a version.
-pub fn purl(dep: &DepName, source: &SourceRef, version: &Version) -> String {
-    format!("{}@{}", identity(dep, source).purl, escaped(version.as_str(), false))
+/// Like [`identity`], for an entry of the lock: what is built belongs to a module, whose name only
+/// the lock's sums tell.
+pub fn identity_of(
+    dep: &DepName,
+    source: &SourceRef,
+    build: Option<&Build>,
+    version: &Version,
+) -> Identity {
+    match build.and_then(|build| module(source, build, version)) {
+        Some(module) => Identity {
+            purl: format!("pkg:golang/{}", escaped(&module, true)),
+            osv: Some(("Go", module)),
+        },
+        None => identity(dep, source),
+    }
+}
+
+/// The package URL of a version. Of a command that is built from a module, the module's, with the
+/// package as the path in it.
+pub fn purl(dep: &DepName, source: &SourceRef, build: Option<&Build>, version: &Version) -> String {
+    let identity = identity_of(dep, source, build, version);
+    if source.kind() != SourceKind::Go {
+        return format!("{}@{}", identity.purl, escaped(version.as_str(), false));
+    }
+    let module = build.and_then(|build| module(source, build, version));
+    let below = module.and_then(|module| {
+        let below = source.package().strip_prefix(&module)?.trim_start_matches('/').to_owned();
+        (!below.is_empty()).then(|| format!("#{}", escaped(&below, true)))
+    });
+    format!("{}@v{}{}", identity.purl, escaped(version.as_str(), false), below.unwrap_or_default())
+}
+
+/// The module of a package among the sums it was built from.
+fn module(source: &SourceRef, build: &Build, version: &Version) -> Option<String> {
+    let lines: Vec<Line> = build.sums.iter().filter_map(|text| Line::read(text)).collect();
+    sum::module_of(&lines, source.package(), &format!("v{version}")).map(str::to_owned)
 }
 
 /// PEP 503: lower case, runs of `-`, `_` and `.` are one `-`.
@@ -98,7 +133,25 @@ mod tests {
             ("url:http://mirror.invalid/${version}", "1.0.0", "pkg:generic/tool@1.0.0"),
         ] {
             let source = source.parse().expect("source");
-            assert_eq!(purl(&dep, &source, &version.parse().expect("version")), want);
+            assert_eq!(purl(&dep, &source, None, &version.parse().expect("version")), want);
         }
+    }
+
+    #[test]
+    fn a_command_belongs_to_its_module() {
+        let dep = DepName::new("nats").expect("name");
+        let source = "go:example.com/cli/nats".parse().expect("source");
+        let version = "0.5.0".parse().expect("version");
+        let sum = "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+        let build = Build {
+            toolchain: DepName::new("go").expect("name"),
+            version: "1.26.6".to_owned(),
+            sums: vec![format!("example.com/cli v0.5.0 {sum}")],
+        };
+        let of = |build| purl(&dep, &source, build, &version);
+        assert_eq!(of(Some(&build)), "pkg:golang/example.com/cli@v0.5.0#nats");
+        assert_eq!(of(None), "pkg:golang/example.com/cli/nats@v0.5.0");
+        let identity = identity_of(&dep, &source, Some(&build), &version);
+        assert_eq!(identity.osv, Some(("Go", "example.com/cli".to_owned())));
     }
 }

@@ -70,7 +70,7 @@ fn dep(id: &str, n: usize, it: &Component, extracted: &mut Vec<Value>) -> Value 
     out["externalRefs"] = json!([{
         "referenceCategory": "PACKAGE-MANAGER",
         "referenceType": "purl",
-        "referenceLocator": purl(&it.name, &it.source, &it.version),
+        "referenceLocator": purl(&it.name, &it.source, it.build.as_ref(), &it.version),
     }]);
     if let Some((text, spdx)) =
         it.licence.as_ref().and_then(|l| l.licence.as_ref().map(|text| (text, l.spdx)))

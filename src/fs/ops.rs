@@ -46,6 +46,16 @@ pub fn create_new(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).open(path).context("create", path)
 }
 
+/// Creates a file that must not exist yet and that only its owner may read, and writes it.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = file.context("create", path)?;
+    file.write_all(bytes).context("write", path)?;
+    sync_file(&file, path)
+}
+
 /// Opens for appending, creating the file.
 pub fn open_append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).open(path).context("open", path)

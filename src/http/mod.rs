@@ -10,6 +10,7 @@
 //! Client::get ─────── get ──── cache (body + validators on disk)
 //! Client::download ── download (resume, hash, size)
 //!                      └─ both ── circuit ── retry ── transport (one answer or one failure)
+//! Client::put, size, delete ── upload ── retry ── transport
 //! probe ── hyper over TCP, nothing shared
 //! ```
 
@@ -26,6 +27,7 @@ mod testing;
 mod transport;
 #[cfg(test)]
 mod trials;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use url::Url;
 
 pub use error::{Error, come_back};
 pub use probe::probe;
+pub use upload::Body;
 
 use crate::base::{Algorithm, Integrity, Secret, Task};
 
@@ -169,6 +172,30 @@ impl Client {
         let done =
             download::download(transport, request, file, algorithms, size, task, tries).await;
         transport.settle(&request.url, done)
+    }
+}
+
+impl Client {
+    /// Sends a file or a document with `PUT`; the whole of it again where a try fails. `accept` of
+    /// the request is not used.
+    pub async fn put(
+        &self,
+        request: &Get,
+        content_type: &'static str,
+        body: &Body<'_>,
+        task: &dyn Task,
+    ) -> Result<(), Error> {
+        upload::put(&self.transport, request, content_type, body, task).await
+    }
+
+    /// The size that the server announces for a file; `None` when there is none of that name.
+    pub async fn size(&self, request: &Get) -> Result<Option<u64>, Error> {
+        upload::size(&self.transport, request).await
+    }
+
+    /// Removes a file; one that is gone is no error.
+    pub async fn delete(&self, request: &Get) -> Result<(), Error> {
+        upload::delete(&self.transport, request).await
     }
 }
 

@@ -32,7 +32,7 @@ const REDIRECTS: usize = 10;
 /// The pool and its options.
 pub(super) struct Transport {
     pub(super) options: Options,
-    pace: Pace,
+    pub(super) pace: Pace,
     circuits: Circuits,
     client: OnceLock<reqwest::Client>,
     building: Mutex<()>,
@@ -106,7 +106,7 @@ impl Transport {
         }
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Error> {
+    pub(super) fn client(&self) -> Result<&reqwest::Client, Error> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -189,12 +189,17 @@ fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     }
 }
 
-fn sensitive(mut value: HeaderValue) -> HeaderValue {
+pub(super) fn sensitive(mut value: HeaderValue) -> HeaderValue {
     value.set_sensitive(true);
     value
 }
 
-fn refused(url: &Url, status: StatusCode, headers: &HeaderMap, longest: Duration) -> Failure {
+pub(super) fn refused(
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+    longest: Duration,
+) -> Failure {
     let now = jiff::Timestamp::now();
     if let Some(wait) = rate_limit(status, headers, now) {
         let until = wait.and_then(|wait| now.checked_add(wait).ok());
@@ -252,11 +257,11 @@ fn rate_limit(
     Some(after.or_else(reset))
 }
 
-fn stalled(url: &Url, stall: Duration) -> Failure {
+pub(super) fn stalled(url: &Url, stall: Duration) -> Failure {
     Failure::passing(Error::Stalled { url: shown(url), seconds: stall.as_secs() })
 }
 
-fn explain(url: &Url, error: reqwest::Error) -> Failure {
+pub(super) fn explain(url: &Url, error: reqwest::Error) -> Failure {
     let url = shown(url);
     // Its own text would hold the URL with whatever is in its query.
     let error = error.without_url();

@@ -102,6 +102,15 @@ pub enum Change {
         /// The new one.
         to: String,
     },
+    /// A dep was built with another toolchain, or from other modules.
+    Built {
+        /// Its name.
+        dep: DepName,
+        /// Toolchain and version before; `None` when it was not built.
+        from: Option<String>,
+        /// The same now.
+        to: Option<String>,
+    },
     /// The same bytes, with other commands, needs or proofs.
     Details {
         /// Its name.
@@ -154,14 +163,21 @@ fn diff_dep(dep: &DepName, old: &LockedDep, new: &LockedDep, out: &mut Vec<Chang
             to: new.version.clone(),
         });
     }
-    // A new version or source explains new bytes.
+    let with = |locked: &LockedDep| {
+        locked.build.as_ref().map(|build| format!("{} {}", build.toolchain, build.version))
+    };
+    if with(old) != with(new) {
+        out.push(Change::Built { dep: dep.clone(), from: with(old), to: with(new) });
+    }
+    // A new version or source explains new bytes, and so does another toolchain.
     let same_release = out.len() == start;
     let platforms = old.platforms.keys().chain(new.platforms.keys());
     for platform in platforms.collect::<std::collections::BTreeSet<_>>() {
         let (dep, platform) = (dep.clone(), *platform);
         match (old.platforms.get(&platform), new.platforms.get(&platform)) {
             (Some(Row::Pinned(a)), Some(Row::Pinned(b))) if same_release && a != b => {
-                out.push(diff_pin(dep, platform, &new.version, a, b));
+                let built = new.build.is_some();
+                out.push(diff_pin(dep, platform, &new.version, built, a, b));
             }
             (Some(Row::Pinned(_)), Some(Row::Unavailable { reason })) => {
                 out.push(Change::Unavailable { dep, platform, reason: reason.clone() });
@@ -179,12 +195,22 @@ fn diff_dep(dep: &DepName, old: &LockedDep, new: &LockedDep, out: &mut Vec<Chang
             _ => {}
         }
     }
+    if (&old.build, &old.definition) != (&new.build, &new.definition) && out.len() == start {
+        out.push(Change::Built { dep: dep.clone(), from: with(old), to: with(new) });
+    }
     if old.requirement != new.requirement && out.len() == start {
         out.push(Change::Requirement { dep: dep.clone() });
     }
 }
 
-fn diff_pin(dep: DepName, platform: Platform, version: &Version, a: &Pin, b: &Pin) -> Change {
+fn diff_pin(
+    dep: DepName,
+    platform: Platform,
+    version: &Version,
+    built: bool,
+    a: &Pin,
+    b: &Pin,
+) -> Change {
     let version = version.clone();
     match (&a.artifact, &b.artifact) {
         (Some(x), Some(y)) if x.file != y.file => {
@@ -199,6 +225,14 @@ fn diff_pin(dep: DepName, platform: Platform, version: &Version, a: &Pin, b: &Pi
         },
         // A package of a closure moved under the one that was asked for.
         (Some(x), Some(y)) if x == y && a.with != b.with => diff_with(dep, platform, version, a, b),
+        // One toolchain makes one tree of one version.
+        (None, None) if built && a.tree != b.tree => Change::SameVersionOtherBytes {
+            dep,
+            version,
+            platform,
+            from: a.tree.to_string(),
+            to: b.tree.to_string(),
+        },
         // A project's own directory is expected to change; what was unpacked otherwise is not news.
         (None, None) if a.tree != b.tree => {
             Change::OtherFile { dep, platform, from: a.tree.to_string(), to: b.tree.to_string() }
@@ -260,6 +294,13 @@ impl fmt::Display for Change {
             Self::OtherFile { dep, platform, from, to } => {
                 write!(f, "~ {dep} ({platform}): {from} → {to}")
             }
+            Self::Built { dep, from, to } if from == to => {
+                write!(f, "~ {dep}: made from other inputs")
+            }
+            Self::Built { dep, from, to } => {
+                let what = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
+                write!(f, "~ {dep}: built with {} → {}", what(from), what(to))
+            }
             Self::Details { dep, platform } => {
                 write!(f, "~ {dep} ({platform}): same bytes, other details")
             }
@@ -290,6 +331,31 @@ mod tests {
         nats_version(&mut new, "2.16.0");
         let changes: Vec<_> = diff(&old, &new).iter().map(ToString::to_string).collect();
         assert_eq!(changes, ["~ nats-server 2.15.1 → 2.16.0"], "a new version explains new bytes");
+    }
+
+    #[test]
+    fn another_toolchain_explains_other_bytes() {
+        use super::super::model::Build;
+        let tools = DepName::new("tools").expect("name");
+        let lock = |version: &str, seed: u8, sums: &[&str]| {
+            let mut lock = fixture::lock();
+            let dep = lock.deps.get_mut(&tools).expect("dep");
+            let sums = sums.iter().map(|s| (*s).to_owned()).collect();
+            let toolchain = DepName::new("go").expect("name");
+            dep.build = Some(Build { toolchain, version: version.to_owned(), sums });
+            let pin = fixture::pin("tools", "0.1.0", seed, None);
+            dep.platforms = [(Platform::X86_64Linux, Row::Pinned(Box::new(pin)))].into();
+            lock
+        };
+        let said = |a: &Lock, b: &Lock| -> Vec<String> {
+            diff(a, b).iter().map(ToString::to_string).collect()
+        };
+        let old = lock("1.26.6", 1, &[]);
+        let with = "~ tools: built with go 1.26.6 → go 1.27.3";
+        assert_eq!(said(&old, &lock("1.27.3", 2, &[])), [with]);
+        assert_eq!(said(&old, &lock("1.26.6", 1, &["x"])), ["~ tools: made from other inputs"]);
+        let changes = diff(&old, &lock("1.26.6", 2, &[]));
+        assert!(changes[0].is_alarming(), "{changes:?}");
     }
 
     fn nats_version(lock: &mut Lock, version: &str) {

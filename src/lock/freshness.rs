@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::model::Lock;
+use super::model::{Build, Lock, LockedDep};
 use super::requirements::Requirements;
 use crate::base::{DepName, Platform, SourceRef, Version};
 
@@ -50,6 +50,15 @@ pub enum StaleReason {
         version: Version,
         /// The range that is asked for.
         wanted: String,
+    },
+    /// A dep was built with another version of its toolchain, or with another one.
+    ToolchainChanged {
+        /// Its name.
+        dep: DepName,
+        /// Toolchain and version that it was built with.
+        from: String,
+        /// What the lock has now; `None` when it has no such dep.
+        to: Option<String>,
     },
     /// A platform is wanted that has no rows.
     PlatformAdded {
@@ -99,6 +108,7 @@ pub fn stale(lock: &Lock, requirements: &Requirements) -> Vec<StaleReason> {
                 wanted: requirement.version.to_string(),
             });
         }
+        out.extend(toolchain_changed(lock, dep, locked));
         let wanted = requirements.platforms_of(requirement);
         for platform in &wanted {
             if !locked.platforms.contains_key(platform) {
@@ -123,6 +133,21 @@ pub fn stale(lock: &Lock, requirements: &Requirements) -> Vec<StaleReason> {
     out
 }
 
+/// Whether what a dep was built with is still what the lock has. That the profile names another
+/// toolchain is a changed requirement.
+fn toolchain_changed(lock: &Lock, dep: &DepName, locked: &LockedDep) -> Option<StaleReason> {
+    let Build { toolchain, version, .. } = locked.build.as_ref()?;
+    let now = lock.deps.get(toolchain).map(|locked| locked.version.as_str());
+    if now == Some(version.as_str()) {
+        return None;
+    }
+    Some(StaleReason::ToolchainChanged {
+        dep: dep.clone(),
+        from: format!("{toolchain} {version}"),
+        to: now.map(str::to_owned),
+    })
+}
+
 impl fmt::Display for StaleReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -136,6 +161,12 @@ impl fmt::Display for StaleReason {
             }
             Self::VersionOutside { dep, version, wanted } => {
                 write!(f, "`{dep}` is locked at {version}, which is not in `{wanted}`")
+            }
+            Self::ToolchainChanged { dep, from, to: Some(to) } => {
+                write!(f, "`{dep}` was built with {from}, and the lock has {to}")
+            }
+            Self::ToolchainChanged { dep, from, to: None } => {
+                write!(f, "`{dep}` was built with {from}, which the lock does not have")
             }
             Self::PlatformAdded { platform, deps } => {
                 write!(f, "{platform} is wanted but not locked for {}", list(deps))
@@ -214,6 +245,27 @@ mod tests {
         assert_eq!(
             reasons(&edited, &fixture::requirements()),
             ["`nats-server` is locked at 3.0.0, which is not in `^2.15`"]
+        );
+    }
+
+    #[test]
+    fn what_is_built_follows_its_toolchain() {
+        let mut lock = fixture::lock();
+        let name = |text: &str| DepName::new(text).expect("name");
+        let mut build = |version: &str, toolchain: &str| {
+            let build =
+                Build { toolchain: name(toolchain), version: version.into(), sums: Vec::new() };
+            lock.deps.get_mut(&name("tools")).expect("dep").build = Some(build);
+            reasons(&lock, &fixture::requirements())
+        };
+        assert!(build("2.15.1", "nats-server").is_empty());
+        assert_eq!(
+            build("2.14.0", "nats-server"),
+            ["`tools` was built with nats-server 2.14.0, and the lock has 2.15.1"]
+        );
+        assert_eq!(
+            build("1.26.6", "go"),
+            ["`tools` was built with go 1.26.6, which the lock does not have"]
         );
     }
 

@@ -51,12 +51,19 @@ pub struct Reader<R> {
     state: State,
     /// Last name of each open directory.
     open: Vec<Vec<u8>>,
+    /// Whether other bytes may follow the archive.
+    within: bool,
 }
 
 impl<R: Read> Reader<R> {
     /// Reads from `source`, which should be buffered.
     pub fn new(source: R) -> Self {
-        Self { source, offset: 0, state: State::Start, open: Vec::new() }
+        Self { source, offset: 0, state: State::Start, open: Vec::new(), within: false }
+    }
+
+    /// Reads an archive that is a part of `source`, and no byte after it.
+    pub fn within(source: R) -> Self {
+        Self { within: true, ..Self::new(source) }
     }
 
     /// The next event; `None` once the archive ended and nothing follows it. After an error the
@@ -93,7 +100,7 @@ impl<R: Read> Reader<R> {
                 State::Between if self.open.is_empty() => {
                     self.state = State::Done;
                     let mut byte = [0];
-                    if self.fill(&mut byte)? != 0 {
+                    if !self.within && self.fill(&mut byte)? != 0 {
                         return Err(self.malformed("the end"));
                     }
                 }

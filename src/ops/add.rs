@@ -94,11 +94,11 @@ fn default_name(source: &SourceRef) -> Result<DepName> {
     let name = match source.kind() {
         SourceKind::Pypi => last.strip_suffix("-bin").unwrap_or(last),
         SourceKind::Url => "",
+        SourceKind::Go => crate::build::names::command(package),
         SourceKind::Npm
         | SourceKind::Github
         | SourceKind::Aqua
         | SourceKind::Deb
-        | SourceKind::Go
         | SourceKind::Crate
         | SourceKind::Oci
         | SourceKind::Path => last,

@@ -80,7 +80,8 @@ pub fn audit(context: &Context, data: &[String]) -> Result<Report> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut unnamed = Vec::new();
     for (name, locked) in &lock.deps {
-        let identity = purl::identity(name, &locked.source);
+        let identity =
+            purl::identity_of(name, &locked.source, locked.build.as_ref(), &locked.version);
         if identity.purl.starts_with("pkg:generic/") {
             unnamed.push(name.clone());
         }

@@ -36,7 +36,8 @@ pub fn rows(context: &Context) -> Vec<Row> {
     // Asking for these starts no client, but only a project that uses them wants to see them.
     let used = |kind: &SourceKind| union.requirements.values().any(|r| r.from.kind() == *kind);
     let more = [SourceKind::Aqua, SourceKind::Crate].into_iter().filter(used);
-    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github].into_iter().chain(more) {
+    let usual = [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github, SourceKind::Go];
+    for kind in usual.into_iter().chain(more) {
         let name = format!("source.{kind}.url");
         // One row for each place, in the order they are asked.
         match context.indexes(kind, overrides) {

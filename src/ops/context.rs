@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::{Error, Result};
 use crate::base::{Platform, Reporter, SourceKind};
+use crate::build;
 use crate::config::ecosystem::{self, Endpoint, Indexes};
 use crate::config::{self, Environ, Settings};
 use crate::fs;
@@ -173,16 +174,18 @@ impl Context {
         };
         let sources = Sources::reporting(setup, Arc::clone(&self.reporter));
         let store = self.store();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
+        let runtime = runtime()?;
+        let caches = self.substitutes(&union.cache)?;
         let by_kind = |kind| sources.get(kind);
+        let runner: Arc<dyn build::Runner> = Arc::new(super::tools::Tools);
+        let builds = tokio::sync::Semaphore::new(1);
         let context = sync::Context {
             store: &store,
             sources: &by_kind,
             fetch: &client,
+            runner: &runner,
+            builds: &builds,
+            caches: &caches,
             project: self.project(),
             host: Platform::host(),
             jobs: settings.jobs.value,
@@ -192,6 +195,12 @@ impl Context {
         };
         Ok(runtime.block_on(work(&context))?)
     }
+}
+
+/// The one runtime of a command that needs the network.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    Ok(built.map_err(Error::Runtime)?)
 }
 
 /// What the profiles ask of the lock.

@@ -74,6 +74,8 @@ fn line(change: &Change, old: &Lock, new: &Lock) -> Line {
         Change::OtherFile { dep, platform, from, to } => {
             (dep, "other file", Some(*platform), text(from), text(to))
         }
+        Change::Built { dep, from, to } if from == to => (dep, "other inputs", None, None, None),
+        Change::Built { dep, from, to } => (dep, "other toolchain", None, from.clone(), to.clone()),
         Change::Details { dep, platform } => (dep, "other details", Some(*platform), None, None),
     };
     let words = sentence(dep, what, platform, from.as_deref(), to.as_deref());

@@ -161,14 +161,15 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     if used(SourceKind::Deb) {
         repositories(context, union, findings);
     }
-    let all = [
+    let kinds = [
         SourceKind::Pypi,
         SourceKind::Npm,
         SourceKind::Github,
+        SourceKind::Go,
         SourceKind::Aqua,
         SourceKind::Crate,
     ];
-    for kind in all.into_iter().filter(|kind| used(*kind)) {
+    for kind in kinds.into_iter().filter(|k| used(*k)) {
         match context.endpoint(kind, &union.sources) {
             Ok(endpoint) => {
                 let origin = match &endpoint.base.origin {

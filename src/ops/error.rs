@@ -180,6 +180,44 @@ pub enum Error {
         /// What to do about it.
         next: String,
     },
+    /// No cache was named.
+    #[error("no binary cache is named")]
+    NoCache,
+    /// A key that cannot be used.
+    #[error("{what} is {source}")]
+    Key {
+        /// The file, flag or profile that has it.
+        what: String,
+        /// What is wrong with it.
+        source: crate::cache::InvalidKey,
+    },
+    /// Pushes were to be allowed, and there is no token.
+    #[error("INFRA_CACHE_TOKEN is not set, so nobody could push")]
+    NoToken,
+    /// A store takes nothing from a network.
+    #[error("nothing can be pushed into a store")]
+    PushIntoStore,
+    /// What to keep in a cache is not said.
+    #[error("what the cache shall keep is not said")]
+    NothingKept,
+    /// A name that is neither an object nor an environment.
+    #[error("`{0}` is neither an object nor an environment")]
+    NoObject(String),
+    /// Objects of a cache are damaged.
+    #[error("{} of the cache's objects are damaged", .0.len())]
+    CacheDamaged(Vec<String>),
+    /// An exported file's bytes would go to a terminal.
+    #[error("the exported file would be written to the terminal")]
+    ToTerminal,
+    /// The exported file carries no lock, and one was asked for.
+    #[error("the exported file carries no lock")]
+    NoLockCarried,
+    /// A file is in the way.
+    #[error("`{}` is there already, and is not what would be written", path.display())]
+    InTheWay {
+        /// The file.
+        path: PathBuf,
+    },
     /// git refused.
     #[error("git could not {what}")]
     Git {
@@ -213,9 +251,16 @@ impl Diagnose for Error {
             | Self::BadEpoch(_)
             | Self::NoName { .. }
             | Self::ServiceValue { .. }
+            | Self::NoCache
+            | Self::Key { .. }
+            | Self::NothingKept
+            | Self::NoToken
+            | Self::PushIntoStore
+            | Self::NoObject(_)
+            | Self::ToTerminal
             | Self::NoServices(_) => Kind::Usage,
             Self::TrustedRoot { source, .. } => source.kind(),
-            Self::Damaged(_) => Kind::Integrity,
+            Self::Damaged(_) | Self::CacheDamaged(_) => Kind::Integrity,
             _ => Kind::User,
         }
     }
@@ -231,7 +276,9 @@ impl Diagnose for Error {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Stale(reasons) => reasons.iter().map(ToString::to_string).collect(),
-            Self::Damaged(lines) | Self::CannotStart { lines, .. } => lines.clone(),
+            Self::Damaged(lines) | Self::CannotStart { lines, .. } | Self::CacheDamaged(lines) => {
+                lines.clone()
+            }
             Self::Policy { violations, .. } => violations.iter().map(ToString::to_string).collect(),
             Self::UnknownRevision { said, .. } | Self::Git { said, .. } if !said.is_empty() => {
                 said.lines().map(|line| format!("git says  {line}")).collect()
@@ -316,6 +363,31 @@ impl Diagnose for Error {
             Self::UnknownRevision { .. } => {
                 vec!["name a branch, a tag or a commit, e.g. `infra dep diff main`".into()]
             }
+            Self::NoCache => vec![
+                "give its URL, set INFRA_CACHE, or write `[cache] url = …` into a profile".into(),
+            ],
+            Self::Key { .. } => vec!["`infra cache key generate NAME` makes a pair".into()],
+            Self::NoToken => vec!["set it to a long random text, here and where you push".into()],
+            Self::PushIntoStore => {
+                vec!["name a cache directory: `infra cache serve DIR --allow-push`".into()]
+            }
+            Self::NothingKept => vec![
+                "give lock files, environments or objects with `--keep`; nothing was removed"
+                    .into(),
+            ],
+            Self::NoObject(_) => vec![
+                "`infra env list` shows environments; an object is called `<digest>-<name>`".into(),
+            ],
+            Self::CacheDamaged(_) => vec![
+                "remove their `.narinfo` files, then `infra cache push` again from a store that \
+                 has them"
+                    .into(),
+            ],
+            Self::ToTerminal => {
+                vec!["write it to a file: `infra store export dev > dev.nar`".into()]
+            }
+            Self::NoLockCarried => vec!["export it with `--lock`".into()],
+            Self::InTheWay { .. } => vec!["move it away, or name another file".into()],
             Self::BadSize(_) => vec!["write it like `500M` or `20G`".into()],
             Self::Unavailable { .. } => {
                 vec!["take the dep out of this profile, or ask for a version that has it".into()]

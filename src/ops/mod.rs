@@ -5,6 +5,8 @@
 
 pub mod add;
 pub mod audit;
+pub mod bundle;
+pub mod cache;
 pub mod config;
 pub mod context;
 pub mod dep_diff;
@@ -42,6 +44,7 @@ pub mod sbom;
 mod secrets;
 pub mod stack;
 pub mod sync;
+mod tools;
 pub mod tree;
 pub mod update_major;
 pub mod verify;

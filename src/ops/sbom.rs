@@ -33,6 +33,7 @@ pub fn sbom(context: &Context, format: Format, name: Option<&str>) -> Result<ser
             name: name.clone(),
             version: locked.version.clone(),
             source: locked.source.clone(),
+            build: locked.build.clone(),
             licence: licenses::of(&store, locked)?,
             files: files.collect(),
         });

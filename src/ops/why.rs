@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Context, Result};
 use crate::base::{CommandName, DepName, EnvName, Excerpt};
-use crate::lock::{self, Row};
+use crate::lock::{self, Lock, LockedDep, Row};
 use crate::profile::Profiles;
 use crate::profile::model::{Probe, Profile};
 use crate::profile::template::{Reference, Template};
@@ -58,13 +58,31 @@ pub fn why(context: &Context, name: &DepName) -> Result<Why> {
     for profile in profiles.iter().filter(|p| p.deps.contains_key(name)) {
         of_profile(&mut places, profile, name, &offers);
     }
-    let uses = places.found.into_iter().map(|((file, line, what), profiles)| Use {
+    let mut uses: Vec<Use> = built_with(name, &lock, &profiles);
+    uses.extend(places.found.into_iter().map(|((file, line, what), profiles)| Use {
         what,
         file: (!file.is_empty()).then_some(file),
         line: (line > 0).then_some(line),
         profiles,
-    });
-    Ok(Why { name: name.clone(), commands, uses: uses.collect() })
+    }));
+    Ok(Why { name: name.clone(), commands, uses })
+}
+
+/// The deps that it builds.
+fn built_with(name: &DepName, lock: &Lock, profiles: &Profiles) -> Vec<Use> {
+    let builds = |locked: &LockedDep| locked.build.as_ref().is_some_and(|b| b.toolchain == *name);
+    let all = lock.deps.iter().filter(|(_, locked)| builds(locked));
+    all.map(|(dep, _)| Use {
+        what: format!("builds `{dep}`"),
+        file: None,
+        line: None,
+        profiles: profiles
+            .iter()
+            .filter(|profile| profile.deps.contains_key(dep))
+            .map(|profile| profile.name.clone())
+            .collect(),
+    })
+    .collect()
 }
 
 /// Places found, each once: profiles share what they extend.

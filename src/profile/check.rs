@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::layer::{Entries, Entry, Layer, ServiceLayer};
-use super::model::{Probe, Profile, Ready, Restart, Service};
+use super::model::{Caches, Probe, Profile, Ready, Restart, Service};
 use super::node::unknown_name;
 use super::spot::{Spanned, Spot};
 use super::template::{Reference, Template};
@@ -69,6 +69,11 @@ pub(super) fn profile(
         services,
         sources: layer.sources.iter().map(|(k, v)| (*k, v.value.clone())).collect(),
         policy: layer.policy.as_ref().map(|p| p.value.clone().into_policy()).unwrap_or_default(),
+        cache: Caches {
+            url: layer.cache.url.clone().unwrap_or_default(),
+            keys: layer.cache.keys.clone().unwrap_or_default(),
+            push: layer.cache.push.clone(),
+        },
         prefer: layer.prefer.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
         data: layer.data.clone().unwrap_or_else(|| default_data(name)),
     })

@@ -45,7 +45,16 @@ pub(super) struct Layer {
     pub(super) services: Entries<ServiceName, ServiceLayer>,
     pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
     pub(super) policy: Option<Spanned<PolicyLayer>>,
+    pub(super) cache: CacheLayer,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
+}
+
+/// What one file says of caches.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CacheLayer {
+    pub(super) url: Option<Vec<String>>,
+    pub(super) keys: Option<Vec<String>>,
+    pub(super) push: Option<String>,
 }
 
 /// What one file says of a service.
@@ -90,6 +99,11 @@ impl Layer {
                 None => policy,
             });
         }
+        // Destructured, so that a new key cannot be forgotten here.
+        let CacheLayer { url, keys, push } = child.cache;
+        self.cache.url = url.or(self.cache.url);
+        self.cache.keys = keys.or(self.cache.keys);
+        self.cache.push = push.or(self.cache.push);
         Ok(Self {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),

@@ -23,6 +23,7 @@ mod policy;
 mod ports;
 mod profiles;
 mod read;
+mod read_cache;
 mod read_dep;
 mod read_policy;
 mod read_service;

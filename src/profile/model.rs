@@ -37,6 +37,8 @@ pub struct Profile {
     pub sources: BTreeMap<SourceKind, SourceOverride>,
     /// `[policy]`: what may be locked.
     pub policy: Policy,
+    /// `[cache]`: where objects may be had ready-made.
+    pub cache: Caches,
     /// `[command]`: which dep provides a command that several offer.
     pub prefer: BTreeMap<CommandName, DepName>,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
@@ -91,6 +93,13 @@ pub struct Requirement {
     pub words: BTreeMap<String, String>,
     /// `platforms`: only these are wanted; the profile's when `None`.
     pub platforms: Option<BTreeSet<Platform>>,
+    /// `toolchain`: for `go:`, the dep that builds it; the only one with a `go` command when not
+    /// given.
+    pub toolchain: Option<DepName>,
+    /// `tags`: for `go:`, build tags.
+    pub tags: BTreeSet<String>,
+    /// `ldflags`: for `go:`, flags for the linker; `${version}` in it is the version.
+    pub ldflags: Option<String>,
 }
 
 impl Requirement {
@@ -112,6 +121,9 @@ impl Requirement {
             proof: BTreeSet::new(),
             words: BTreeMap::new(),
             platforms: None,
+            toolchain: None,
+            tags: BTreeSet::new(),
+            ldflags: None,
         }
     }
 
@@ -147,6 +159,9 @@ impl Requirement {
             proof: _,
             words,
             platforms,
+            toolchain,
+            tags,
+            ldflags,
         } = self;
         let mut out = format!("{from} {version}");
         for (command, path) in bin {
@@ -186,6 +201,17 @@ impl Requirement {
         }
         for (ours, theirs) in words {
             out.push_str(&format!(" {ours}={theirs}"));
+        }
+        if let Some(toolchain) = toolchain {
+            out.push_str(&format!(" toolchain={toolchain}"));
+        }
+        if !tags.is_empty() {
+            out.push_str(&format!(" tags={}", tags.iter().cloned().collect::<Vec<_>>().join(",")));
+        }
+        if let Some(ldflags) = ldflags {
+            // One word, whatever is in it.
+            let word = ldflags.replace('%', "%25").replace(' ', "%20");
+            out.push_str(&format!(" ldflags={word}"));
         }
         for platform in platforms.iter().flatten() {
             out.push_str(&format!(" on={platform}"));
@@ -239,6 +265,17 @@ pub enum Port {
     Fixed(u16),
     /// `"auto"`: any free port, chosen when the environment first needs it.
     Auto,
+}
+
+/// `[cache]`: binary caches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caches {
+    /// `url`: caches to ask before sources, in this order; paths are relative to the project.
+    pub url: Vec<String>,
+    /// `keys`: public keys whose signatures count, as `NAME:BASE64`.
+    pub keys: Vec<String>,
+    /// `push`: where `cache push` goes when it is not told.
+    pub push: Option<String>,
 }
 
 /// `[source.NAME]`: overrides for one ecosystem.

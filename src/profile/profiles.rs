@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::layer::Layer;
-use super::model::{Policy, Profile, Requirement, SourceOverride};
+use super::model::{Caches, Policy, Profile, Requirement, SourceOverride};
 use super::node::unknown_name;
 use super::spot::{Source, Spanned, Spot};
 use super::{check, locate as places, read};
@@ -40,6 +40,9 @@ pub struct Union {
     pub policy: Policy,
     /// A profile that says so, for [`Profiles::locate`].
     pub policy_of: Option<EnvName>,
+    /// Caches and keys of all profiles, each once, in the order of the profiles' names; `push` of
+    /// the first that has one.
+    pub cache: Caches,
 }
 
 /// A profile and the places of what profiles may disagree about.
@@ -106,6 +109,15 @@ impl Profiles {
                     return Err(disagree("dep", name.as_str(), said));
                 }
                 union.requirements.insert(name.clone(), wish.clone());
+            }
+            let add = |all: &mut Vec<String>, more: &[String]| {
+                let new: Vec<_> = more.iter().filter(|one| !all.contains(one)).cloned().collect();
+                all.extend(new);
+            };
+            add(&mut union.cache.url, &profile.cache.url);
+            add(&mut union.cache.keys, &profile.cache.keys);
+            if union.cache.push.is_none() {
+                union.cache.push.clone_from(&profile.cache.push);
             }
             for (kind, setting) in &profile.sources {
                 let Some(spot) = loaded.sources.get(kind) else { continue };

@@ -1,6 +1,6 @@
 //! One profile file's text → [`Layer`].
 //!
-//! Owns the grammar of the top tables; `read_dep`, `read_service` and `read_source` own theirs. Refuses every
+//! Owns the grammar of the top tables; `read_dep`, `read_service`, `read_source` and `read_cache` own theirs. Refuses every
 //! key it does not know. Invariant: nothing of another file is needed to read one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use super::model::Port;
 use super::node::Node;
 use super::spot::{Source, Spanned, Spot};
 use super::template::Template;
-use super::{read_dep, read_service, read_source};
+use super::{read_cache, read_dep, read_service, read_source};
 use crate::base::suggest::nearest;
 use crate::base::vars::exported;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath};
@@ -32,6 +32,7 @@ const KEYS: &[&str] = &[
     "service",
     "source",
     "policy",
+    "cache",
     "command",
 ];
 
@@ -83,6 +84,9 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     if let Some(node) = fields.take("policy") {
         let value = super::read_policy::policy(&node)?;
         layer.policy = Some(Spanned { value, spot: node.key_spot().clone() });
+    }
+    if let Some(node) = fields.take("cache") {
+        layer.cache = read_cache::caches(&node)?;
     }
     if let Some(node) = fields.take("command") {
         layer.prefer = prefer(&node)?;

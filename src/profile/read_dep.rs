@@ -11,7 +11,7 @@ use super::node::Node;
 use super::read::{platforms, rel_path};
 use crate::base::source_ref::InvalidSourceRef;
 use crate::base::{
-    CommandName, Integrity, Proof, RelPath, SourceKind, SourceRef, Version, VersionReq,
+    CommandName, DepName, Integrity, Proof, RelPath, SourceKind, SourceRef, Version, VersionReq,
 };
 
 const EXPECTED: &str = "a table with `from` and `version`, or \"SOURCE:PACKAGE@VERSION\"";
@@ -32,7 +32,11 @@ const KEYS: &[&str] = &[
     "os",
     "arch",
     "platforms",
+    "toolchain",
+    "tags",
+    "ldflags",
 ];
+const GO: &[SourceKind] = &[SourceKind::Go];
 const URL: &[SourceKind] = &[SourceKind::Url];
 const GITHUB: &[SourceKind] = &[SourceKind::Github];
 const TAGGED: &[SourceKind] = &[SourceKind::Github, SourceKind::Oci];
@@ -145,6 +149,28 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         }
     }
     let platforms = fields.take("platforms").map(|n| platforms(&n)).transpose()?;
+    let toolchain = match fields.take("toolchain") {
+        Some(n) => {
+            only(GO, &n)?;
+            let name = n.text("the name of a dep that has a `go` command")?;
+            Some(DepName::new(name).map_err(|e| n.bad(e, None, "not a dep's name"))?)
+        }
+        None => None,
+    };
+    let tags = match fields.take("tags") {
+        Some(n) => {
+            only(GO, &n)?;
+            tags(&n)?
+        }
+        None => BTreeSet::new(),
+    };
+    let ldflags = match fields.take("ldflags") {
+        Some(n) => {
+            only(GO, &n)?;
+            Some(ldflags(&n)?)
+        }
+        None => None,
+    };
     Ok(Requirement {
         from,
         version,
@@ -161,6 +187,9 @@ pub(super) fn requirement(node: &Node<'_>) -> Result<Requirement> {
         proof,
         words,
         platforms,
+        toolchain,
+        tags,
+        ldflags,
     })
 }
 
@@ -316,6 +345,21 @@ fn hashes(node: &Node<'_>) -> Result<Hashes> {
     Ok(out)
 }
 
+/// `tags`: words as Go's build constraints have them.
+fn tags(node: &Node<'_>) -> Result<BTreeSet<String>> {
+    let mut out = BTreeSet::new();
+    for one in node.elements("an array of build tags such as [\"netgo\"]")? {
+        let tag = one.text("a build tag such as \"netgo\"")?;
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'.';
+        if tag.is_empty() || !tag.bytes().all(good) {
+            let why = "a build tag is made of letters, digits, `_` and `.`";
+            return Err(one.bad(why, None, "not a build tag"));
+        }
+        out.insert(tag.to_owned());
+    }
+    Ok(out)
+}
+
 /// `tag` of an image: as it is, or with one `${version}`.
 fn image_tag(node: &Node<'_>) -> Result<String> {
     let text = node.text("a tag such as \"stable\" or \"${version}-alpine\"")?;
@@ -331,6 +375,19 @@ fn image_tag(node: &Node<'_>) -> Result<String> {
         return Err(node.bad("no image has such a tag", Some(hint.to_owned()), "not a tag"));
     }
     Ok(text.to_owned())
+}
+
+/// `ldflags`: one line in which no word but `${version}` stands.
+fn ldflags(node: &Node<'_>) -> Result<String> {
+    let text = node.text("flags for the linker such as \"-s -w\"")?;
+    if text.replace("${version}", "").contains("${") {
+        let why = "the only word it can hold is `${version}`";
+        return Err(node.bad(why, None, "another word"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(node.bad("it is one line", None, "a control character"));
+    }
+    Ok(text.trim().to_owned())
 }
 
 /// `bin`: a table from command to path, or an array of paths named as their commands are.

@@ -13,6 +13,7 @@ impl Diagnose for Error {
             Self::PathIo { source, .. } => source.kind(),
             Self::Image { source, .. } => source.kind(),
             Self::Evidence { source, .. } => source.kind(),
+            Self::NoList { source, .. } => source.kind(),
             Self::NoBase { .. }
             | Self::PackageName { .. }
             | Self::NotExact { .. }
@@ -51,6 +52,11 @@ impl Diagnose for Error {
                 SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
                 SourceKind::Aqua => "write `aqua:OWNER/NAME`".to_owned(),
                 SourceKind::Crate => "write `crate:NAME`".to_owned(),
+                SourceKind::Go => {
+                    "write the path of the package that holds `func main`, e.g. \
+                     `go:example.com/tool/cmd/tool`"
+                        .to_owned()
+                }
                 kind => format!("write `{kind}:NAME`"),
             },
             Self::UnknownPackage { subject, .. } if subject.from.kind() == SourceKind::Github => {
@@ -90,6 +96,15 @@ impl Diagnose for Error {
                 subject.dep
             ),
             Self::Elsewhere { instead, .. } => format!("use `{instead}`"),
+            Self::Private { .. } => {
+                "such modules come from version control, which is not used: serve them on a proxy \
+                 of your own and set GONOPROXY=none"
+                    .to_owned()
+            }
+            Self::NoList { source, .. } => {
+                let exact = "`version = \"=1.2.3\"` needs no list, only that version";
+                return [Hint::new(exact)].into_iter().chain(source.hints()).collect();
+            }
             Self::Tags { kinds, .. } => {
                 let kind = kinds.first().map_or("v${version}", String::as_str);
                 format!("say which (`--tag` of `infra dep add`), e.g. `tag = \"{kind}\"`")
@@ -234,6 +249,7 @@ impl Diagnose for Error {
             Self::Fetch { source, .. } => source.details(),
             Self::PathIo { source, .. } => source.details(),
             Self::Image { source, .. } => source.details(),
+            Self::NoList { source, .. } => source.details(),
             _ => Vec::new(),
         }
     }

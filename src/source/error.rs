@@ -84,6 +84,22 @@ pub enum Error {
         /// Where it was looked for, without credentials.
         url: String,
     },
+    /// A module that this machine's configuration keeps away from proxies.
+    #[error("{subject} is kept away from module proxies by `{pattern}` in GONOPROXY or GOPRIVATE")]
+    Private {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The pattern.
+        pattern: String,
+    },
+    /// No list of versions is served.
+    #[error("the versions of {subject} cannot be listed")]
+    NoList {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// What the proxy said.
+        source: Box<http::Error>,
+    },
     /// No published version is acceptable.
     #[error("no version of {} matches `{}`", .0.subject, .0.wanted)]
     NoVersion(Box<NoVersion>),
@@ -368,6 +384,8 @@ impl Error {
         match self {
             Self::Endpoint { subject, .. }
             | Self::Fetch { subject, .. }
+            | Self::Private { subject, .. }
+            | Self::NoList { subject, .. }
             | Self::NoBase { subject }
             | Self::PackageName { subject }
             | Self::UnknownPackage { subject, .. }

@@ -223,6 +223,8 @@ pub enum Offer {
         /// Which files are commands.
         commands: Commands,
     },
+    /// A command that is built here, from modules.
+    Build(Box<BuildOffer>),
     /// Nothing.
     Unavailable {
         /// Why, naming what there is instead.
@@ -286,6 +288,20 @@ pub struct Layer {
     pub format: Format,
     /// Leading path components dropped when unpacking.
     pub strip: u8,
+}
+
+/// How a command is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildOffer {
+    /// The version as the ecosystem's own tools take it (`v1.2.3`).
+    pub version: String,
+    /// The module that has the package at this version.
+    pub module: String,
+    /// What to hand to the tool that looks modules up when locking.
+    pub network: crate::build::Network,
+    /// Which modules the checksum database does not vouch for: patterns; `None` when it is not
+    /// asked.
+    pub unknown_to_database: Option<String>,
 }
 
 /// Which files of a tree are commands.

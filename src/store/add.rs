@@ -23,10 +23,11 @@ pub struct GcPause {
 }
 
 /// A tree in `tmp` whose hash is known.
-struct Staged {
-    dir: fs::StagingDir,
-    tree: TreeHash,
-    nar_size: u64,
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) dir: fs::StagingDir,
+    pub(super) tree: TreeHash,
+    pub(super) nar_size: u64,
 }
 
 impl Store {
@@ -140,7 +141,7 @@ impl Store {
         self.publish_named(staged, name, references, Origin::Built, name)
     }
 
-    fn stage(&self) -> Result<fs::StagingDir> {
+    pub(super) fn stage(&self) -> Result<fs::StagingDir> {
         let dir = fs::StagingDir::new_in(&self.layout.tmp(), STAGING)?;
         fs::chmod(dir.path(), 0o755)?;
         Ok(dir)
@@ -172,7 +173,7 @@ impl Store {
     }
 
     /// The last steps. The caller holds the object's lock and saw that it is not registered.
-    fn publish(
+    pub(super) fn publish(
         &self,
         staged: Staged,
         object: ObjectName,

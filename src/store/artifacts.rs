@@ -6,7 +6,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::layout::{Layout, ensure_dir};
 use super::{Error, Result, Verified, fs};
@@ -110,6 +110,31 @@ impl Artifacts {
         Ok(Verified { path, integrity: received, size })
     }
 
+    /// The directory of what builds keep between them: modules, records, what Go compiled. Made
+    /// where it is missing; evictable like everything here.
+    pub fn go(&self) -> Result<PathBuf> {
+        self.create()?;
+        let path = self.layout.go();
+        ensure_dir(&path, 0o755).map_err(|e| Error::writing(self.layout.artifacts(), e))?;
+        Ok(path)
+    }
+
+    /// Whether [`Artifacts::go`] has a file.
+    pub fn has_go(&self, path: &str) -> Result<bool> {
+        Ok(fs::exists(&self.layout.go().join(path))?)
+    }
+
+    /// What [`Artifacts::go`] holds: each directory, its bytes and when it was last added to.
+    pub(super) fn go_parts(&self) -> Result<Vec<(PathBuf, u64, SystemTime)>> {
+        let mut out = Vec::new();
+        for name in fs::read_dir_names_if_exists(&self.layout.go())? {
+            let path = self.layout.go().join(name);
+            let added = fs::lstat(&path)?.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            out.push((path.clone(), size_below(&path)?, added));
+        }
+        Ok(out)
+    }
+
     /// Every cached file with the hash that its name promises; other files are nobody's.
     pub(super) fn list(&self) -> Result<Vec<(Integrity, PathBuf)>> {
         let mut found = Vec::new();
@@ -137,6 +162,16 @@ impl Artifacts {
         };
         create().map_err(|e| Error::writing(root, e))
     }
+}
+
+/// Bytes of all files below a path.
+fn size_below(path: &Path) -> Result<u64, fs::Error> {
+    let Some(meta) = fs::lstat_if_exists(path)? else { return Ok(0) };
+    if !meta.is_dir() {
+        return Ok(meta.len());
+    }
+    let names = fs::read_dir_names_if_exists(path)?;
+    names.iter().try_fold(0, |sum, name| Ok(sum + size_below(&path.join(name))?))
 }
 
 /// The hash and size of a file.

@@ -148,6 +148,36 @@ pub enum Error {
         /// The store.
         root: PathBuf,
     },
+    /// Bytes that were to be an object's archive are none, or not of the length that was announced.
+    #[error("the archive of {shown} is damaged")]
+    BadNar {
+        /// Dep, version and platform, or the object's name.
+        shown: String,
+        /// What is wrong with it.
+        source: crate::nar::Error,
+    },
+    /// An archive goes on after the length that was announced for it.
+    #[error("the archive of {shown} is longer than the {expected} bytes that were announced")]
+    NarTooLong {
+        /// Dep, version and platform, or the object's name.
+        shown: String,
+        /// Bytes announced.
+        expected: u64,
+    },
+    /// An exported file is no such file, or was cut or changed.
+    #[error("the exported file is damaged: {why}")]
+    BadBundle {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An exported file could not be read or written.
+    #[error("cannot {action} the exported file: {source}")]
+    Bundle {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A built tree refers to an object that is not there.
     #[error("cannot build `{name}`: it refers to `{reference}`, which is not in the store")]
     MissingReference {
@@ -259,6 +289,9 @@ impl Diagnose for Error {
             | Self::NameMismatch { .. }
             | Self::Damaged { .. }
             | Self::Missing { .. }
+            | Self::BadNar { .. }
+            | Self::NarTooLong { .. }
+            | Self::BadBundle { .. }
             | Self::BadRegistration { .. } => Kind::Integrity,
             Self::MissingReference { .. } => Kind::Bug,
             _ => Kind::User,
@@ -307,6 +340,10 @@ impl Diagnose for Error {
             Self::UnreadableRoot { root, .. } => vec![
                 "nothing was removed".to_owned(),
                 format!("make it readable, or remove `{}` if it is not needed", root.display()),
+            ],
+            Self::BadBundle { .. } => vec![
+                "nothing was imported".to_owned(),
+                "copy it again from where it was exported".to_owned(),
             ],
             Self::LinkLeaves { .. } => {
                 vec!["replace the link by what it points to, or leave it out".to_owned()]

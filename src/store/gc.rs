@@ -59,7 +59,7 @@ pub struct GcObject {
     pub bytes: u64,
 }
 
-/// A file to remove.
+/// A file to remove, or a directory of what builds keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GcFile {
     /// Where it is.
@@ -135,6 +135,12 @@ impl Store {
                 artifacts.push((added, GcFile { path, bytes: meta.len() }));
             }
         }
+        for (path, bytes, added) in self.artifacts.go_parts()? {
+            size += bytes;
+            if is_old(added) && (options.artifacts || options.max_size.is_some()) {
+                artifacts.push((added, GcFile { path, bytes }));
+            }
+        }
         objects.sort_by_key(|(added, _)| *added);
         artifacts.sort_by_key(|(added, _)| *added);
 
@@ -184,7 +190,7 @@ impl Store {
             }
         }
         for file in &report.artifacts {
-            fs::remove_file_if_exists(&file.path)?;
+            fs::remove_tree(&file.path)?;
         }
         // What could not be moved aside is deleted before the lock is given back.
         let (stuck, aside): (Vec<_>, Vec<_>) =

@@ -5,6 +5,7 @@
 //! meta/<digest>.json       registrations: an object without one does not exist
 //! artifacts/<algo>/<hex>   downloads (this directory may lie elsewhere)
 //! evidence/<algo>/<hex>    what proofs were verified from; kept until removed by hand
+//! artifacts/go/            modules, records of builds, what Go compiled
 //! artifacts/partial/       downloads under way, and their locks
 //! pins/NAME                links to objects that a person keeps
 //! roots/                   links to the links that keep objects, and leases of processes
@@ -68,6 +69,9 @@ impl Layout {
     }
     pub(super) fn partials(&self) -> PathBuf {
         self.artifacts.join("partial")
+    }
+    pub(super) fn go(&self) -> PathBuf {
+        self.artifacts.join("go")
     }
     pub(super) fn object(&self, name: &ObjectName) -> PathBuf {
         self.root.join("store").join(name.to_string())

@@ -14,6 +14,7 @@
 
 mod add;
 mod artifacts;
+mod bundle;
 mod check;
 mod copy;
 mod error;
@@ -23,6 +24,7 @@ mod info;
 mod layout;
 mod lease;
 mod links;
+mod nar_in;
 mod optimise;
 mod pins;
 mod reach;
@@ -44,10 +46,12 @@ use std::time::Duration;
 
 pub use add::GcPause;
 pub use artifacts::{ArtifactLock, Artifacts};
+pub use bundle::{Bundle, Imported};
 pub use error::{Error, RootProblem};
 pub use gc::{GcFile, GcObject, GcOptions, GcReport};
 pub use info::StoreInfo;
 pub use lease::Lease;
+pub use nar_in::NarAddition;
 pub use optimise::{OptimiseOptions, OptimiseReport};
 pub use registration::{Origin, Registration};
 pub use repair::{Refetch, RepairReport};

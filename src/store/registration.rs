@@ -52,6 +52,11 @@ pub enum Origin {
         /// Dep, version and platform, for people.
         shown: String,
     },
+    /// Taken from a binary cache or from a file that another store exported.
+    Substituted {
+        /// Dep, version and platform, or the object's name, for people.
+        shown: String,
+    },
     /// Made here, from other objects.
     Built,
 }
@@ -60,7 +65,9 @@ impl Origin {
     /// Dep, version and platform; `None` for what was built here.
     pub fn shown(&self) -> Option<&str> {
         match self {
-            Self::Artifact { shown, .. } | Self::Directory { shown } => Some(shown),
+            Self::Artifact { shown, .. }
+            | Self::Directory { shown }
+            | Self::Substituted { shown } => Some(shown),
             Self::Built => None,
         }
     }

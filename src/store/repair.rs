@@ -117,7 +117,7 @@ impl Store {
             Origin::Artifact { integrity, shown } => {
                 matches!(self.artifacts.get(integrity, shown), Ok(Some(_)))
             }
-            Origin::Directory { .. } | Origin::Built => false,
+            Origin::Directory { .. } | Origin::Substituted { .. } | Origin::Built => false,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Running a tool of this machine to its end and taking what it printed.
 //!
-//! Owns what is asked of `git`; no service and no command of an environment is started here.
+//! Owns what is asked of `git` and of toolchains; no service and no command of an environment is started here.
 //! Refuses shells and terminals: standard input is empty, both outputs are collected. Invariant: a
 //! tool sees exactly the environment it is handed, and has ended when [`run`] returns.
 
 #![allow(clippy::disallowed_methods, reason = "this room owns starting programs")]
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -88,6 +89,33 @@ pub fn run<S: AsRef<OsStr>>(
     Ok(Finished {
         code: output.status.code(),
         stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
+
+/// Runs a program at a path with exactly these variables until it ends. Its output is dropped but
+/// for what it complains about.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_exactly(
+    program: &Path,
+    args: &[OsString],
+    env: &BTreeMap<OsString, OsString>,
+    cwd: &Path,
+) -> Result<Finished, ToolError> {
+    let output = Command::new(program)
+        .args(args)
+        .env_clear()
+        .envs(env)
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .map_err(|source| ToolError::Start { program: program.display().to_string(), source })?;
+    Ok(Finished {
+        code: output.status.code(),
+        stdout: Vec::new(),
         stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
 }

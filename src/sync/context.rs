@@ -7,8 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use crate::base::{Algorithm, DepName, Diagnose, Hint, Kind, Platform, Reporter, SourceKind, Task};
+use crate::build::Runner;
+use crate::cache::Substitutes;
 use crate::http;
 use crate::profile::model::Policy;
 use crate::provenance::Trust;
@@ -24,6 +27,13 @@ pub struct Context<'a> {
     pub sources: &'a (dyn Sync + Fn(SourceKind) -> &'a dyn Source),
     /// Downloads files; [`http::Client`] does.
     pub fetch: &'a dyn Fetch,
+    /// Starts toolchains.
+    pub runner: &'a Arc<dyn Runner>,
+    /// How many builds run at once: a build uses every processor itself.
+    pub builds: &'a Semaphore,
+    /// Binary caches to ask before sources; empty for none. Offline, only those that need no
+    /// network.
+    pub caches: &'a Substitutes,
     /// The project's directory, absolute.
     pub project: &'a Path,
     /// The platform whose artifacts are kept when locking.

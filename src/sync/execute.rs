@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::artifact::{self, Wanted, blocking, cached};
+use super::built::make;
 use super::context::Context;
 use super::error::{Error, Result, Unfetched};
 use super::pin;
@@ -46,21 +47,23 @@ pub async fn execute(
     plan: &Plan,
 ) -> Result<BTreeMap<DepName, ObjectPath>> {
     if context.offline {
-        refuse_offline(context, plan).await?;
+        refuse_offline(context, lock, plan).await?;
     }
     let failed = AtomicBool::new(false);
     // Collected, since a closure kept across an await would tie the future to one thread.
     let mut work = Vec::new();
     // The largest first: what takes longest to unpack should not be the last to arrive.
     let mut steps: Vec<&Step> = plan.steps.iter().collect();
-    steps.sort_by_key(|step| std::cmp::Reverse(step.size()));
+    // Building takes longer than any of them.
+    let is_build = |step: &Step| matches!(step, Step::Build { .. });
+    steps.sort_by_key(|step| std::cmp::Reverse((is_build(step), step.size())));
     for step in steps {
         let failed = &failed;
         work.push(async move {
             if failed.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            let done = run(context, lock, requirements, plan.platform, step).await;
+            let done = object(context, lock, requirements, plan.platform, step.dep()).await;
             if done.is_err() {
                 failed.store(true, Ordering::Relaxed);
             }
@@ -94,9 +97,22 @@ pub async fn execute(
 }
 
 /// Names everything that would have to be fetched, before anything is done.
-async fn refuse_offline(context: &Context<'_>, plan: &Plan) -> Result<()> {
+async fn refuse_offline(context: &Context<'_>, lock: &Lock, plan: &Plan) -> Result<()> {
     let mut missing = Vec::new();
-    for step in &plan.steps {
+    for step in plan.steps.iter().chain(&plan.tools) {
+        let locked = lock.deps.get(step.dep());
+        let pin = locked.and_then(|locked| locked.platforms.get(&plan.platform)?.pin());
+        if let (Some(pin), Step::Build { .. } | Step::Fetch { .. }) = (pin, step)
+            && context.caches.have(&pin.object, &pin.tree).await
+        {
+            continue;
+        }
+        if let Step::Build { dep, version, source, toolchain, modules: 1.., .. } = step {
+            let shown = shown(dep, version.as_str(), plan.platform);
+            let from = format!("modules that {toolchain} builds {source} from");
+            missing.push(Unfetched { shown, from, size: 0 });
+            continue;
+        }
         let Step::Fetch { dep, version, source, .. } = step else { continue };
         let shown = shown(dep, version.as_str(), plan.platform);
         for (artifact, size, integrity) in step.missing() {
@@ -114,14 +130,14 @@ pub(super) fn shown(dep: &DepName, version: &str, platform: Platform) -> String 
     format!("`{dep}` {version} ({platform})")
 }
 
-async fn run(
+/// The object of a dep, made where the store lacks it.
+pub(super) async fn object(
     context: &Context<'_>,
     lock: &Lock,
     requirements: &Requirements,
     platform: Platform,
-    step: &Step,
+    dep: &DepName,
 ) -> Result<ObjectPath> {
-    let dep = step.dep();
     let locked = lock.deps.get(dep).ok_or_else(|| Error::NotLocked { deps: vec![dep.clone()] })?;
     let pin = locked
         .platforms
@@ -133,25 +149,61 @@ async fn run(
     if let Some(object) = context.store.get(&pin.object)? {
         return Ok(object);
     }
+    if let Some(object) = from_caches(context, dep, locked, pin, &shown).await? {
+        return Ok(object);
+    }
+    if let (None, Some(build)) = (&pin.artifact, &locked.build) {
+        let task = context.reporter.begin(&format!("{dep} {}", locked.version), None);
+        let job = Job { dep, locked, platform, pin, artifact: None, shown };
+        return make::object(context, lock, requirements, &job, build, &task).await;
+    }
     match &pin.artifact {
         None => copy_directory(context, dep, locked, pin, shown).await,
         Some(artifact) => {
             let label = format!("{dep} {}", locked.version);
             let size = pin.artifacts().map(|a| a.size).fold(0, u64::saturating_add);
             let task = context.reporter.begin(&label, Some(size));
-            let job = Job { dep, locked, platform, pin, artifact, shown };
+            let job = Job { dep, locked, platform, pin, artifact: Some(artifact), shown };
             job.run(context, requirements, &task).await
         }
     }
 }
 
-struct Job<'a> {
-    dep: &'a DepName,
-    locked: &'a LockedDep,
-    platform: Platform,
-    pin: &'a Pin,
-    artifact: &'a Artifact,
-    shown: String,
+/// The object ready-made, when a cache proves to have it. Nobody is asked for what can be unpacked
+/// or copied here.
+async fn from_caches(
+    context: &Context<'_>,
+    dep: &DepName,
+    locked: &LockedDep,
+    pin: &Pin,
+    shown: &str,
+) -> Result<Option<ObjectPath>> {
+    if context.caches.is_empty() {
+        return Ok(None);
+    }
+    let mut is_here = locked.build.is_none();
+    for artifact in pin.artifacts() {
+        is_here &= cached(context, &artifact.integrity, shown).await?.is_some();
+    }
+    if is_here {
+        return Ok(None);
+    }
+    let size = pin.artifacts().map(|a| a.size).fold(0, u64::saturating_add);
+    let size = pin.artifact.is_some().then_some(size);
+    let task = context.reporter.begin(&format!("{dep} {}", locked.version), size);
+    let Pin { object, tree, .. } = pin;
+    Ok(context.caches.fetch(context.store, object, tree, shown, &task, context.reporter).await)
+}
+
+/// A row whose object is to be made.
+pub(super) struct Job<'a> {
+    pub(super) dep: &'a DepName,
+    pub(super) locked: &'a LockedDep,
+    pub(super) platform: Platform,
+    pub(super) pin: &'a Pin,
+    artifact: Option<&'a Artifact>,
+    /// Dep, version and platform.
+    pub(super) shown: String,
 }
 
 impl Job<'_> {
@@ -218,12 +270,12 @@ impl Job<'_> {
     }
 
     /// What the profile asks for, or as much of it as the lock knows.
-    fn requirement(&self, requirements: &Requirements) -> Requirement {
+    pub(super) fn requirement(&self, requirements: &Requirements) -> Requirement {
         match requirements.deps.get(self.dep) {
             Some(requirement) if requirement.from == self.locked.source => requirement.clone(),
             _ => Requirement {
                 bin: self.pin.bin.clone(),
-                strip: Some(self.artifact.strip),
+                strip: self.artifact.map(|artifact| artifact.strip),
                 ..Requirement::new(self.locked.source.clone(), crate::base::VersionReq::any())
             },
         }

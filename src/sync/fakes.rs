@@ -214,6 +214,19 @@ impl Fetch for FakeServer {
     }
 }
 
+/// Starts nothing.
+pub(super) struct NoTools;
+
+impl crate::build::Runner for NoTools {
+    fn run(
+        &self,
+        call: &crate::build::Call,
+    ) -> Result<crate::build::Ended, crate::build::StartError> {
+        let program = call.program.display().to_string();
+        Err(crate::build::StartError { program, reason: "nothing is started here".to_owned() })
+    }
+}
+
 /// Keeps warnings.
 #[derive(Default)]
 pub(super) struct Log {
@@ -239,6 +252,7 @@ pub(super) struct World {
     pub(super) log: Log,
     pub(super) offline: bool,
     pub(super) rules: Rules,
+    pub(super) runner: Arc<dyn crate::build::Runner>,
 }
 
 impl World {
@@ -255,6 +269,7 @@ impl World {
             log: Log::default(),
             offline: false,
             rules: Rules::default(),
+            runner: Arc::new(NoTools),
         }
     }
 
@@ -297,10 +312,15 @@ impl World {
     pub(super) fn run<T>(&self, work: impl AsyncFnOnce(&Context<'_>) -> T) -> T {
         let project = self.project();
         let sources = |_: SourceKind| -> &dyn source::Source { &self.source };
+        let builds = tokio::sync::Semaphore::new(1);
+        let caches = crate::cache::Substitutes::default();
         let context = Context {
+            caches: &caches,
             store: &self.store,
             sources: &sources,
             fetch: &self.server,
+            runner: &self.runner,
+            builds: &builds,
             project: &project,
             host: Platform::X86_64Linux,
             jobs: 4,

@@ -3,13 +3,14 @@
 //! [`plan()`] says, as data, what is missing on this machine; [`execute()`] fetches, verifies and
 //! adds it. [`resolve()`] answers requirements with pins for every platform: it chooses versions
 //! ([`resolve`](mod@resolve)), keeps rows that still hold ([`reuse`]), fetches the rest
-//! ([`artifact`]), chooses commands ([`commands`]) and reads executables ([`pin`]). Knows no
+//! ([`artifact`]) or builds it (`built`), chooses commands ([`commands`]) and reads executables ([`pin`]). Knows no
 //! registry, no archive format and no terminal. Invariant: nothing enters the store whose bytes
 //! did not match the lock, and nothing enters the lock whose executables contradict their row.
 
 mod age;
 pub mod artifact;
 mod attest;
+mod built;
 pub mod commands;
 pub mod context;
 pub mod error;

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::error::{Error, Missing, Result};
 use crate::base::{DepName, Integrity, ObjectName, Platform, SourceRef, Version};
-use crate::lock::model::{Lock, Row};
+use crate::build::Line;
+use crate::lock::model::{Lock, LockedDep, Pin, Row};
 use crate::store::{self, Store};
 
 /// What is on this machine already.
@@ -20,6 +21,8 @@ pub trait Presence {
     fn has_object(&self, object: &ObjectName) -> Result<bool, store::Error>;
     /// Whether the artifact cache has a file of this hash.
     fn has_artifact(&self, integrity: &Integrity) -> Result<bool, store::Error>;
+    /// Whether the file of a module is kept; its path is that below a proxy.
+    fn has_module(&self, file: &str) -> Result<bool, store::Error>;
 }
 
 impl Presence for Store {
@@ -30,6 +33,10 @@ impl Presence for Store {
     fn has_artifact(&self, integrity: &Integrity) -> Result<bool, store::Error> {
         self.artifacts().contains(integrity)
     }
+
+    fn has_module(&self, file: &str) -> Result<bool, store::Error> {
+        self.artifacts().has_go(&format!("modules/{file}"))
+    }
 }
 
 /// The steps for one platform.
@@ -39,6 +46,9 @@ pub struct Plan {
     pub platform: Platform,
     /// One for each wanted dep, by name.
     pub steps: Vec<Step>,
+    /// What builds some of them and is neither wanted itself nor there, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Step>,
 }
 
 /// What happens to one dep.
@@ -93,6 +103,23 @@ pub enum Step {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         with: Vec<More>,
     },
+    /// Build it from its modules.
+    Build {
+        /// Its name.
+        dep: DepName,
+        /// Its version.
+        version: Version,
+        /// The object to make.
+        object: ObjectName,
+        /// What is built.
+        source: SourceRef,
+        /// The dep that builds it.
+        toolchain: DepName,
+        /// Its version.
+        with: String,
+        /// Files of modules that are to be fetched.
+        modules: usize,
+    },
     /// Copy a directory of the project.
     CopyDirectory {
         /// Its name.
@@ -126,6 +153,7 @@ impl Step {
             Self::Present { dep, .. }
             | Self::Unpack { dep, .. }
             | Self::Fetch { dep, .. }
+            | Self::Build { dep, .. }
             | Self::CopyDirectory { dep, .. } => dep,
         }
     }
@@ -136,7 +164,7 @@ impl Step {
             Self::Unpack { size, with, .. } | Self::Fetch { size, with, .. } => {
                 with.iter().map(|more| more.size).fold(*size, u64::saturating_add)
             }
-            Self::Present { .. } | Self::CopyDirectory { .. } => 0,
+            Self::Present { .. } | Self::Build { .. } | Self::CopyDirectory { .. } => 0,
         }
     }
 
@@ -164,6 +192,7 @@ impl Step {
             Self::Present { object, .. }
             | Self::Unpack { object, .. }
             | Self::Fetch { object, .. }
+            | Self::Build { object, .. }
             | Self::CopyDirectory { object, .. } => object,
         }
     }
@@ -177,7 +206,7 @@ impl Plan {
 
     /// Bytes to download.
     pub fn download_size(&self) -> u64 {
-        let missing = self.steps.iter().flat_map(Step::missing);
+        let missing = self.steps.iter().chain(&self.tools).flat_map(Step::missing);
         missing.map(|(_, size, _)| size).fold(0, u64::saturating_add)
     }
 }
@@ -223,10 +252,38 @@ pub fn plan(
     }
     let mut steps = Vec::with_capacity(pins.len());
     for (dep, locked, pin) in pins {
-        let (dep, version, object) = (dep.clone(), locked.version.clone(), pin.object.clone());
-        let step = if presence.has_object(&object)? {
-            Step::Present { dep, version, object }
-        } else if let Some(artifact) = &pin.artifact {
+        steps.push(step(dep, locked, pin, presence)?);
+    }
+    let mut tools = BTreeSet::new();
+    for step in &steps {
+        if let Step::Build { toolchain, .. } = step
+            && !wanted.contains(toolchain)
+        {
+            tools.insert(toolchain);
+        }
+    }
+    let mut needed = Vec::new();
+    for toolchain in tools {
+        // Whether it can be had here at all is told when something is to be built with it.
+        let Some(locked) = lock.deps.get(toolchain) else { continue };
+        let Some(pin) = locked.platforms.get(&platform).and_then(Row::pin) else { continue };
+        let step = step(toolchain, locked, pin, presence)?;
+        if !matches!(step, Step::Present { .. }) {
+            needed.push(step);
+        }
+    }
+    Ok(Plan { platform, steps, tools: needed })
+}
+
+/// What happens to one dep.
+fn step(dep: &DepName, locked: &LockedDep, pin: &Pin, presence: &dyn Presence) -> Result<Step> {
+    let (dep, version, object) = (dep.clone(), locked.version.clone(), pin.object.clone());
+    let source = || locked.source.clone();
+    if presence.has_object(&object)? {
+        return Ok(Step::Present { dep, version, object });
+    }
+    Ok(match (&pin.artifact, &locked.build) {
+        (Some(artifact), _) => {
             let (file, size) = (artifact.file.clone(), artifact.size);
             let cached = presence.has_artifact(&artifact.integrity)?;
             let mut with = Vec::new();
@@ -241,25 +298,33 @@ pub fn plan(
             if cached && with.iter().all(|more| more.cached) {
                 Step::Unpack { dep, version, object, artifact: file, size, with }
             } else {
+                let integrity = artifact.integrity.clone();
                 Step::Fetch {
                     dep,
                     version,
                     object,
-                    source: locked.source.clone(),
+                    source: source(),
                     artifact: file,
                     size,
-                    integrity: artifact.integrity.clone(),
+                    integrity,
                     cached,
                     with,
                 }
             }
-        } else {
+        }
+        (None, Some(build)) => {
+            let mut modules = 0;
+            for line in build.sums.iter().filter_map(|text| Line::read(text)) {
+                modules += usize::from(!presence.has_module(&line.file())?);
+            }
+            let (toolchain, with) = (build.toolchain.clone(), build.version.clone());
+            Step::Build { dep, version, object, source: source(), toolchain, with, modules }
+        }
+        (None, None) => {
             let path = locked.source.package().to_owned();
             Step::CopyDirectory { dep, version, object, path }
-        };
-        steps.push(step);
-    }
-    Ok(Plan { platform, steps })
+        }
+    })
 }
 
 impl fmt::Display for Step {
@@ -284,6 +349,14 @@ impl fmt::Display for Step {
             }
             Self::Fetch { dep, version, source, artifact, size, .. } => {
                 write!(f, "fetch    {dep} {version}: {artifact} ({size} bytes) from {source}")
+            }
+            Self::Build { dep, version, source, toolchain, with, modules, .. } => {
+                write!(f, "build    {dep} {version} from {source} with {toolchain} {with}")?;
+                match modules {
+                    0 => Ok(()),
+                    1 => write!(f, ", 1 module file to fetch"),
+                    n => write!(f, ", {n} module files to fetch"),
+                }
             }
             Self::CopyDirectory { dep, version, path, .. } => {
                 write!(f, "copy     {dep} {version} from {path}")

@@ -8,6 +8,7 @@ use crate::lock::fixture;
 struct Fake {
     objects: BTreeSet<ObjectName>,
     artifacts: BTreeSet<Integrity>,
+    modules: BTreeSet<String>,
 }
 
 impl Presence for Fake {
@@ -16,6 +17,9 @@ impl Presence for Fake {
     }
     fn has_artifact(&self, integrity: &Integrity) -> Result<bool, store::Error> {
         Ok(self.artifacts.contains(integrity))
+    }
+    fn has_module(&self, file: &str) -> Result<bool, store::Error> {
+        Ok(self.modules.contains(file))
     }
 }
 
@@ -52,6 +56,40 @@ fn a_step_for_each_state() {
     presence.objects.insert(pin.object);
     assert_eq!(shown(&presence, Platform::X86_64Linux)[0], "present  nats-server 2.15.1");
     assert!(shown(&presence, Platform::Aarch64Darwin)[0].starts_with("fetch"));
+}
+
+#[test]
+fn what_is_built_brings_its_toolchain() {
+    use crate::lock::model::Build;
+    let sum = "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let mut lock = fixture::lock();
+    let tools = lock.deps.get_mut(&DepName::new("tools").expect("name")).expect("dep");
+    tools.source = "go:example.com/tools".parse().expect("source");
+    tools.build = Some(Build {
+        toolchain: DepName::new("nats-server").expect("name"),
+        version: "2.15.1".to_owned(),
+        sums: vec![
+            format!("example.com/tools v0.1.0 {sum}"),
+            format!("example.com/tools v0.1.0/go.mod {sum}"),
+        ],
+    });
+    let mut presence = Fake::default();
+    let steps = |presence: &Fake, names: &[&str]| {
+        let plan = plan(&lock, &wanted(names), Platform::X86_64Linux, presence).expect("plan");
+        let shown = |steps: &[Step]| steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+        (shown(&plan.steps), shown(&plan.tools), plan.download_size())
+    };
+    let build = "build    tools 0.1.0 from go:example.com/tools with nats-server 2.15.1";
+    let (all, needed, size) = steps(&presence, &["tools"]);
+    assert_eq!(all, [format!("{build}, 2 module files to fetch")]);
+    assert!(needed[0].starts_with("fetch    nats-server 2.15.1"), "{needed:?}");
+    assert_eq!(size, 57, "the toolchain is downloaded too");
+    let (all, needed, _) = steps(&presence, &["tools", "nats-server"]);
+    assert_eq!((all.len(), needed.len()), (2, 0), "it is one of the steps already");
+    presence.modules.insert("example.com/tools/@v/v0.1.0.zip".to_owned());
+    assert_eq!(steps(&presence, &["tools"]).0, [format!("{build}, 1 module file to fetch")]);
+    presence.modules.insert("example.com/tools/@v/v0.1.0.mod".to_owned());
+    assert_eq!(steps(&presence, &["tools"]).0, [build]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::age;
 use super::attest::Kept;
+use super::built::lock as building;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::execute::shown;
@@ -21,7 +22,7 @@ use super::regress;
 use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
 use crate::base::{DepName, Platform, Proof, SourceKind, Version, suggest};
-use crate::lock::model::{Lock, LockedDep, Pin, Row};
+use crate::lock::model::{Build, Lock, LockedDep, Pin, Row};
 use crate::lock::{self, Requirements};
 use crate::profile::model::Requirement;
 use crate::source::{Offer, Query, Source, StackOffer};
@@ -72,6 +73,7 @@ pub async fn resolve(
     let kept = Kept::default();
     // Collected, since a closure kept across an await would tie the future to one thread.
     let mut work = Vec::new();
+    let mut built = Vec::new();
     for (dep, requirement) in &requirements.deps {
         let one = Resolve {
             context,
@@ -83,7 +85,11 @@ pub async fn resolve(
             old: old.and_then(|lock| lock.deps.get(dep)),
             update: mode.moves(dep),
         };
-        work.push(async move { Ok::<_, Error>((dep.clone(), one.run().await?)) });
+        if requirement.from.kind() == SourceKind::Go {
+            built.push(one);
+        } else {
+            work.push(async move { Ok::<_, Error>((dep.clone(), one.run().await?)) });
+        }
     }
     let mut results = stream::iter(work).buffer_unordered(LOOKUPS);
     let (mut deps, mut missing) = (BTreeMap::new(), Vec::new());
@@ -104,7 +110,13 @@ pub async fn resolve(
     if !missing.is_empty() {
         return Err(Error::OfflineLock { missing });
     }
-    let new = Lock { deps };
+    let mut new = Lock { deps };
+    // What builds them is known now. One at a time: each build uses every processor.
+    for one in built {
+        let dep = one.dep.clone();
+        let locked = one.build(&new, requirements).await?;
+        new.deps.insert(dep, locked);
+    }
     // Only now, so that a lock that is refused, here or by whoever asked, leaves the store as it
     // was.
     if lock::violations(&new, requirements, &context.rules.policy).is_empty() {
@@ -169,6 +181,44 @@ impl<'a, 'c> Resolve<'a, 'c> {
         if self.update { Fit::None } else { reuse::fit(self.old, self.requirement) }
     }
 
+    /// Like [`Self::run`], for a dep that is built by another of the lock.
+    async fn build(self, lock: &Lock, requirements: &Requirements) -> Result<LockedDep> {
+        let mut build = building::by(&self, lock)?;
+        let fit = self.fit();
+        let mut done = BTreeMap::new();
+        let mut kept: &[String] = &[];
+        let same = |b: &&Build| b.toolchain == build.toolchain && b.version == build.version;
+        if let (Fit::Exact, Some(old)) = (fit, self.old)
+            && let Some(before) = old.build.as_ref().filter(same)
+        {
+            let rows = old.platforms.iter().filter(|(p, _)| self.wanted.contains(p));
+            done.extend(rows.map(|(platform, row)| (*platform, row.clone())));
+            kept = &before.sums;
+            build.sums.clone_from(&before.sums);
+        }
+        let version = match (fit, self.old) {
+            (Fit::Exact | Fit::Version, Some(old)) => old.version.clone(),
+            _ => self.choose_version().await?,
+        };
+        let missing: Vec<_> =
+            self.wanted.iter().copied().filter(|p| !done.contains_key(p)).collect();
+        if !missing.is_empty() {
+            let made =
+                building::rows(&self, lock, requirements, &version, &missing, build, kept).await?;
+            done.extend(made.rows);
+            build = made.build;
+            self.warn(&version, &done, &missing)?;
+        }
+        Ok(LockedDep {
+            source: self.requirement.from.clone(),
+            requirement: self.requirement.canonical(),
+            version,
+            build: Some(build),
+            definition: None,
+            platforms: done,
+        })
+    }
+
     pub(super) fn source(&self) -> &'c dyn Source {
         (self.context.sources)(self.requirement.from.kind())
     }
@@ -226,6 +276,11 @@ impl<'a, 'c> Resolve<'a, 'c> {
         for (platform, offer) in offers {
             match offer {
                 Offer::Unavailable { reason } => {
+                    out.insert(platform, Row::Unavailable { reason });
+                }
+                Offer::Build(_) => {
+                    // Those are made by `build`; a source that mixes both has no rows here.
+                    let reason = "it is built, not fetched".to_owned();
                     out.insert(platform, Row::Unavailable { reason });
                 }
                 Offer::Directory { path, commands } => {

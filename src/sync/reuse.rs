@@ -3,7 +3,7 @@
 //! Invariant: a row is kept only when locking anew from the same source, version and file would
 //! write the same row.
 
-use crate::base::{Platform, Version};
+use crate::base::{Platform, RelPath, Version};
 use crate::lock::model::{LockedDep, Pin, Proof};
 use crate::profile::model::Requirement;
 use crate::source::{Commands, StackOffer};
@@ -100,7 +100,18 @@ pub fn compare(
         return Match::Changed;
     }
     let same_commands = match &offer.commands {
-        Commands::Named(named) => *named == pin.bin,
+        // The profile's: in the same words as then. What they lead to may be called otherwise,
+        // with `.exe` or behind a link.
+        Commands::Named(_) if !requirement.bin.is_empty() => {
+            bin_words(&old.requirement) == bin_words(&requirement.canonical())
+        }
+        Commands::Named(named) => {
+            let is_at = |path: &RelPath, found: &RelPath| {
+                found == path || found.as_str().strip_suffix(".exe") == Some(path.as_str())
+            };
+            named.len() == pin.bin.len()
+                && named.iter().all(|(c, path)| pin.bin.get(c).is_some_and(|at| is_at(path, at)))
+        }
         // Found by looking, as they were when nothing was named.
         Commands::Wheel | Commands::Found | Commands::System | Commands::Image => {
             !old.requirement.contains(" bin.")
@@ -134,10 +145,15 @@ fn compare_layers(pin: &Pin, stack: &StackOffer) -> Match {
     all
 }
 
+/// The part of a requirement's line that names commands.
+fn bin_words(canonical: &str) -> Vec<&str> {
+    canonical.split(' ').filter(|word| word.starts_with("bin.")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{CommandName, Integrity, RelPath};
+    use crate::base::{CommandName, Integrity};
     use crate::lock::fixture;
     use crate::source::{ArtifactOffer, Location};
 
@@ -208,6 +224,24 @@ mod tests {
         };
         assert_eq!(with(&|o| o.commands = named("bin/nats-server")), Match::Same);
         assert_eq!(with(&|o| o.commands = named("bin/other")), Match::Other);
+        // On Windows the file of a command has a suffix; by a profile's name it is the same row.
+        let mut windows = pin.clone();
+        let command = CommandName::new("nats-server").expect("command");
+        let path = |text: &str| RelPath::new(text).expect("path");
+        windows.bin = [(command.clone(), path("bin/nats-server.exe"))].into();
+        let mut by_source = offer.clone();
+        by_source.commands = named("bin/nats-server");
+        let at = |old: &LockedDep, wish: &Requirement, offer: &ArtifactOffer| {
+            let stack = offer.clone().into();
+            compare(old, &windows, &old.version, Platform::X86_64Windows, wish, &stack)
+        };
+        assert_eq!(at(&old, &wish, &by_source), Match::Same);
+        let mut by_profile = wish.clone();
+        by_profile.bin = [(command, path("bin/nats-server"))].into();
+        let mut locked = old.clone();
+        assert_eq!(at(&locked, &by_profile, &by_source), Match::Other, "named since");
+        locked.requirement = by_profile.canonical();
+        assert_eq!(at(&locked, &by_profile, &by_source), Match::Same);
         let with_hash = |hash: &Integrity, pin: &Pin| {
             let mut wish = requirement("^2.15");
             let files = [(artifact.file.clone(), hash.clone())].into();

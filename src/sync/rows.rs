@@ -285,7 +285,7 @@ pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> fs::Result<Integri
     }
 }
 
-fn row(
+pub(super) fn row(
     about: &About,
     (artifact, with): (Option<Artifact>, Vec<Artifact>),
     linking: Option<Linking>,

@@ -70,11 +70,16 @@ fn with_real<T>(world: &World, offline: bool, work: impl AsyncFnOnce(&Context<'_
     let sources = |kind: SourceKind| -> &dyn source::Source { all.get(kind) };
     let project = world.project();
     let rules = super::context::Rules::default();
+    let builds = tokio::sync::Semaphore::new(1);
+    let caches = crate::cache::Substitutes::default();
     let context = Context {
         rules: &rules,
+        caches: &caches,
         store: &world.store,
         sources: &sources,
         fetch: &client,
+        runner: &world.runner,
+        builds: &builds,
         project: &project,
         host: Platform::X86_64Linux,
         jobs: 2,
@@ -142,7 +147,7 @@ fn the_futures_may_move_between_threads() {
     world.run(async |context: &Context<'_>| {
         is_send(resolve(context, &wishes, None, &Mode::Keep));
         let lock = Lock::default();
-        let plan = Plan { platform: Platform::X86_64Linux, steps: Vec::new() };
+        let plan = Plan { platform: Platform::X86_64Linux, steps: Vec::new(), tools: Vec::new() };
         is_send(execute(context, &lock, &wishes, &plan));
     });
 }

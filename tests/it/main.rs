@@ -16,6 +16,7 @@ mod upstream;
 
 mod aqua;
 mod bad_input;
+mod cache;
 mod commands;
 mod crashes;
 mod crates;
@@ -24,6 +25,7 @@ mod deb;
 mod exchange;
 mod faults;
 mod github;
+mod go;
 mod hostile;
 mod importers;
 mod integrity;

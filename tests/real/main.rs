@@ -22,12 +22,15 @@ mod running;
 mod trees;
 mod world;
 
+mod cache;
 mod commands;
 mod conformance;
 mod crates;
 mod everything;
 mod failures;
+mod go;
 mod registries;
+mod s3;
 mod sbom;
 mod stack;
 #[cfg(feature = "provenance")]

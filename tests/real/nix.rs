@@ -117,6 +117,82 @@ impl Nix {
         object(rewrites[&path].as_str().unwrap_or_else(|| panic!("{name}: {made}")))
     }
 
+    /// Copies an object with what it refers to from a binary cache, trusting no key.
+    pub fn copy_from(&self, cache: &str, name: &str) {
+        let path = format!("/nix/store/{name}");
+        self.in_store("nix", &["copy", "--from", cache, &path], None);
+    }
+
+    /// Copies an object with what it refers to into a binary cache.
+    pub fn copy_to(&self, cache: &str, name: &str) {
+        let path = format!("/nix/store/{name}");
+        self.in_store("nix", &["copy", "--to", cache, &path], None);
+    }
+
+    /// Hashes everything in its store.
+    pub fn verify(&self) {
+        self.in_store("nix-store", &["--verify", "--check-contents"], None);
+    }
+
+    /// Imports an exported file; gives the objects' names.
+    pub fn import_file(&self, file: &Path) -> Vec<String> {
+        self.in_store("nix-store", &["--import"], Some(file)).lines().map(object).collect()
+    }
+
+    /// Exports objects, which come references first.
+    pub fn export_file(&self, names: &[String], to: &Path) {
+        let paths: Vec<String> = names.iter().map(|name| format!("/nix/store/{name}")).collect();
+        let root = self.dir.path().join("root");
+        let mut args: Vec<&str> = vec!["--export"];
+        args.extend(paths.iter().map(String::as_str));
+        args.extend(["--store", root.to_str().expect("UTF-8")]);
+        std::fs::write(to, self.run("nix-store", &args, None)).expect("write");
+    }
+
+    /// A new pair of keys: secret and public.
+    pub fn key(&self, name: &str) -> (String, String) {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8").trim().to_owned();
+        let secret = text(self.run("nix", &["key", "generate-secret", "--key-name", name], None));
+        let file = self.dir.path().join(name);
+        std::fs::write(&file, &secret).expect("write");
+        (secret, self.public(name))
+    }
+
+    /// The public half of a key that [`Self::key`] made, or of a new one.
+    pub fn public(&self, name: &str) -> String {
+        let file = self.dir.path().join(name);
+        let public = self.run("nix", &["key", "convert-secret-to-public"], Some(&file));
+        String::from_utf8(public).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Signs an object in a cache with a new key.
+    pub fn sign(&self, cache: &str, name: &str, key: &str) {
+        self.key(key);
+        let file = self.dir.path().join(key);
+        let (file, path) = (file.to_str().expect("UTF-8"), format!("/nix/store/{name}"));
+        let args = ["store", "sign", "--store", cache, "--key-file", file, "--recursive", &path];
+        self.run("nix", &args, None);
+    }
+
+    /// Whether a cache's signature by this key is there and true, in Nix's opinion.
+    pub fn is_signed(&self, cache: &str, name: &str, key: &str) -> bool {
+        let path = format!("/nix/store/{name}");
+        let args = [
+            "store",
+            "verify",
+            "--store",
+            cache,
+            "--sigs-needed",
+            "1",
+            "--no-contents",
+            "--recursive",
+            "--trusted-public-keys",
+            key,
+            &path,
+        ];
+        self.command("nix").args(args).stdin(Stdio::null()).output().expect("nix").status.success()
+    }
+
     /// Where an object lies.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join("root/nix/store").join(name)

@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use infra::base::{DepName, SourceRef, TreeHash, Version};
+use infra::lock::object_name;
 use serde_json::{Value, json};
 
 use crate::world::Project;
@@ -87,8 +89,7 @@ fn project() -> Project {
     let mut lock: Value = serde_json::from_str(&env.read("dep.lock.json")).expect("a lock");
     let deps = lock["deps"].as_object_mut().expect("deps");
     let tree = deps["one"]["platforms"]["x86_64-linux"]["tree"].clone();
-    let object = deps["one"]["platforms"]["x86_64-linux"]["object"].clone();
-    let digest = object.as_str().and_then(|o| o.split('-').next()).expect("digest").to_owned();
+    let tree_hash: TreeHash = tree.as_str().expect("text").parse().expect("a hash");
     let sha512 = format!("sha512-{}==", "A".repeat(86));
     for (n, (source, version)) in [
         ("pypi:Nats_Server.bin", "2.15.1"),
@@ -99,7 +100,7 @@ fn project() -> Project {
         ("crate:just", "1.36.0"),
         ("oci:library/alpine", "3.20"),
         ("deb:jq", "1:1.6-2.1+deb12u3~x"),
-        ("url:http://mirror.invalid/${version}/tool ${os}.zip", "1.0.0+build.5"),
+        ("url:http://mirror.invalid/${version}/tool_${os}.zip", "1.0.0+build.5"),
     ]
     .iter()
     .enumerate()
@@ -110,6 +111,10 @@ fn project() -> Project {
         } else {
             json!(sha512)
         };
+        let from: SourceRef = source.parse().expect("a source");
+        let dep = DepName::new(name.as_str()).expect("a name");
+        let at = Version::of(from.kind(), version).expect("a version");
+        let object = object_name(&tree_hash, &dep, &at).expect("an object").to_string();
         deps.insert(
             name.clone(),
             json!({
@@ -119,7 +124,7 @@ fn project() -> Project {
                     "x86_64-linux": {
                         "artifact": "a/b c \"d\".tar.gz", "size": 1, "integrity": integrity,
                         "format": "tar-gz", "tree": tree,
-                        "object": format!("{digest}-{name}-1"), "bin": {},
+                        "object": object, "bin": {},
                         "verified": ["registry-hash"],
                     },
                 },

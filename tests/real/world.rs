@@ -15,8 +15,8 @@ use serde_json::Value;
 use crate::processes;
 use crate::support::{Outcome, TestEnv, alive, finish, signal};
 
-/// What configures pip, uv and npm, and how the network is reached.
-const ECOSYSTEMS: [&str; 7] = [
+/// What configures pip, uv, npm and Go, and how the network is reached.
+const ECOSYSTEMS: [&str; 10] = [
     "PIP_",
     "UV_",
     "NPM_CONFIG_",
@@ -24,9 +24,12 @@ const ECOSYSTEMS: [&str; 7] = [
     "NODE_EXTRA_CA_CERTS",
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
+    "GOPROXY",
+    "GOSUMDB",
+    "GONOSUMDB",
 ];
 /// Files in the home directory that do the same.
-const FILES: [&str; 5] = [".npmrc", ".netrc", ".pip", ".config/pip", ".config/uv"];
+const FILES: [&str; 6] = [".npmrc", ".netrc", ".pip", ".config/pip", ".config/uv", ".config/go"];
 
 /// A copy of this repository's `profiles/` and lock, and everything started for it.
 pub struct Project {

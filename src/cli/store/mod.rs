@@ -1,7 +1,9 @@
 //! `infra store …`: check, repair, collect, keep and hash.
 
+mod export;
 mod gc;
 mod hash;
+mod import;
 mod info;
 mod optimise;
 mod pin;
@@ -54,6 +56,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  infra store hash ./result\n  infra store hash --json ./result"
     )]
     Hash(hash::Args),
+    /// Write an environment, with all it refers to, as one file to standard output
+    #[command(after_help = "Example:\n  infra store export dev --lock > dev.nar")]
+    Export(export::Args),
+    /// Take in such a file from standard input
+    #[command(after_help = "Example:\n  infra store import --lock-to dep.lock.json < dev.nar")]
+    Import(import::Args),
 }
 
 pub(super) fn run(command: Command, session: &Session) -> Outcome {
@@ -68,11 +76,13 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::Unpin(args) => pin::unpin(&args, session),
         Command::Info(args) => info::run(&args, session),
         Command::Hash(args) => hash::run(&args, session),
+        Command::Export(args) => export::run(&args, session),
+        Command::Import(args) => import::run(&args, session),
     }
 }
 
 /// `1 object`, `2 objects`.
-fn count(n: usize, what: &str) -> String {
+pub(in crate::cli) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

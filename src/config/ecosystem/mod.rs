@@ -10,8 +10,10 @@
 
 pub mod apt;
 mod ask;
+pub mod aws;
 mod cargo;
 mod github;
+mod goproxy;
 mod ini;
 mod keyring;
 mod netrc;
@@ -26,6 +28,8 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use url::Url;
+
+pub use goproxy::{GoModules, Proxy as GoProxy};
 
 use super::{Environ, Error, Setting};
 use crate::base::{Secret, SourceKind};
@@ -98,6 +102,19 @@ pub fn github_web(environ: &Environ, endpoint: &Endpoint) -> Result<Option<Url>,
     github::web(environ, endpoint)
 }
 
+/// How Go modules are found: several proxies, and what the Go command itself is told. May start a
+/// client and wait for it, like [`endpoint`].
+pub fn go_modules(
+    override_url: Option<&str>,
+    environ: &Environ,
+    project: &Path,
+    cache: Option<&Path>,
+) -> Result<GoModules, Error> {
+    let machine = Machine { environ, project, cache, root: Path::new("/") };
+    let profile = override_url.map(|url| Setting::file(project.join("profiles"), url.to_owned()));
+    goproxy::modules(&machine, profile)
+}
+
 /// Everything that is looked at.
 #[derive(Clone, Copy)]
 struct Machine<'a> {
@@ -123,6 +140,7 @@ impl Machine<'_> {
             (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
             (SourceKind::Github, profile) => github::endpoint(self, profile),
             (SourceKind::Crate, profile) => cargo::endpoint(self, profile),
+            (SourceKind::Go, profile) => goproxy::endpoint(self, profile),
             (SourceKind::Url | SourceKind::Aqua, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {
@@ -134,14 +152,9 @@ impl Machine<'_> {
             // Without a mirror of its own, the registry is a repository on the forge.
             (SourceKind::Aqua, None) => github::endpoint(self, None),
             // They have several: [`apt::repositories`], [`oci::registries`].
-            (
-                SourceKind::Url
-                | SourceKind::Deb
-                | SourceKind::Path
-                | SourceKind::Go
-                | SourceKind::Oci,
-                _,
-            ) => Err(Error::NoBase { ecosystem: kind.name() }),
+            (SourceKind::Url | SourceKind::Deb | SourceKind::Path | SourceKind::Oci, _) => {
+                Err(Error::NoBase { ecosystem: kind.name() })
+            }
         }
     }
 

@@ -31,6 +31,25 @@ fn defaults() {
 }
 
 #[test]
+fn caches_are_words_and_show_no_login() {
+    let caches = |vars: &[(&str, &str)], flags: &Flags| {
+        let home = [("HOME", "/home/me")];
+        let vars: Vec<_> = home.iter().chain(vars).copied().collect();
+        resolve(&vars, flags).unwrap()
+    };
+    assert_eq!(caches(&[], &Flags::default()).cache, Setting::default(None));
+    let two = caches(&[("INFRA_CACHE", " /a  http://me:secret@h.invalid/b ")], &Flags::default());
+    assert_eq!(two.cache.value.as_deref().map(<[String]>::len), Some(2));
+    let row = two.rows().into_iter().find(|r| r.0 == "cache").unwrap().1;
+    assert_eq!(row, "/a http://h.invalid/b");
+    let none = caches(&[("INFRA_CACHE", "none")], &Flags::default());
+    assert_eq!(none.cache.value, Some(Vec::new()));
+    let flags = Flags { cache: vec!["/c".to_owned()], ..Flags::default() };
+    let flag = caches(&[("INFRA_CACHE", "/a")], &flags);
+    assert_eq!(flag.cache.value, Some(vec!["/c".to_owned()]));
+}
+
+#[test]
 fn flags_over_variables() {
     let vars = [
         ("XDG_DATA_HOME", "/data"),
@@ -57,6 +76,7 @@ fn flags_over_variables() {
         jobs: Some(1),
         offline: true,
         project: None,
+        cache: vec!["/c".to_owned()],
     };
     let settings = resolve(&vars, &flags).unwrap();
     assert_eq!(settings.store, Setting::flag("--store", "/flag".into()));

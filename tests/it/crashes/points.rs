@@ -223,7 +223,101 @@ const CASES: &[Case] = &[
         ],
         most: 2,
     },
+    Case {
+        name: "cache push",
+        // One at a time, so that nothing else is half written when it ends.
+        args: &["cache", "push", "--to", "../cache", "--jobs", "1"],
+        prepare: |up| {
+            let env = built(up);
+            env.ok(["cache", "init", "../cache"]);
+            env
+        },
+        passes: &["push.nar", "push.narinfo"],
+        most: 5,
+    },
+    Case {
+        name: "cache pull",
+        args: &["cache", "pull", "--from", "../cache"],
+        prepare: |up| {
+            let env = built(up);
+            env.ok(["cache", "init", "../cache"]);
+            env.ok(["cache", "push", "--to", "../cache"]);
+            elsewhere(&env);
+            env
+        },
+        passes: &[
+            "unpack.entry",
+            "object.staged",
+            "object.renamed",
+            "object.registered",
+            "pull.object",
+        ],
+        most: 4,
+    },
+    Case {
+        name: "dep sync from a cache",
+        args: &["--cache", "../cache", "dep", "sync"],
+        prepare: |up| {
+            let env = built(up);
+            env.ok(["cache", "init", "../cache"]);
+            env.ok(["cache", "push", "--to", "../cache"]);
+            elsewhere(&env);
+            env
+        },
+        passes: &[
+            "unpack.entry",
+            "object.staged",
+            "object.renamed",
+            "object.registered",
+            "pull.object",
+        ],
+        most: 3,
+    },
+    Case {
+        name: "store import",
+        args: &["store", "import"],
+        prepare: |up| {
+            let env = built(up);
+            let exported = std::fs::File::create(env.root().join(EXPORTED)).expect("create");
+            let mut command = env.command(["store", "export", "dev"]);
+            command.stdout(exported);
+            success("store export", &crate::support::finish(command.spawn().expect("start")));
+            elsewhere(&env);
+            env
+        },
+        passes: &[
+            "unpack.entry",
+            "object.staged",
+            "object.renamed",
+            "object.registered",
+            "import.object",
+        ],
+        most: 4,
+    },
 ];
+
+/// What `store import` is given, below the environment's root.
+const EXPORTED: &str = "exported";
+
+/// As on another machine: an empty store, nothing built.
+fn elsewhere(env: &TestEnv) {
+    fixture::make_writable(&env.store());
+    std::fs::remove_dir_all(env.store()).expect("remove");
+    std::fs::remove_dir_all(env.project().join(".infra")).expect("remove");
+}
+
+/// The command of a case, to be started.
+fn command(env: &TestEnv, case: &Case) -> std::process::Command {
+    let mut command = env.command(case.args);
+    if let Ok(file) = std::fs::File::open(env.root().join(EXPORTED)) {
+        command.stdin(file);
+    }
+    command
+}
+
+fn run(env: &TestEnv, case: &Case) -> Outcome {
+    crate::support::finish(command(env, case).spawn().expect("start"))
+}
 
 /// Locked; the store has nothing but what locking put there.
 fn locked(up: &Upstream) -> TestEnv {
@@ -251,8 +345,8 @@ fn case(name: &str) -> &'static Case {
     CASES.iter().find(|case| case.name == name).expect("a case")
 }
 
-fn at(env: &TestEnv, args: &[&str], point: &str) -> Outcome {
-    let mut command = env.command(args);
+fn at(env: &TestEnv, case: &Case, point: &str) -> Outcome {
+    let mut command = command(env, case);
     command.env("INFRA_INTERRUPT_AT", point);
     crate::support::finish(command.spawn().expect("start"))
 }
@@ -270,7 +364,7 @@ fn check(name: &str) {
     let undisturbed = {
         let env = (case.prepare)(&up);
         let before = texts(&env);
-        success(name, &env.infra(case.args));
+        success(name, &run(&env, case));
         let (after, done) = (texts(&env), state(&env));
         env.ok(["store", "gc"]);
         Undisturbed { before, after, done, collected: state(&env) }
@@ -283,7 +377,7 @@ fn check(name: &str) {
             }
             let env = (case.prepare)(&up);
             let what = format!("{name} killed at {point}, passage {nth}");
-            let killed = at(&env, case.args, &format!("{point}:{nth}"));
+            let killed = at(&env, case, &format!("{point}:{nth}"));
             if killed.code == Some(0) {
                 break;
             }
@@ -325,7 +419,7 @@ fn survives(case: &Case, what: &str, env: &TestEnv, want: &Undisturbed, collect_
     }
     // Killed after its last step, a command may say that there is nothing left for it to do.
     let is_done = [done, collected].contains(&&state(env));
-    let again = env.infra(case.args);
+    let again = run(env, case);
     if !(is_done && matches!(again.code, Some(1 | 2))) {
         success(&format!("{what}; then the same again"), &again);
     }
@@ -395,4 +489,8 @@ cases! {
     store_gc => "store gc",
     store_optimise => "store optimise",
     store_repair => "store repair",
+    cache_push => "cache push",
+    cache_pull => "cache pull",
+    sync_from_a_cache => "dep sync from a cache",
+    store_import => "store import",
 }

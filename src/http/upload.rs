@@ -1,0 +1,170 @@
+//! Sending files, asking for sizes, removing: what a writable file server understands.
+//!
+//! Refuses nothing of its own; a body is sent with its length, since storage services accept no
+//! other. Invariant: each of the three may be repeated without harm, and so is tried again as
+//! reading is.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::stream;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use tokio::io::AsyncReadExt as _;
+
+use super::retry::Failure;
+use super::transport::{Transport, announced, explain, refused, sensitive, stalled};
+use super::{Error, Get, shown};
+use crate::base::Task;
+use crate::fs;
+
+/// Bytes handed to the connection at once.
+const PIECE: usize = 256 << 10;
+
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// A document.
+    Bytes(&'a [u8]),
+    /// A file, read while it is sent.
+    File(&'a Path),
+}
+
+pub(super) async fn put(
+    transport: &Transport,
+    request: &Get,
+    content_type: &'static str,
+    body: &Body<'_>,
+    task: &dyn Task,
+) -> Result<(), Error> {
+    let mut tries = transport.tries(false);
+    let mut told = 0;
+    loop {
+        match try_put(transport, request, content_type, body, task, &mut told).await {
+            Ok(()) => return Ok(()),
+            Err(failure) => tries.next(failure).await?,
+        }
+    }
+}
+
+async fn try_put(
+    transport: &Transport,
+    request: &Get,
+    content_type: &'static str,
+    body: &Body<'_>,
+    task: &dyn Task,
+    told: &mut u64,
+) -> Result<(), Failure> {
+    let sent = Arc::new(AtomicU64::new(0));
+    let builder = begin(transport, Method::PUT, request)?.header(CONTENT_TYPE, content_type);
+    let builder = match body {
+        Body::Bytes(bytes) => builder.body(bytes.to_vec()),
+        Body::File(path) => {
+            let (file, length) = open(path)?;
+            let counter = Arc::clone(&sent);
+            let pieces = stream::try_unfold(file, move |mut file| {
+                let counter = Arc::clone(&counter);
+                async move {
+                    let mut piece = vec![0; PIECE];
+                    let n = file.read(&mut piece).await?;
+                    piece.truncate(n);
+                    counter.fetch_add(n as u64, Ordering::Relaxed);
+                    Ok::<_, std::io::Error>((n > 0).then_some((piece, file)))
+                }
+            });
+            builder.header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(pieces))
+        }
+    };
+    let mut answer = std::pin::pin!(builder.send());
+    let mut before = 0;
+    // Sending may take any time as long as it goes on.
+    let response = loop {
+        let patience = transport.options.stall_timeout + transport.options.connect_timeout;
+        let waited = tokio::time::timeout(patience, &mut answer).await;
+        let now = sent.load(Ordering::Relaxed);
+        if now > *told {
+            task.advance(now - *told);
+            *told = now;
+        }
+        match waited {
+            Ok(Ok(response)) => break response,
+            Ok(Err(e)) => return Err(explain(&request.url, e)),
+            Err(_) if now > before => before = now,
+            Err(_) => return Err(stalled(&request.url, transport.options.stall_timeout)),
+        }
+    };
+    success(transport, request, &response)
+}
+
+fn open(path: &Path) -> Result<(tokio::fs::File, u64), Failure> {
+    let file = fs::open_nofollow(path).map_err(Failure::from)?;
+    let length = fs::lstat(path).map_err(Failure::from)?.len();
+    Ok((tokio::fs::File::from_std(file), length))
+}
+
+pub(super) async fn size(transport: &Transport, request: &Get) -> Result<Option<u64>, Error> {
+    let mut tries = transport.tries(false);
+    loop {
+        let failure = match ask(transport, Method::HEAD, request).await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
+            Ok(response) => match success(transport, request, &response) {
+                Ok(()) => return Ok(announced(&response).or(Some(0))),
+                Err(failure) => failure,
+            },
+            Err(failure) => failure,
+        };
+        tries.next(failure).await?;
+    }
+}
+
+pub(super) async fn delete(transport: &Transport, request: &Get) -> Result<(), Error> {
+    let mut tries = transport.tries(false);
+    loop {
+        let failure = match ask(transport, Method::DELETE, request).await {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(()),
+            Ok(response) => match success(transport, request, &response) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            },
+            Err(failure) => failure,
+        };
+        tries.next(failure).await?;
+    }
+}
+
+async fn ask(transport: &Transport, method: Method, request: &Get) -> Result<Response, Failure> {
+    let sent = begin(transport, method, request)?.send();
+    let patience = transport.options.stall_timeout + transport.options.connect_timeout;
+    match tokio::time::timeout(patience, sent).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(e)) => Err(explain(&request.url, e)),
+        Err(_) => Err(stalled(&request.url, transport.options.stall_timeout)),
+    }
+}
+
+fn begin(transport: &Transport, method: Method, request: &Get) -> Result<RequestBuilder, Failure> {
+    let url = &request.url;
+    if transport.options.offline {
+        return Err(Failure::last(Error::Offline { url: shown(url) }));
+    }
+    let mut builder = transport.client().map_err(Failure::last)?.request(method, url.clone());
+    if let Some(secret) = &request.authorization {
+        let value = HeaderValue::from_str(secret.expose()).map_err(|_| {
+            let reason = "its credentials hold a character that no header can".to_owned();
+            Failure::last(Error::Request { url: shown(url), reason })
+        })?;
+        builder = builder.header(AUTHORIZATION, sensitive(value));
+    }
+    Ok(builder)
+}
+
+fn success(transport: &Transport, request: &Get, response: &Response) -> Result<(), Failure> {
+    match response.status() {
+        status if status.is_success() => Ok(()),
+        status => {
+            let longest = transport.pace.longest_delay;
+            Err(refused(&request.url, status, response.headers(), longest))
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use flate2::read::MultiGzDecoder;
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
-    IF_NONE_MATCH, LAST_MODIFIED, LINK,
+    IF_NONE_MATCH, LAST_MODIFIED, LINK, RANGE,
 };
 use reqwest::{Response, StatusCode};
 
@@ -71,6 +71,20 @@ async fn asked(
     loop {
         match attempt(transport, request, kept).await {
             Ok(answer) => return Ok(answer),
+            Err(failure) => tries.next(failure).await?,
+        }
+    }
+}
+
+pub(super) async fn exists(transport: &Transport, request: &Get) -> Result<bool, Error> {
+    let mut tries = transport.tries(false);
+    loop {
+        let mut headers = HeaderMap::new();
+        // Not every server answers HEAD, and some sign their addresses for GET alone.
+        headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
+        match transport.send(request, headers).await {
+            Ok(_) => return Ok(true),
+            Err(failure) if failure.error.is_not_found() => return Ok(false),
             Err(failure) => tries.next(failure).await?,
         }
     }

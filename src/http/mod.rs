@@ -140,6 +140,12 @@ impl Client {
         cache::Slot::new(directory, request).read().map(|entry| entry.body)
     }
 
+    /// Whether there is a file, which is not downloaded: its first byte is asked for. Failures other
+    /// than its absence are errors.
+    pub async fn exists(&self, request: &Get) -> Result<bool, Error> {
+        get::exists(&self.transport, request).await
+    }
+
     /// Forgets a cached document whose bytes proved wrong: else the server would go on saying that
     /// they did not change.
     pub fn forget(&self, request: &Get) {

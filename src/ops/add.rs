@@ -116,7 +116,7 @@ fn newest_series(context: &Context, name: &DepName, request: &Request) -> Result
         Requirement { tag: request.tag.clone(), ..Requirement::new(from.clone(), any.clone()) };
     let union = context.profiles()?.union()?;
     let newest = context.with_sources(&union, async |sync| {
-        let query = Query { dep: name, requirement: &requirement };
+        let query = Query::new(name, &requirement);
         sync::choose_version(sync, &query).await
     })?;
     Ok(format!("^{}", newest.series()).parse().unwrap_or(any))

@@ -33,7 +33,11 @@ pub fn rows(context: &Context) -> Vec<Row> {
         .and_then(|profiles| profiles.union().ok())
         .unwrap_or_default();
     let overrides = &union.sources;
-    for kind in [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github, SourceKind::Go] {
+    // Asking for these starts no client, but only a project that uses them wants to see them.
+    let used = |kind: &SourceKind| union.requirements.values().any(|r| r.from.kind() == *kind);
+    let more = [SourceKind::Aqua, SourceKind::Crate].into_iter().filter(used);
+    let usual = [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github, SourceKind::Go];
+    for kind in usual.into_iter().chain(more) {
         let name = format!("source.{kind}.url");
         // One row for each place, in the order they are asked.
         match context.indexes(kind, overrides) {

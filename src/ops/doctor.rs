@@ -161,7 +161,14 @@ fn sources(context: &Context, union: &Union, findings: &mut Vec<Finding>) {
     if used(SourceKind::Deb) {
         repositories(context, union, findings);
     }
-    let kinds = [SourceKind::Pypi, SourceKind::Npm, SourceKind::Github, SourceKind::Go];
+    let kinds = [
+        SourceKind::Pypi,
+        SourceKind::Npm,
+        SourceKind::Github,
+        SourceKind::Go,
+        SourceKind::Aqua,
+        SourceKind::Crate,
+    ];
     for kind in kinds.into_iter().filter(|k| used(*k)) {
         match context.endpoint(kind, &union.sources) {
             Ok(endpoint) => {

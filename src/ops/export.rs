@@ -52,7 +52,8 @@ pub fn export(context: &Context, format: Format, names: &[DepName]) -> Result<Wr
             for (platform, row) in &locked.platforms {
                 let Some(pin) = Row::pin(row) else { continue };
                 work.push(async move {
-                    let query = Query { dep, requirement };
+                    let definition = locked.definition.as_ref();
+                    let query = Query { definition, ..Query::new(dep, requirement) };
                     let source = (sync.sources)(requirement.from.kind());
                     let url = match &pin.artifact {
                         Some(artifact) => source

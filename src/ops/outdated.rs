@@ -52,7 +52,7 @@ pub fn outdated(context: &Context, names: &[DepName]) -> Result<Vec<Row>> {
     for (name, candidates) in published {
         let Some(requirement) = union.requirements.get(&name) else { continue };
         let current = locked(&lock, &name);
-        let query = Query { dep: &name, requirement };
+        let query = Query::new(&name, requirement);
         let in_range = choose_version(&query, &candidates).ok();
         let newest = versions::newest(&candidates, current.as_ref()).cloned();
         let yanked = current.as_ref().is_some_and(|current| {

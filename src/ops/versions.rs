@@ -31,7 +31,7 @@ pub(super) fn published(
             }
             let bar = &bar;
             work.push(async move {
-                let query = Query { dep, requirement };
+                let query = Query::new(dep, requirement);
                 let source = (sync.sources)(requirement.from.kind());
                 let found = source.versions(&query).await?;
                 bar.stage(dep.as_str());

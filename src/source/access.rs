@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::url::Url;
 
@@ -49,7 +49,16 @@ impl Access {
         query: &Query<'_>,
         scope: Option<&str>,
     ) -> Result<Arc<Indexes>> {
-        let kind = query.requirement.from.kind();
+        self.indexes_of(query, query.requirement.from.kind(), scope).await
+    }
+
+    /// The indexes of another ecosystem, which the query's own leans on.
+    pub(super) async fn indexes_of(
+        &self,
+        query: &Query<'_>,
+        kind: SourceKind,
+        scope: Option<&str>,
+    ) -> Result<Arc<Indexes>> {
         let scope = scope.map(str::to_owned);
         let find = async {
             let urls = self.overrides.get(&kind).map(SourceOverride::urls).unwrap_or_default();
@@ -84,9 +93,17 @@ impl Access {
         Ok(Location { url, authorization, accept: None })
     }
 
+    /// Warns of something, once in the life of the sources.
+    pub(super) fn warn_once(&self, text: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(text.to_owned()) {
+            self.reporter.warn(text);
+        }
+    }
+
     /// Forgets a document that was not what it must be, so that the next command asks anew.
     pub(super) fn forget(&self, location: &Location) {
-        self.forget_as(location, None);
+        self.forget_as(location, location.accept);
     }
 
     /// Like [`Self::forget`], of one that was asked for in a certain form.

@@ -71,7 +71,7 @@ mod tests {
     fn choose(wanted: &str, list: &[&str]) -> Result<String> {
         let dep = DepName::new("tool").expect("name");
         let requirement = requirement("pypi:tool-bin", wanted);
-        let query = Query { dep: &dep, requirement: &requirement };
+        let query = Query::new(&dep, &requirement);
         choose_version(&query, &candidates(list)).map(|v| v.to_string())
     }
 

@@ -20,7 +20,9 @@ impl Diagnose for Error {
             | Self::Template { .. }
             | Self::Path { .. } => Kind::Usage,
             Self::NoFiles { .. } => Kind::Bug,
-            Self::Unsigned { .. } | Self::IndexHash { .. } => Kind::Integrity,
+            Self::Unsigned { .. } | Self::IndexHash { .. } | Self::DefinitionHash { .. } => {
+                Kind::Integrity
+            }
             _ => Kind::User,
         }
     }
@@ -48,6 +50,8 @@ impl Diagnose for Error {
                         .to_owned()
                 }
                 SourceKind::Github => "write `github:OWNER/REPOSITORY`".to_owned(),
+                SourceKind::Aqua => "write `aqua:OWNER/NAME`".to_owned(),
+                SourceKind::Crate => "write `crate:NAME`".to_owned(),
                 SourceKind::Go => {
                     "write the path of the package that holds `func main`, e.g. \
                      `go:example.com/tool/cmd/tool`"
@@ -61,6 +65,37 @@ impl Diagnose for Error {
                     Hint::new("a private repository needs GITHUB_TOKEN (or GH_TOKEN)"),
                 ];
             }
+            Self::NotDefined { subject, near, .. } => {
+                let mut hints: Vec<_> =
+                    near.iter().map(|name| Hint::new(format!("did you mean `aqua:{name}`?"))).collect();
+                if subject.from.package().split('/').count() == 2 {
+                    hints.push(Hint::new(format!(
+                        "what its repository releases may be had as `github:{}`",
+                        subject.from.package()
+                    )));
+                }
+                return hints;
+            }
+            Self::Definition { subject, .. } => format!(
+                "take another version of `{}`, or another source: the registry's file must be \
+                 corrected there",
+                subject.dep
+            ),
+            Self::DefinitionHash { subject, .. } => {
+                return vec![
+                    Hint::new("nothing of it was used"),
+                    Hint::new(format!(
+                        "if the registry is a mirror, its history was changed; `infra dep update \
+                         {}` locks what it has now",
+                        subject.dep
+                    )),
+                ];
+            }
+            Self::Metadata { subject, .. } => format!(
+                "take another version of `{}`, or another source: only its publisher can correct it",
+                subject.dep
+            ),
+            Self::Elsewhere { instead, .. } => format!("use `{instead}`"),
             Self::Private { .. } => {
                 "such modules come from version control, which is not used: serve them on a proxy \
                  of your own and set GONOPROXY=none"
@@ -199,8 +234,15 @@ impl Diagnose for Error {
             Self::NoKeys { files, .. } => {
                 files.iter().map(|file| format!("looked in  {file}")).collect()
             }
-            Self::IndexHash { expected, received, .. } => vec![
-                format!("expected  {expected}  from the signed index"),
+            Self::IndexHash { subject, expected, received, .. } => vec![
+                match subject.from.kind() {
+                    SourceKind::Deb => format!("expected  {expected}  from the signed index"),
+                    _ => format!("expected  {expected}  from the index"),
+                },
+                format!("received  {received}"),
+            ],
+            Self::DefinitionHash { expected, received, .. } => vec![
+                format!("expected  {expected}  from dep.lock.json"),
                 format!("received  {received}"),
             ],
             Self::Endpoint { source, .. } => source.details(),

@@ -139,6 +139,60 @@ pub enum Error {
         /// What the server said, and until when.
         source: Box<http::Error>,
     },
+    /// The registry defines no such package.
+    #[error("the registry does not define {subject}: there is no `{file}`")]
+    NotDefined {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The file that would define it.
+        file: String,
+        /// Packages that may be meant.
+        near: Vec<String>,
+    },
+    /// A definition cannot be understood.
+    #[error(
+        "`{file}` of the registry, which defines {subject}, cannot be used: line {line}: {why}"
+    )]
+    Definition {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The file in the registry.
+        file: String,
+        /// The line in it, from 1.
+        line: usize,
+        /// What is wrong.
+        why: String,
+    },
+    /// What a crate says of its packages cannot be understood.
+    #[error("the `[package.metadata.binstall]` of {subject} cannot be used: {why}")]
+    Metadata {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// What is wrong.
+        why: String,
+    },
+    /// A definition is not the one that was locked.
+    #[error("sha256 mismatch for `{file}` of the registry, which defines {subject}")]
+    DefinitionHash {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The file in the registry.
+        file: String,
+        /// As the lock says.
+        expected: Box<Integrity>,
+        /// Of what was served.
+        received: Box<Integrity>,
+    },
+    /// A definition has no file to download, but says how to make one.
+    #[error("{subject} is not published as a file: the registry has it made by `{made_by}`")]
+    Elsewhere {
+        /// Whom for.
+        subject: Box<Subject>,
+        /// The registry's word for how.
+        made_by: String,
+        /// The reference to use instead.
+        instead: String,
+    },
     /// A version that was listed or locked is not in the index.
     #[error("the index of {subject} has no version {version}")]
     VersionGone {
@@ -339,6 +393,11 @@ impl Error {
             | Self::NoAssets { subject }
             | Self::Assets { subject, .. }
             | Self::RateLimit { subject, .. }
+            | Self::NotDefined { subject, .. }
+            | Self::Definition { subject, .. }
+            | Self::DefinitionHash { subject, .. }
+            | Self::Metadata { subject, .. }
+            | Self::Elsewhere { subject, .. }
             | Self::VersionGone { subject, .. }
             | Self::FileGone { subject, .. }
             | Self::Malformed { subject, .. }

@@ -164,7 +164,8 @@ fn is_of_place(error: &Error) -> bool {
         | Error::Malformed { .. }
         | Error::Unsigned { .. }
         | Error::Expired { .. }
-        | Error::IndexHash { .. } => true,
+        | Error::IndexHash { .. }
+        | Error::DefinitionHash { .. } => true,
         _ => false,
     }
 }

@@ -14,6 +14,7 @@ mod crates;
 mod deb;
 mod diagnose;
 pub mod error;
+mod forge;
 #[doc(hidden)]
 pub mod fuzzing;
 mod github;
@@ -43,7 +44,7 @@ use crate::archive::Format;
 use crate::base::{
     Algorithm, CommandName, DepName, Integrity, Platform, RelPath, Secret, SourceKind, Version,
 };
-use crate::lock::model::{Linking, Proof};
+use crate::lock::model::{Definition, Linking, Proof};
 use crate::profile::model::Requirement;
 use crate::provenance::Evidence;
 
@@ -63,6 +64,12 @@ pub trait Source: Send + Sync {
         version: &Version,
         platform: Platform,
     ) -> Result<Offer>;
+
+    /// The registry's file that says what is fetched, to be locked beside the version. Most
+    /// ecosystems have none.
+    async fn definition(&self, _query: &Query<'_>) -> Result<Option<Definition>> {
+        Ok(None)
+    }
 
     /// Whether it only took an offered file to be for its platform's C library, since nobody said
     /// so: neither the publisher, in metadata or the file's name, nor the profile. When the file's
@@ -138,6 +145,16 @@ pub struct Query<'a> {
     pub dep: &'a DepName,
     /// What the profile says of it.
     pub requirement: &'a Requirement,
+    /// The registry's file that it is locked with, for sources that have such; the newest one
+    /// otherwise.
+    pub definition: Option<&'a Definition>,
+}
+
+impl<'a> Query<'a> {
+    /// What a profile asks, by what is published now.
+    pub fn new(dep: &'a DepName, requirement: &'a Requirement) -> Self {
+        Self { dep, requirement, definition: None }
+    }
 }
 
 /// Whether a file's name has a word for a C library: then its publisher says for which it is.

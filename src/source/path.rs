@@ -103,7 +103,7 @@ mod tests {
     fn with<T>(from: &str, version: &str, ask: impl FnOnce(&Query<'_>) -> T) -> T {
         let dep = DepName::new("t").expect("name");
         let requirement = requirement(from, version);
-        ask(&Query { dep: &dep, requirement: &requirement })
+        ask(&Query::new(&dep, &requirement))
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use super::access::Access;
+use super::forge::Forge;
 use super::memo::Memo;
 use super::{Source, aqua, crates, deb, github, go, npm, oci, path, pypi, url};
 use crate::base::{Quiet, Reporter, SourceKind};
@@ -64,14 +65,15 @@ impl Sources {
             reporter,
             warned,
         });
+        let forge = Arc::new(Forge::new(Arc::clone(&access)));
         Self {
             pypi: pypi::Pypi::new(Arc::clone(&access)),
             npm: npm::Npm::new(Arc::clone(&access)),
-            github: github::Github::new(Arc::clone(&access)),
-            aqua: aqua::Aqua::new(Arc::clone(&access)),
+            github: github::Github::new(Arc::clone(&access), Arc::clone(&forge)),
+            aqua: aqua::Aqua::new(Arc::clone(&access), Arc::clone(&forge)),
             deb: deb::Deb::new(Arc::clone(&access)),
             go: go::Go::new(Arc::clone(&access)),
-            crates: crates::Crates::new(Arc::clone(&access)),
+            crates: crates::Crates::new(Arc::clone(&access), forge),
             oci: oci::Oci::new(Arc::clone(&access)),
             url: url::UrlSource::new(access),
             path,

@@ -52,13 +52,13 @@ pub async fn choose_version(context: &Context<'_>, query: &Query<'_>) -> Result<
 /// Whether a kind of source says when its versions were published.
 fn has_dates(kind: SourceKind) -> bool {
     match kind {
-        SourceKind::Pypi | SourceKind::Npm | SourceKind::Github | SourceKind::Go => true,
-        SourceKind::Aqua
-        | SourceKind::Deb
-        | SourceKind::Crate
-        | SourceKind::Oci
-        | SourceKind::Url
-        | SourceKind::Path => false,
+        SourceKind::Pypi
+        | SourceKind::Npm
+        | SourceKind::Github
+        | SourceKind::Aqua
+        | SourceKind::Go
+        | SourceKind::Crate => true,
+        SourceKind::Deb | SourceKind::Oci | SourceKind::Url | SourceKind::Path => false,
     }
 }
 

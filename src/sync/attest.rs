@@ -70,7 +70,8 @@ pub(super) async fn group(
     task.stage("asking who signed it");
     let file = &group.offer.first.file;
     let mut digests = vec![at_hand.integrity.clone()];
-    if kind == SourceKind::Github && at_hand.integrity.algorithm() != Algorithm::Sha256 {
+    let by_sha256 = matches!(kind, SourceKind::Github | SourceKind::Aqua);
+    if by_sha256 && at_hand.integrity.algorithm() != Algorithm::Sha256 {
         let path = at_hand.path.clone();
         digests.push(blocking(shown, move || Ok(hash_file(&path, Algorithm::Sha256)?)).await?);
     }
@@ -235,7 +236,8 @@ pub async fn verify_again(
         }
         Err(e) => return Err(e.into()),
     }
-    let query = Query { dep, requirement };
+    let definition = locked.definition.as_ref();
+    let query = Query { definition, ..Query::new(dep, requirement) };
     let file = &artifact.file;
     let asked =
         Asked { query: &query, version: &locked.version, platform, file, digests: &digests };

@@ -251,7 +251,8 @@ impl Job<'_> {
         task: &Arc<dyn Task>,
     ) -> Result<Verified> {
         let source = (context.sources)(self.locked.source.kind());
-        let query = Query { dep: self.dep, requirement };
+        let definition = self.locked.definition.as_ref();
+        let query = Query { definition, ..Query::new(self.dep, requirement) };
         let (version, file) = (&self.locked.version, &artifact.file);
         let locations = async {
             task.stage("looking up");

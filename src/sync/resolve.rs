@@ -141,7 +141,7 @@ pub(super) struct Resolve<'a, 'c> {
 
 impl<'a, 'c> Resolve<'a, 'c> {
     async fn run(self) -> Result<LockedDep> {
-        let fit = if self.update { Fit::None } else { reuse::fit(self.old, self.requirement) };
+        let fit = self.fit();
         let is_local = self.requirement.from.kind() == SourceKind::Path;
         let mut done = BTreeMap::new();
         if let (Fit::Exact, Some(old), false) = (fit, self.old, is_local) {
@@ -162,20 +162,29 @@ impl<'a, 'c> Resolve<'a, 'c> {
             done.extend(self.rows(&version, &missing).await?);
             self.warn(&version, &done, &missing)?;
         }
+        let definition = match self.query().definition {
+            Some(kept) => Some(kept.clone()),
+            None if missing.is_empty() => None,
+            None => self.source().definition(&self.query()).await?,
+        };
         Ok(LockedDep {
             source: self.requirement.from.clone(),
             requirement: self.requirement.canonical(),
             version,
             build: None,
-            definition: None,
+            definition,
             platforms: done,
         })
+    }
+
+    fn fit(&self) -> Fit {
+        if self.update { Fit::None } else { reuse::fit(self.old, self.requirement) }
     }
 
     /// Like [`Self::run`], for a dep that is built by another of the lock.
     async fn build(self, lock: &Lock, requirements: &Requirements) -> Result<LockedDep> {
         let mut build = building::by(&self, lock)?;
-        let fit = if self.update { Fit::None } else { reuse::fit(self.old, self.requirement) };
+        let fit = self.fit();
         let mut done = BTreeMap::new();
         let mut kept: &[String] = &[];
         let same = |b: &&Build| b.toolchain == build.toolchain && b.version == build.version;
@@ -215,7 +224,10 @@ impl<'a, 'c> Resolve<'a, 'c> {
     }
 
     pub(super) fn query(&self) -> Query<'a> {
-        Query { dep: self.dep, requirement: self.requirement }
+        // An entry that stays keeps the definition that it was locked with.
+        let kept = self.old.filter(|_| self.fit() != Fit::None);
+        let definition = kept.and_then(|old| old.definition.as_ref());
+        Query { definition, ..Query::new(self.dep, self.requirement) }
     }
 
     async fn choose_version(&self) -> Result<Version> {

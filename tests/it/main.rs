@@ -14,10 +14,12 @@ mod support;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod upstream;
 
+mod aqua;
 mod bad_input;
 mod cache;
 mod commands;
 mod crashes;
+mod crates;
 #[cfg(feature = "deb")]
 mod deb;
 mod exchange;

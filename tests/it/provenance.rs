@@ -516,3 +516,131 @@ fn a_trust_root_that_is_none_is_told() {
     let outcome = stage.world.env.infra(["dep", "verify", "--provenance", "--offline"]);
     assert!(matches!(outcome.code, Some(1 | 3)), "{}", outcome.stderr);
 }
+
+/// A tool of a forge that the Aqua registry defines, with `sections` of proof.
+struct Defined {
+    stage: Stage,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+impl Defined {
+    fn new(sections: &str) -> Self {
+        let mut stage = Stage::new("tool = \"aqua:some/tool@^2\"", "");
+        let api = stage.world.upstream.github_url();
+        stage.world.env.set("GITHUB_API_URL", api);
+        let files = [
+            ("darwin_arm64", infra::base::Platform::Aarch64Darwin),
+            ("linux_amd64", infra::base::Platform::X86_64Linux),
+        ]
+        .map(|(system, platform)| {
+            let program = executable(Machine::of(platform), "tool 2.0.0");
+            let bytes = tar_gz(&Tree::new().executable("tool", program));
+            (format!("tool_{system}.tar.gz"), bytes)
+        });
+        let definition = format!(
+            "  - type: github_release\n    repo_owner: some\n    repo_name: tool\n    \
+             asset: tool_{{{{.OS}}}}_{{{{.Arch}}}}.tar.gz\n{sections}"
+        );
+        stage.world.upstream.aqua('a', &[("some/tool", &definition)]);
+        let defined = Self { stage, files: files.into() };
+        defined.serve(|_, _| Vec::new());
+        defined
+    }
+
+    /// Serves the release, each file with what goes with it: a name's ending and the bytes.
+    fn serve(&self, beside: impl Fn(&str, &[u8]) -> Vec<(&'static str, String)>) {
+        let mut release = GithubRelease::new("v2.0.0");
+        for (name, bytes) in &self.files {
+            release = release.asset(name, bytes.clone());
+            for (ending, body) in beside(name, bytes) {
+                release = release.asset(&format!("{name}{ending}"), body);
+            }
+        }
+        self.stage.world.upstream.github("some/tool", &[release], 10);
+    }
+}
+
+#[test]
+fn a_registry_names_the_key_of_a_signature() {
+    let key = Minisigner::new(7);
+    let defined = Defined::new(&format!(
+        "    minisign:\n      type: github_release\n      asset: \"{{{{.Asset}}}}.minisig\"\n      \
+         public_key: {}\n    checksum:\n      cosign:\n        opts: [--key, cosign.pub]\n",
+        key.public()
+    ));
+    let (stage, lock) = (&defined.stage, ["dep", "lock"]);
+    let by = |signer: &Minisigner, of: Option<&[u8]>| {
+        defined.serve(|_, bytes| vec![(".minisig", signer.sign(of.unwrap_or(bytes)))]);
+    };
+    by(&Minisigner::new(8), None);
+    stage.refused(3, &lock, &["the minisign of `tool`", "signed by somebody else"]);
+    by(&key, Some(b"other bytes"));
+    stage.refused(3, &lock, &["the minisign of `tool`", "does not hold"]);
+    by(&key, None);
+    let told = stage.world.env.ok(lock).stderr;
+    let left_out =
+        "names a signature of cosign for `tool` (aqua:some/tool) that cannot be verified";
+    assert_eq!(told.matches(left_out).count(), 1, "{told}");
+    assert!(told.contains("over the checksum file"), "{told}");
+    let row = stage.row("tool");
+    assert_eq!(row["verified"], json!(["release-digest", "minisign"]));
+    assert_eq!(row["attestations"][0]["signer"], "minisign:0707070707070707");
+    assert_eq!(stage.statuses(&["--offline"]).last().map(String::as_str), Some("verified"));
+}
+
+#[test]
+fn a_signature_that_a_registry_names_and_is_not_there_is_told() {
+    let key = Minisigner::new(7);
+    let defined = Defined::new(&format!(
+        "    minisign:\n      type: github_release\n      asset: \"{{{{.Asset}}}}.minisig\"\n      \
+         public_key: {}\n",
+        key.public()
+    ));
+    let told = defined.stage.world.env.ok(["dep", "lock"]).stderr;
+    assert!(told.contains("`tool_linux_amd64.tar.gz.minisig` for `tool`"), "{told}");
+    assert!(told.contains("it is not there"), "{told}");
+    assert_eq!(defined.stage.row("tool")["verified"], json!(["release-digest"]));
+}
+
+#[test]
+fn a_registry_names_who_attests_and_signs() {
+    let identity = Identity::workflow("some/tool", "r.yml", "refs/tags/v2.0.0");
+    let defined = Defined::new(
+        "    github_artifact_attestations:\n      signer_workflow: some/tool/.github/workflows/r.yml\n    \
+         cosign:\n      bundle:\n        type: github_release\n        asset: \"{{.Asset}}.json\"\n      \
+         opts:\n        - --certificate-identity-regexp\n        \
+         - '^https://forge\\.example/some/tool/\\.github/workflows/r\\.yml@.*$'\n        \
+         - --certificate-oidc-issuer=https://issuer.example\n",
+    );
+    let (stage, lock) = (&defined.stage, ["dep", "lock"]);
+    let sign = |who: &Identity| {
+        defined
+            .serve(|_, bytes| vec![(".json", stage.authority.sign_bytes(who, bytes).to_string())]);
+    };
+    let mallory = Identity::workflow("mallory/tool", "r.yml", "refs/tags/v2.0.0");
+    sign(&mallory);
+    stage.refused(3, &lock, &["the cosign of `tool`", "signed by somebody else"]);
+    sign(&identity);
+    stage.world.env.ok(lock);
+    assert_eq!(stage.row("tool")["verified"], json!(["release-digest", "cosign"]));
+    let attest = |who: &Identity| {
+        for (name, bytes) in &defined.files {
+            let hex = Integrity::sha256_of(bytes).hex();
+            let bundle = stage.authority.attest(who, &[(name.as_str(), "sha256", hex.as_str())]);
+            let body = json!({"attestations": [{"bundle": bundle, "repository_id": 1}]});
+            let path = format!("/github/api/repos/some/tool/attestations/sha256:{hex}");
+            stage.world.upstream.file(&path, body.to_string());
+        }
+    };
+    stage.profile(
+        "tool = { from = \"aqua:some/tool\", version = \"^2\", proof = [\"github-attestation\"] }",
+        "",
+    );
+    attest(&mallory);
+    stage.refused(3, &lock, &["github-attestation of `tool`", "signed by somebody else"]);
+    attest(&identity);
+    stage.world.env.ok(lock);
+    let row = stage.row("tool");
+    assert_eq!(row["verified"], json!(["release-digest", "cosign", "github-attestation"]));
+    assert_eq!(stage.statuses(&["--offline"]), ["verified"; 4]);
+}

@@ -25,6 +25,7 @@ mod world;
 mod cache;
 mod commands;
 mod conformance;
+mod crates;
 mod everything;
 mod failures;
 mod go;

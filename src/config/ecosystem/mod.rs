@@ -11,6 +11,7 @@
 pub mod apt;
 mod ask;
 pub mod aws;
+mod cargo;
 mod github;
 mod goproxy;
 mod ini;
@@ -138,8 +139,9 @@ impl Machine<'_> {
             (SourceKind::Pypi, profile) => pypi::endpoint(self, profile),
             (SourceKind::Npm, profile) => npm::endpoint(self, profile, scope),
             (SourceKind::Github, profile) => github::endpoint(self, profile),
+            (SourceKind::Crate, profile) => cargo::endpoint(self, profile),
             (SourceKind::Go, profile) => goproxy::endpoint(self, profile),
-            (SourceKind::Url, Some(profile)) => {
+            (SourceKind::Url | SourceKind::Aqua, Some(profile)) => {
                 let (base, authorization) = base(profile)?;
                 let authorization = match authorization {
                     None => netrc::authorization(self.environ, &base.value)?,
@@ -147,16 +149,12 @@ impl Machine<'_> {
                 };
                 Ok(Endpoint { base, authorization, ca: self.common_ca()? })
             }
+            // Without a mirror of its own, the registry is a repository on the forge.
+            (SourceKind::Aqua, None) => github::endpoint(self, None),
             // They have several: [`apt::repositories`], [`oci::registries`].
-            (
-                SourceKind::Url
-                | SourceKind::Deb
-                | SourceKind::Path
-                | SourceKind::Aqua
-                | SourceKind::Crate
-                | SourceKind::Oci,
-                _,
-            ) => Err(Error::NoBase { ecosystem: kind.name() }),
+            (SourceKind::Url | SourceKind::Deb | SourceKind::Path | SourceKind::Oci, _) => {
+                Err(Error::NoBase { ecosystem: kind.name() })
+            }
         }
     }
 

@@ -3,67 +3,28 @@
 //! Refuses an asset whose publisher's checksum is not the forge's digest: one of the two was
 //! changed after the release. Invariant: a proof is only claimed for the hash that is offered.
 
-use super::Github;
-use super::release::{Asset, Release};
 use crate::base::{Algorithm, Integrity};
 use crate::lock::model::Proof;
-use crate::source::checksum;
-use crate::source::{Error, Query, Result};
+use crate::source::forge::{self, Asset, Forge, Release};
+use crate::source::{Query, Result, checksum};
 
-impl Github {
-    /// The hash of an asset and its proofs; nothing when nobody vouches for it.
-    pub(super) async fn vouched(
-        &self,
-        query: &Query<'_>,
-        release: &Release,
-        asset: &Asset,
-    ) -> Result<(Option<Integrity>, Vec<Proof>)> {
-        let mut listed = None;
-        for file in files(release, &asset.name) {
-            let Some(text) = self.text(query, file).await?.as_ref().clone() else { continue };
-            // Files that list only some of the assets, or in a format that is not ours, say nothing.
-            if let Ok(hash) = checksum::find(&text, &asset.name) {
-                listed = Some((file, hash));
-                break;
-            }
+/// The hash of an asset and its proofs; nothing when nobody vouches for it.
+pub(in crate::source) async fn vouched(
+    forge: &Forge,
+    query: &Query<'_>,
+    release: &Release,
+    asset: &Asset,
+) -> Result<(Option<Integrity>, Vec<Proof>)> {
+    let mut listed = None;
+    for file in files(release, &asset.name) {
+        let Some(text) = forge.text(query, file).await?.as_ref().clone() else { continue };
+        // Files that list only some of the assets, or in a format that is not ours, say nothing.
+        if let Ok(hash) = checksum::find(&text, &asset.name) {
+            listed = Some((&file.web, hash));
+            break;
         }
-        Ok(match (&asset.digest, listed) {
-            (None, None) => (None, Vec::new()),
-            (None, Some((_, hash))) => (Some(hash), vec![Proof::ChecksumFile]),
-            (Some(digest), None) => (Some(digest.clone()), vec![Proof::ReleaseDigest]),
-            (Some(digest), Some((_, hash))) if hash == *digest => {
-                (Some(hash), vec![Proof::ReleaseDigest, Proof::ChecksumFile])
-            }
-            // Of two algorithms only one can be compared with the bytes.
-            (Some(digest), Some((_, hash))) if hash.algorithm() != digest.algorithm() => {
-                (Some(digest.clone()), vec![Proof::ReleaseDigest])
-            }
-            (Some(_), Some((file, _))) => {
-                return Err(Error::Checksum {
-                    subject: query.subject(),
-                    url: crate::http::shown(&file.web),
-                    file: asset.name.clone(),
-                    why: "it gives another one than the release",
-                });
-            }
-        })
     }
-
-    async fn text(
-        &self,
-        query: &Query<'_>,
-        file: &Asset,
-    ) -> Result<std::sync::Arc<Option<String>>> {
-        let fetch = async {
-            for at in self.locations(query, file).await? {
-                if let Some(body) = self.access.get(query, &at, at.accept).await? {
-                    return Ok::<_, Error>(Some(String::from_utf8_lossy(&body).into_owned()));
-                }
-            }
-            Ok(None)
-        };
-        self.checksums.get(file.web.to_string(), fetch).await
-    }
+    forge::agreed(query, &asset.name, asset.digest.as_ref(), listed)
 }
 
 /// The checksum files that may list an asset, most likely first.

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::release::Release;
 use crate::base::Version;
+use crate::source::forge::Release;
 
 /// Where the profile says the version stands.
 const WORD: &str = "${version}";

@@ -107,7 +107,7 @@ pub(in crate::sync) async fn object(
     let lines = lines(build, &job.shown)?;
     let places = Places::of(context.store)?;
     let requirement = job.requirement(requirements);
-    let query = Query { dep: job.dep, requirement: &requirement };
+    let query = Query::new(job.dep, &requirement);
     let version = &job.locked.version;
     let whose = Whose { query, version, platform: job.platform, shown: &job.shown };
     modules::fetch(context, &whose, &lines, &places.modules, task).await?;

@@ -32,7 +32,10 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) {
                     && request.header("authorization") != Some(value.as_str())
             });
             let challenge = guard.map(|(_, _, challenge)| challenge.clone());
-            let answer = match (&fault, state.routes.get(&request.path)) {
+            // A route that names a query goes before one that serves whatever is asked.
+            let with_query = format!("{}?{}", request.path, request.query);
+            let route = state.routes.get(&with_query).or(state.routes.get(&request.path));
+            let answer = match (&fault, route) {
                 (Some(Fault::Status(code)), _) => Answer::status(*code),
                 (Some(Fault::RateLimit(until)), _) => Answer::status(403)
                     .header("x-ratelimit-remaining", "0")
@@ -73,7 +76,8 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => target,
     };
-    let path = target.split('?').next()?.to_owned();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
@@ -89,7 +93,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     }
     let length = headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
     std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
-    Some(Request { method, path, headers })
+    Some(Request { method, path, query, headers })
 }
 
 struct Answer {

@@ -1,15 +1,18 @@
 //! A fake upstream: every source's protocol on loopback, with faults to order.
 //!
 //! Owns a small threaded HTTP/1.1 server ([`FakeUpstream`]), what publishes packages on it
-//! ([`pypi`], [`npm`], [`github`], [`apt`], plain files), TLS in front of it ([`tls`]), and builders of the archives and executables that packages
+//! ([`pypi`], [`npm`], [`github`], [`aqua`], [`cargo`], [`apt`], plain files), TLS in front of it
+//! ([`tls`]), and builders of the archives and executables that packages
 //! hold ([`archives`], [`executables`]). Invariants: nothing leaves the machine, nothing sleeps,
 //! and the same calls serve the same bytes.
 
 #[cfg(feature = "deb")]
 mod apt;
+mod aqua;
 mod archives;
 #[cfg(feature = "provenance")]
 mod authority;
+mod cargo;
 mod connection;
 mod executables;
 mod fault;
@@ -26,6 +29,7 @@ pub(crate) use apt::{AptKey, AptSuite};
 pub(crate) use archives::{Tree, tar_gz, tgz, wheel, zip};
 #[cfg(feature = "provenance")]
 pub(crate) use authority::{Authority, Identity, Minisigner, SigningKey, attestation_object};
+pub(crate) use cargo::Crate;
 pub(crate) use executables::{Machine, elf_with_interpreter, executable};
 pub(crate) use fault::Fault;
 pub(crate) use github::GithubRelease;

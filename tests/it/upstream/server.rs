@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// The path as sent, without the query.
     pub(crate) path: String,
+    /// What follows the path's question mark.
+    pub(crate) query: String,
     /// Headers by lower-case name.
     pub(crate) headers: BTreeMap<String, String>,
 }

@@ -126,7 +126,7 @@ impl Asked {
     }
 
     fn query(&self) -> Query<'_> {
-        Query { dep: &self.dep, requirement: &self.requirement }
+        Query::new(&self.dep, &self.requirement)
     }
 
     /// The version that the requirement gets.

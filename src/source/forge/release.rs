@@ -10,30 +10,37 @@ use crate::base::{Algorithm, Integrity};
 
 /// A published release.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Release {
+pub(in crate::source) struct Release {
     /// Its tag in the repository.
-    pub(super) tag: String,
+    pub(in crate::source) tag: String,
     /// Marked as a pre-release by its publisher.
-    pub(super) prerelease: bool,
+    pub(in crate::source) prerelease: bool,
     /// When it was published.
-    pub(super) published: Option<jiff::Timestamp>,
+    pub(in crate::source) published: Option<jiff::Timestamp>,
     /// Its files.
-    pub(super) assets: Vec<Asset>,
+    pub(in crate::source) assets: Vec<Asset>,
 }
 
 /// A file of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Asset {
+pub(in crate::source) struct Asset {
     /// Its name.
-    pub(super) name: String,
+    pub(in crate::source) name: String,
     /// Bytes.
-    pub(super) size: Option<u64>,
+    pub(in crate::source) size: Option<u64>,
     /// The digest that the forge recorded when it was uploaded.
-    pub(super) digest: Option<Integrity>,
+    pub(in crate::source) digest: Option<Integrity>,
     /// Where the API serves it, to those who may read the repository.
-    pub(super) api: Option<Url>,
+    pub(in crate::source) api: Option<Url>,
     /// Where everybody gets it.
-    pub(super) web: Url,
+    pub(in crate::source) web: Url,
+}
+
+impl Release {
+    /// The file of a name.
+    pub(in crate::source) fn asset(&self, name: &str) -> Option<&Asset> {
+        self.assets.iter().find(|asset| asset.name == name)
+    }
 }
 
 #[derive(Deserialize)]

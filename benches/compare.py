@@ -127,9 +127,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--infra", default=str(ROOT / "target" / "release" / "infra"))
     parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--only", nargs="*", choices=["warm", "exec", "cold", "hash"])
+    parser.add_argument("--only", nargs="*", choices=["warm", "exec", "cold", "hash", "cache"])
     args = parser.parse_args()
-    wanted = args.only or ["warm", "exec", "cold", "hash"]
+    wanted = args.only or ["warm", "exec", "cold", "hash", "cache"]
     infra = args.infra
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="infra-bench-"))
     try:
@@ -166,6 +166,14 @@ def run(infra, runs, wanted, scratch):
         cold(infra, uv, max(3, runs // 3), scratch, project, env)
     if "hash" in wanted:
         hashing(infra, max(3, runs // 3), scratch, project, env)
+    if "cache" in wanted:
+        caching(infra, max(3, runs // 3), scratch, project, env)
+
+
+def wipe(*paths):
+    for path in paths:
+        subprocess.run(["chmod", "-R", "u+w", str(path)], check=False, stderr=subprocess.DEVNULL)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def cold(infra, uv, runs, scratch, project, env):
@@ -179,12 +187,6 @@ def cold(infra, uv, runs, scratch, project, env):
         if dep["source"].startswith("pypi:")
     ]
     store, cache, target = scratch / "cold-store", scratch / "uv-cache", scratch / "uv-target"
-
-    def wipe(*paths):
-        for path in paths:
-            subprocess.run(["chmod", "-R", "u+w", str(path)], check=False,
-                           stderr=subprocess.DEVNULL)
-            shutil.rmtree(path, ignore_errors=True)
 
     env = dict(env, INFRA_STORE=str(store), UV_CACHE_DIR=str(cache))
     pair("cold sync beside `uv pip install` of the same wheels",
@@ -210,6 +212,54 @@ def hashing(infra, runs, scratch, project, env):
                     out.write(path.read_bytes())
         pair("the same beside OpenSSL's SHA-256 of one file as large", ours,
              ("openssl sha256", [openssl, "dgst", "-sha256", str(flat)]), runs, env, project)
+
+
+def caching(infra, runs, scratch, project, env):
+    """Push and pull of an environment beside `nix copy`, and a sync from a cache beside one from
+    the wheels that are here already."""
+    def infra_out(*words):
+        return subprocess.run([infra, *words], cwd=project, env=env, check=True,
+                              capture_output=True, text=True).stdout.strip()
+
+    cache, ours, store = (scratch / name for name in ("cache", "cache-ours", "cache-store"))
+    infra_out("cache", "init", str(cache))
+    infra_out("cache", "push", "--to", str(cache), "dev")
+    elsewhere = dict(env, INFRA_STORE=str(store))
+
+    def fresh():
+        wipe(ours)
+        infra_out("cache", "init", str(ours))
+
+    if nix := need("nix"):
+        path = "/nix/store/" + pathlib.Path(infra_out("env", "build", "dev")).name
+        root, theirs, there = (scratch / name for name in ("nix", "cache-nix", "nix-pulled"))
+        for key, value in {
+            "HOME": scratch / "nix-home", "XDG_CACHE_HOME": scratch / "nix-cache",
+            "NIX_CONF_DIR": scratch / "nix-conf", "NIX_USER_CONF_FILES": "",
+            "NIX_CONFIG": "build-users-group =\nexperimental-features = nix-command\n",
+        }.items():
+            env[key] = elsewhere[key] = str(value)
+        subprocess.run([nix, "copy", "--from", f"file://{cache}", "--store", str(root), path],
+                       env=env, check=True, capture_output=True)
+        pair("cache push beside `nix copy --to` (both zstd)",
+             ("infra cache push", [infra, "cache", "push", "--to", str(ours), "dev"]),
+             ("nix copy --to", [nix, "copy", "--store", str(root), "--to",
+                                f"file://{theirs}?compression=zstd", path]),
+             runs, env, project, fresh, lambda: wipe(theirs, scratch / "nix-cache"))
+        # The same objects: the environment's too, which no lock has.
+        words = ["cache", "pull", "--unsigned", "--from", str(cache), path.rsplit("/", 1)[1]]
+        pair("cache pull beside `nix copy --from`", ("infra cache pull", [infra, *words]),
+             ("nix copy --from", [nix, "copy", "--store", str(there), "--from", f"file://{cache}",
+                                  path]),
+             runs, elsewhere, project, lambda: wipe(store),
+             lambda: wipe(there, scratch / "nix-cache"))
+    artifacts = dict(elsewhere, INFRA_ARTIFACTS=str(scratch / "store" / "artifacts"))
+    none = scratch / "no-artifacts"
+    pair("sync from a local cache beside unpacking the wheels",
+         ("infra dep sync --cache",
+          ["env", f"INFRA_ARTIFACTS={none}", infra, "dep", "sync", "--cache", str(cache)]),
+         ("infra dep sync, wheels here", ["env", "INFRA_CACHE=none", infra, "dep", "sync"]),
+         runs, artifacts, project, lambda: wipe(store, none), lambda: wipe(store))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,8 @@
 //! | `roots/` | links and leases that keep objects | [`store`] |
 //! | `index/??/…` | documents of sources with their validators | [`http`] |
 //!
+//! In a binary cache's directory: `nix-cache-info`, `<digest>.narinfo`, `nar/`, `tmp/` ([`cache`]).
+//!
 //! In the user's cache directory: `infra/clients.json`, what installed clients reported
 //! ([`config::ecosystem`]).
 //!

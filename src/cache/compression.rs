@@ -13,7 +13,7 @@ const MAX_WINDOW_LOG: u32 = 27;
 /// Memory for xz, in KiB: its dictionary at level 9 and its own needs.
 const XZ_KIB: u32 = 160 << 10;
 /// What packing tries: measured in `docs/technical/cache.md`.
-const LEVEL: i32 = 6;
+const LEVEL: i32 = 3;
 
 /// A form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

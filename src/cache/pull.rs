@@ -5,10 +5,11 @@
 //! was downloaded of an archive stays for the next try, and is removed when it proves wrong.
 //! Invariant: an object is registered only when its bytes hash to what was believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use super::backend::Fetched;
@@ -43,12 +44,13 @@ pub struct Pulled {
 /// An object, and its tree hash where the lock has it.
 pub type Wanted = (ObjectName, Option<TreeHash>);
 
-/// Pulls objects and what they refer to.
+/// Pulls objects and what they refer to, `jobs` at a time.
 pub async fn pull(
     store: &Store,
     cache: &Cache,
     wanted: &[Wanted],
     trust: &Trust,
+    jobs: usize,
     reporter: &dyn Reporter,
 ) -> Result<Pulled> {
     cache.info().await?;
@@ -56,45 +58,76 @@ pub async fn pull(
     // Nothing that arrives is collected before all of it is there.
     let pausing = store.clone();
     let _pause = blocking(move || Ok(pausing.pause_gc(&Quiet)?)).await?;
-    let trees: BTreeMap<&ObjectName, Option<&TreeHash>> =
-        wanted.iter().map(|(o, t)| (o, t.as_ref())).collect();
-    // A depth-first walk; an object is added when everything it refers to was.
-    let mut ahead: Vec<Visit> = wanted.iter().rev().map(|(o, _)| Visit::New(o.clone())).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(visit) = ahead.pop() {
-        match visit {
-            Visit::New(object) => {
-                if !seen.insert(object.clone()) {
-                    continue;
-                }
-                if store.get(&object)?.is_some() {
-                    report.present += 1;
-                    continue;
-                }
-                let info = cache.narinfo(object.digest()).await?;
-                let not_there =
-                    || Error::NotThere { cache: cache.shown().to_owned(), object: object.clone() };
-                let info = info.ok_or_else(not_there)?;
-                believe(cache, &object, &info, trees.get(&object).copied().flatten(), trust)?;
-                let references: Vec<ObjectName> = info.references.iter().cloned().collect();
-                ahead.push(Visit::Ready(Box::new(info)));
-                ahead.extend(references.into_iter().map(Visit::New));
-            }
-            Visit::Ready(info) => {
-                let task = reporter.begin(info.object.name(), info.file_size);
-                let shown = info.object.to_string();
-                fetch(store, cache, &info, &shown, &task).await?;
-                report.bytes += info.file_size.unwrap_or_default();
-                report.pulled.push(info.object);
+    let mut left = missing(store, cache, wanted, trust, jobs, &mut report).await?;
+    // An object comes after those it refers to; content-addressed, they refer in no circle.
+    while !left.is_empty() {
+        let is_ready = |info: &NarInfo| !info.references.iter().any(|r| left.contains_key(r));
+        let ready: Vec<ObjectName> =
+            left.values().filter(|info| is_ready(info)).map(|info| info.object.clone()).collect();
+        let layer: Vec<NarInfo> = ready.iter().filter_map(|name| left.remove(name)).collect();
+        if layer.is_empty() {
+            break;
+        }
+        // Collected, since a closure kept across an await would tie the future to one thread.
+        let work: Vec<_> = layer.iter().map(|info| one(store, cache, info, reporter)).collect();
+        let mut results = stream::iter(work).buffer_unordered(jobs.max(1));
+        let mut failed = None;
+        while let Some(result) = results.next().await {
+            if let Err(e) = result {
+                failed.get_or_insert(e);
             }
         }
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        report.bytes += layer.iter().filter_map(|info| info.file_size).sum::<u64>();
+        report.pulled.extend(ready);
     }
     Ok(report)
 }
 
-enum Visit {
-    New(ObjectName),
-    Ready(Box<NarInfo>),
+async fn one(store: &Store, cache: &Cache, info: &NarInfo, reporter: &dyn Reporter) -> Result<()> {
+    let task = reporter.begin(info.object.name(), info.file_size);
+    fetch(store, cache, info, &info.object.to_string(), &task).await.map(drop)
+}
+
+/// What has to be fetched, every bit of it believed.
+async fn missing(
+    store: &Store,
+    cache: &Cache,
+    wanted: &[Wanted],
+    trust: &Trust,
+    jobs: usize,
+    report: &mut Pulled,
+) -> Result<BTreeMap<ObjectName, NarInfo>> {
+    let trees: BTreeMap<&ObjectName, &TreeHash> =
+        wanted.iter().filter_map(|(object, tree)| Some((object, tree.as_ref()?))).collect();
+    let mut found = BTreeMap::new();
+    let mut seen: BTreeSet<ObjectName> = BTreeSet::new();
+    let mut ahead: Vec<ObjectName> = wanted.iter().map(|(object, _)| object.clone()).collect();
+    while !ahead.is_empty() {
+        let mut asked = Vec::new();
+        for object in std::mem::take(&mut ahead) {
+            if !seen.insert(object.clone()) {
+                continue;
+            }
+            match store.get(&object)? {
+                Some(_) => report.present += 1,
+                None => asked.push(object),
+            }
+        }
+        let work: Vec<_> = asked.iter().map(|object| cache.narinfo(object.digest())).collect();
+        let answers: Vec<_> = stream::iter(work).buffered(jobs.max(1)).collect().await;
+        for (object, answer) in asked.into_iter().zip(answers) {
+            let not_there =
+                || Error::NotThere { cache: cache.shown().to_owned(), object: object.clone() };
+            let info = answer?.ok_or_else(not_there)?;
+            believe(cache, &object, &info, trees.get(&object).copied(), trust)?;
+            ahead.extend(info.references.iter().cloned());
+            found.insert(object, info);
+        }
+    }
+    Ok(found)
 }
 
 /// Refuses what nothing vouches for.

@@ -224,7 +224,8 @@ pub fn pull(
         }
     }
     let store = context.store();
-    let pulling = cache::pull(&store, &cache, &wanted, &trust, context.reporter());
+    let (jobs, reporter) = (context.jobs(), context.reporter());
+    let pulling = cache::pull(&store, &cache, &wanted, &trust, jobs, reporter);
     Ok(runtime()?.block_on(pulling)?)
 }
 

@@ -197,3 +197,14 @@ pub fn import(choice: u8, text: &str) {
     let name = NAMES[usize::from(choice) % NAMES.len()];
     let _ = infra::exchange::import::parse(name, text, &PLACE.join(name));
 }
+
+/// Reads what a binary cache says of an object, and of itself.
+pub fn narinfo(bytes: &[u8]) {
+    use infra::cache::{CacheInfo, NarInfo};
+    let _ = CacheInfo::parse(bytes);
+    let Ok(info) = NarInfo::parse(bytes) else { return };
+    let _ = (info.fingerprint(), info.is_content_addressed());
+    let text = info.to_string();
+    let again = NarInfo::parse(text.as_bytes()).expect("what we write we read");
+    assert_eq!(again.to_string(), text, "written and read differ");
+}

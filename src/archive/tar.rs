@@ -124,8 +124,12 @@ pub(super) fn index(
             }
             EntryType::Directory => RawKind::Directory,
             EntryType::Symlink => RawKind::Symlink(target),
-            EntryType::Link if mode & 0o6000 != 0 => return refuse(Refusal::SetId),
-            EntryType::Link => RawKind::HardLink(target),
+            EntryType::Link => {
+                if mode & 0o6000 != 0 {
+                    strictness.tell(&name, Refusal::SetId, archive)?;
+                }
+                RawKind::HardLink(target)
+            }
             special @ (EntryType::Char | EntryType::Block | EntryType::Fifo) => {
                 let what = match special {
                     EntryType::Char => "character device",

@@ -95,7 +95,11 @@ fn locks_by_digest_syncs_and_runs() {
     assert!(json.contains(&layers[1]), "{json}");
     let offline = other.infra(["dep", "sync", "--offline"]);
     assert_eq!(offline.code, Some(1));
-    assert!(offline.stderr.contains("2 artifacts must be fetched"), "{}", offline.stderr);
+    assert!(
+        offline.stderr.contains("2 artifacts (538 bytes) must be fetched"),
+        "{}",
+        offline.stderr
+    );
     upstream.forget();
     other.ok(["dep", "sync"]);
     assert!(upstream.requests().iter().all(|r| !r.path.contains("manifests")), "no document");

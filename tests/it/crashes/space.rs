@@ -80,7 +80,7 @@ fn offline_at_each_step() {
     };
     let refused = offline(&["dep", "lock"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    assert!(refused.stderr.contains("offline"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the network is not to be used"), "{}", refused.stderr);
     assert!(!env.project().join("dep.lock.json").exists());
 
     env.ok(["dep", "lock"]);

@@ -65,6 +65,8 @@ struct Inode {
 
 /// Size, mode and inode number.
 type Key = (u64, u32, u64);
+/// Inodes by size, mode and hash.
+type Hashed<'a> = BTreeMap<(u64, u32, Integrity), Vec<&'a Inode>>;
 
 impl Store {
     /// Stores files with the same bytes once. `task` counts the files that are hashed.
@@ -231,7 +233,7 @@ fn same_bytes<'a>(
     let work: Vec<(&Key, &Inode)> =
         inodes.iter().filter(|((size, mode, _), _)| sizes[&(*size, *mode)] > 1).collect();
     task.stage("hashing");
-    let hashed: Mutex<BTreeMap<(u64, u32, Integrity), Vec<&Inode>>> = Mutex::default();
+    let hashed: Mutex<Hashed<'_>> = Mutex::default();
     in_parallel(&work, |((size, mode, _), inode)| {
         let Some((_, path)) = inode.names.first() else { return Ok(()) };
         let (hash, _) = hash_file(path, Algorithm::Sha256)?;

@@ -211,7 +211,12 @@ fn assignments(text: &str) -> BTreeMap<String, String> {
 fn installed(machine: &Machine<'_>) -> Option<Setting<String>> {
     let go = find_on_path(machine.environ, "go")?;
     // One that is told to be another version of itself would look for that first.
+    // Other variables of its own may be such that it refuses every command.
     let mut vars = machine.environ.all().clone();
+    vars.retain(|name, _| {
+        let name = name.to_string_lossy();
+        !name.starts_with("GO") || ["GOENV", "GOROOT"].contains(&name.as_ref())
+    });
     vars.insert("GOTOOLCHAIN".into(), "local".into());
     let environ = Environ::from_vars(vars);
     let quiet = Machine { environ: &environ, ..*machine };

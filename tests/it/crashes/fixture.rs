@@ -35,6 +35,11 @@ pub(crate) fn tool_wheel_for(version: &str, platform: Platform) -> String {
     wheel_of("tool-bin", version, platform).0
 }
 
+/// File name of a project's wheel for a platform.
+pub(crate) fn wheel_for(project: &str, version: &str, platform: Platform) -> String {
+    wheel_of(project, version, platform).0
+}
+
 fn wheel_of(project: &str, version: &str, platform: Platform) -> (String, Vec<u8>) {
     let tags = match platform.name() {
         "x86_64-linux" => "py3-none-manylinux2014_x86_64",

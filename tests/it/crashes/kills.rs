@@ -55,13 +55,14 @@ fn invariants(what: &str, env: &TestEnv, locks: &[Option<String>]) {
 }
 
 const COMMANDS: [&[&str]; 3] = [&["dep", "lock"], &["dep", "sync"], &["env", "build", "dev"]];
-/// How often each command is killed.
+/// How often each command is killed, unless `KILLS` in the environment says so.
 const KILLS: u32 = 10;
-/// How often each command is started, at most.
-const STARTS: u32 = 200;
+/// How often each command is started for one kill, at most.
+const STARTS: u32 = 20;
 
 #[test]
-fn killed_thirty_times_at_any_moment() {
+fn killed_again_and_again_at_any_moment() {
+    let wanted = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
     let up = Upstream::start();
     let calm = up.project();
     // Before each command: what the ones before it made.
@@ -83,9 +84,9 @@ fn killed_thirty_times_at_any_moment() {
         };
         let mut env = begin();
         let (mut kills, mut starts) = (0, 0);
-        while kills < KILLS {
+        while kills < wanted {
             starts += 1;
-            assert!(starts <= STARTS, "only {kills} of {starts} were killed in time");
+            assert!(starts <= wanted * STARTS, "only {kills} of {starts} were killed in time");
             if starts % 3 == 0 {
                 // A download that stops in the middle until its client is gone.
                 let host = infra::base::Platform::host();
@@ -121,6 +122,7 @@ fn killed_thirty_times_at_any_moment() {
         end(&env);
         let left = fixture::temporary(&env.project());
         assert!(left.is_empty(), "{left:?}");
+        println!("{}: {kills} kills in {starts} starts", args.join(" "));
         done.push(args);
     }
 }

@@ -85,6 +85,58 @@ fn sixteen_syncs_fetch_each_artifact_once() {
     success("the result", &env.infra(["dep", "verify"]));
 }
 
+/// Sixteen processes that sync, verify, collect, optimise and run in one store, with twenty deps
+/// to fetch: each is fetched once, and what an environment has is never collected.
+#[test]
+fn sixteen_processes_and_twenty_deps() {
+    const DEPS: usize = 20;
+    let up = Upstream::start();
+    let env = up.project();
+    let mut base = env.read("profiles/base.toml");
+    let at = base.find("[env]").expect("the table");
+    let mut wheels = Vec::new();
+    for n in 0..DEPS {
+        let project = format!("bulk{n}-bin");
+        up.publish_wheels(&project, "1.0.0");
+        base.insert_str(at, &format!("bulk{n} = \"pypi:{project}@^1.0\"\n"));
+        let file = fixture::wheel_for(&project, "1.0.0", infra::base::Platform::host());
+        wheels.push(crate::upstream::FakeUpstream::pypi_file(&file));
+    }
+    // Nothing else of the tables in between may take the new lines.
+    env.write("profiles/base.toml", base);
+    env.ok(["dep", "lock"]);
+    fixture::make_writable(&env.store());
+    std::fs::remove_dir_all(env.store()).expect("remove");
+    up.forget();
+
+    let jobs: [(usize, &[&str]); 6] = [
+        (5, &["dep", "sync"]),
+        (4, &["env", "build", "dev"]),
+        (3, &["env", "exec", "test", "--", "bulk7"]),
+        (2, &["store", "verify"]),
+        (1, &["store", "gc"]),
+        (1, &["store", "optimise"]),
+    ];
+    let start_job = |(count, args): &(usize, &'static [&'static str])| -> Vec<_> {
+        (0..*count).map(|_| (args.join(" "), start(&env, args))).collect()
+    };
+    let running: Vec<(String, Child)> = jobs.iter().flat_map(start_job).collect();
+    assert_eq!(running.len(), 16);
+    for (what, child) in running {
+        success(&what, &finish(child));
+    }
+    for wheel in &wheels {
+        assert_eq!(up.count(wheel), 1, "{wheel}");
+    }
+    success("the store", &env.infra(["store", "verify"]));
+    for name in ["dev", "test"] {
+        let said = env.ok(["--offline", "env", "exec", name, "--", "bulk19"]);
+        assert_eq!(said.stdout, "bulk19 1.0.0\n");
+    }
+    let left = std::fs::read_dir(env.store().join("tmp")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "left in tmp");
+}
+
 #[test]
 fn two_locks_at_once() {
     let up = Upstream::start();

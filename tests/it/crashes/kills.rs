@@ -122,7 +122,7 @@ fn killed_again_and_again_at_any_moment() {
         end(&env);
         let left = fixture::temporary(&env.project());
         assert!(left.is_empty(), "{left:?}");
-        println!("{}: {kills} kills in {starts} starts", args.join(" "));
+        eprintln!("{}: {kills} kills in {starts} starts", args.join(" "));
         done.push(args);
     }
 }

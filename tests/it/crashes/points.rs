@@ -390,7 +390,7 @@ fn check(name: &str) {
             survives(case, &what, &env, &undisturbed, nth % 2 == 0);
         }
     }
-    println!("{name}: {kills} kills");
+    eprintln!("{name}: {kills} kills");
     let want: BTreeSet<_> = case.passes.iter().copied().collect();
     assert_eq!(passed, want, "the points that `{name}` passes");
 }

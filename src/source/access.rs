@@ -38,9 +38,7 @@ impl Access {
         query: &Query<'_>,
         scope: Option<&str>,
     ) -> Result<Arc<Endpoint>> {
-        let indexes = self.indexes(query, scope).await?;
-        let first = indexes.iter().flatten().next().cloned();
-        first.map(Arc::new).ok_or_else(|| Error::NoBase { subject: query.subject() })
+        first_of(query, self.indexes(query, scope).await?.as_ref()).map(Arc::new)
     }
 
     /// The indexes of the query's ecosystem, each with the places that serve it.
@@ -171,6 +169,12 @@ impl Access {
             Err(e) => Err(Error::Fetch { subject: query.subject(), source: Box::new(e) }),
         }
     }
+}
+
+/// The first place there is.
+pub(super) fn first_of(query: &Query<'_>, indexes: &Indexes) -> Result<Endpoint> {
+    let first = indexes.iter().flatten().next().cloned();
+    first.ok_or_else(|| Error::NoBase { subject: query.subject() })
 }
 
 /// A path below a base URL. Exactly one slash joins them, since registries refuse two.

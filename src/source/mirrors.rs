@@ -28,14 +28,7 @@ pub(super) struct Place<'a> {
     pub(super) last: bool,
 }
 
-/// A round of questions, one place after the other.
-///
-/// ```text
-/// while let Some(place) = round.next() {
-///     if let Some(found) = round.heard(place, ask(place).await)? { return Ok(Some(found)); }
-/// }
-/// round.end()?;
-/// ```
+/// A round of questions, one place after the other; [`Access::first`] goes it.
 pub(super) struct Round<'a> {
     access: &'a Access,
     indexes: &'a Indexes,
@@ -118,6 +111,26 @@ pub(super) fn others<'a>(
 }
 
 impl Access {
+    /// What the first place that has it answers; `None` when every place says that there is no such
+    /// thing.
+    pub(super) async fn first<'a, T, F>(
+        &'a self,
+        indexes: &'a Indexes,
+        ask: impl Fn(Place<'a>) -> F,
+    ) -> Result<Option<T>>
+    where
+        F: Future<Output = Result<Option<T>>>,
+    {
+        let mut round = Round::new(self, indexes);
+        while let Some(place) = round.next() {
+            let said = ask(place).await;
+            if let Some(found) = round.heard(place, said)? {
+                return Ok(Some(found));
+            }
+        }
+        round.end().map(|()| None)
+    }
+
     /// What one of [`others`] said. One that fails has nothing, and is warned of.
     pub(super) fn tolerated<T>(
         &self,

@@ -170,6 +170,17 @@ impl Query<'_> {
         self.requirement.from.package()
     }
 
+    /// The version is not there, or not any more.
+    fn version_gone(&self, version: &Version) -> Error {
+        Error::VersionGone { subject: self.subject(), version: version.clone() }
+    }
+
+    /// A file of a version is not there, or not any more.
+    fn file_gone(&self, version: &Version, file: &str) -> Error {
+        let (version, file) = (version.clone(), file.to_owned());
+        Error::FileGone { subject: self.subject(), version, file }
+    }
+
     /// Whom an error is about.
     fn subject(&self) -> Box<Subject> {
         Box::new(Subject { dep: self.dep.clone(), from: self.requirement.from.clone() })

@@ -382,7 +382,7 @@ impl Source for Aqua {
         let found = self.registry.find(query).await?;
         let versions = self.versions_of(query, &found).await?;
         let Some(tagged) = versions.get(version) else {
-            return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
+            return Err(query.version_gone(version));
         };
         match self.outcome(query, &found, &tagged.tag, platform)? {
             Outcome::File(file) => self.offered(query, &found, &tagged.tag, platform, *file).await,
@@ -404,11 +404,7 @@ impl Source for Aqua {
         platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
-        let gone = || Error::FileGone {
-            subject: query.subject(),
-            version: version.clone(),
-            file: file.to_owned(),
-        };
+        let gone = || query.file_gone(version, file);
         let parts: Vec<&str> = file.splitn(4, '/').collect();
         if let [owner, name, place, rest] = parts[..]
             && let Some(repo) = Repo::new(owner, name)

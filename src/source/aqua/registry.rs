@@ -15,7 +15,7 @@ use crate::lock::model::Definition as Locked;
 use crate::source::access::{self, Access};
 use crate::source::forge::{Forge, Repo};
 use crate::source::memo::Memo;
-use crate::source::mirrors::{self, Round};
+use crate::source::mirrors::{self, Place};
 use crate::source::{Error, Location, Query, Result};
 
 /// The repository of the registry that everybody uses.
@@ -161,23 +161,15 @@ impl Registry {
         read: impl Fn(&Location, Vec<u8>) -> Result<T>,
     ) -> Result<Option<T>> {
         let indexes = self.access.indexes_of(query, SourceKind::Aqua, None).await?;
-        let mut round = Round::new(&self.access, &indexes);
-        while let Some(place) = round.next() {
+        let read = &read;
+        let ask = async |place: Place<'_>| {
             let base = &place.endpoint.base.value;
             let at = access::located(place.endpoint, access::below(base, path));
-            let said = match self.access.page_of(place.last, query, &at, None).await {
-                Ok(Some(page)) => {
-                    let said = read(&at, page.body);
-                    said.map(Some).inspect_err(|_| self.access.forget(&at))
-                }
-                Ok(None) => Ok(None),
-                Err(e) => Err(e),
-            };
-            if let Some(found) = round.heard(place, said)? {
-                return Ok(Some(found));
-            }
-        }
-        round.end().map(|()| None)
+            let page = self.access.page_of(place.last, query, &at, None).await?;
+            let Some(page) = page else { return Ok(None) };
+            read(&at, page.body).map(Some).inspect_err(|_| self.access.forget(&at))
+        };
+        self.access.first(&indexes, ask).await
     }
 
     /// A file at a state. Where it is locked, its bytes have the locked hash.

@@ -10,7 +10,7 @@ use super::render::{Outcome, Place, Render, SideFile};
 use super::{Aqua, Found, definition};
 use crate::base::Algorithm;
 use crate::provenance::Evidence;
-use crate::source::{Asked, Error, Location, Query, Result};
+use crate::source::{Asked, Location, Query, Result};
 
 /// Options of cosign that are compared, or change nothing of what is verified here.
 const KNOWN: [&str; 10] = [
@@ -42,7 +42,7 @@ impl Aqua {
         let found = self.registry.find(query).await?;
         let versions = self.versions_of(query, &found).await?;
         let Some(tagged) = versions.get(version) else {
-            return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
+            return Err(query.version_gone(version));
         };
         let tag = tagged.tag.as_str();
         let Outcome::File(file) = self.outcome(query, &found, tag, platform)? else {

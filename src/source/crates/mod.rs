@@ -27,7 +27,7 @@ use super::access::{self, Access};
 use super::forge::{Asset, Forge, Release, Repo, malformed};
 use super::github::vouched;
 use super::memo::Memo;
-use super::mirrors::{self, Place, Round};
+use super::mirrors::{self, Place};
 use super::{ArtifactOffer, Commands, Error, Location, Offer, Query, Result, Source};
 use crate::base::{Integrity, Platform, SourceKind, Version};
 use crate::config::{self, ecosystem::Endpoint};
@@ -126,14 +126,10 @@ impl Crates {
             index::path(name).ok_or_else(|| Error::PackageName { subject: query.subject() })?;
         let fetch = async {
             let indexes = self.access.indexes(query, None).await?;
-            let mut round = Round::new(&self.access, &indexes);
-            while let Some(place) = round.next() {
-                let said = self.listed_at(query, place, &path).await;
-                if let Some(found) = round.heard(place, said)? {
-                    return Ok(found);
-                }
+            let ask = |place| self.listed_at(query, place, &path);
+            if let Some(found) = self.access.first(&indexes, ask).await? {
+                return Ok(found);
             }
-            round.end()?;
             let url = mirrors::shown(&indexes, |e| located(e, &path).shown());
             Err(Error::UnknownPackage { subject: query.subject(), url })
         };
@@ -164,21 +160,11 @@ impl Crates {
         let fetch = async {
             let published = self.listed(query).await?;
             let one = published.iter().find(|one| one.version == version.as_str());
-            let one = one.ok_or_else(|| Error::VersionGone {
-                subject: query.subject(),
-                version: version.clone(),
-            })?;
+            let one = one.ok_or_else(|| query.version_gone(version))?;
             let indexes = self.access.indexes(query, None).await?;
-            let mut round = Round::new(&self.access, &indexes);
-            while let Some(place) = round.next() {
-                let said = self.manifest_at(query, place, one).await;
-                if let Some(found) = round.heard(place, said)? {
-                    return Ok(found);
-                }
-            }
-            round.end()?;
-            let file = format!("{name}-{version}.crate");
-            Err(Error::FileGone { subject: query.subject(), version: version.clone(), file })
+            let ask = |place| self.manifest_at(query, place, one);
+            let found = self.access.first(&indexes, ask).await?;
+            found.ok_or_else(|| query.file_gone(version, &format!("{name}-{version}.crate")))
         };
         self.manifests.get((name.to_owned(), version.to_string()), fetch).await
     }
@@ -396,14 +382,8 @@ impl Source for Crates {
         platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
-        let gone = || Error::FileGone {
-            subject: query.subject(),
-            version: version.clone(),
-            file: file.to_owned(),
-        };
-        let parts: Vec<&str> = file.splitn(4, '/').collect();
-        if let [owner, name, "releases", rest] = parts[..]
-            && let (Some(repo), Some((tag, name))) = (Repo::new(owner, name), rest.rsplit_once('/'))
+        let gone = || query.file_gone(version, file);
+        if let Some((repo, tag, name)) = Repo::release_file(file)
             && self.has_forge(query).await?
         {
             let found = self.forge.locate(query, repo, tag, name).await?;
@@ -427,9 +407,7 @@ impl Source for Crates {
         _platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
-        let parts: Vec<&str> = file.splitn(4, '/').collect();
-        if let [owner, name, "releases", rest] = parts[..]
-            && let (Some(repo), Some((tag, name))) = (Repo::new(owner, name), rest.rsplit_once('/'))
+        if let Some((repo, tag, name)) = Repo::release_file(file)
             && self.has_forge(query).await?
         {
             return self.forge.locate_elsewhere(query, repo, tag, name).await;

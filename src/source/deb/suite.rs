@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use super::super::access::{self, Access};
-use super::super::mirrors::{self, Place, Round};
+use super::super::mirrors::{self, Place};
 use super::super::{Error, Location, Query, Result};
 use super::release::Release;
 use crate::base::{Algorithm, Hasher, Integrity};
@@ -33,14 +33,10 @@ impl Suite<'_> {
     /// Its index.
     pub(super) async fn release(&self, query: &Query<'_>) -> Result<Release> {
         let indexes = places(self.repository);
-        let mut round = Round::new(self.access, &indexes);
-        while let Some(place) = round.next() {
-            let said = self.release_at(query, place).await;
-            if let Some(found) = round.heard(place, said)? {
-                return Ok(found);
-            }
+        let found = self.access.first(&indexes, |place| self.release_at(query, place)).await?;
+        if let Some(found) = found {
+            return Ok(found);
         }
-        round.end()?;
         let url = mirrors::shown(&indexes, |e| self.at(e, "Release").shown());
         Err(Error::UnknownSuite { subject: query.subject(), url })
     }
@@ -118,14 +114,10 @@ impl Suite<'_> {
             return Ok(None);
         }
         let indexes = places(self.repository);
-        let mut round = Round::new(self.access, &indexes);
-        while let Some(place) = round.next() {
-            let said = self.list_at(query, release, place, &plain).await;
-            if let Some(found) = round.heard(place, said)? {
-                return Ok(Some(found));
-            }
+        let ask = |place| self.list_at(query, release, place, &plain);
+        if let Some(found) = self.access.first(&indexes, ask).await? {
+            return Ok(Some(found));
         }
-        round.end()?;
         let url = mirrors::shown(&indexes, |e| self.at(e, &plain).shown());
         Err(Error::UnknownSuite { subject: query.subject(), url })
     }

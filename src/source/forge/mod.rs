@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub(super) use self::release::{Asset, Release};
 use super::access::{self, Access};
 use super::memo::Memo;
-use super::mirrors::{self, Place, Round};
+use super::mirrors::{self, Place};
 use super::{Error, Location, Query, Result};
 use crate::base::{Integrity, SourceKind};
 use crate::config::ecosystem::{self, Endpoint, Indexes};
@@ -60,6 +60,15 @@ impl<'a> Repo<'a> {
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (owner, name) = text.split_once('/')?;
         Self::new(owner, name)
+    }
+
+    /// The repository, tag and name of a release's file, as the lock spells it:
+    /// `OWNER/NAME/releases/TAG/FILE`. Tags may hold slashes, names never do.
+    pub(super) fn release_file(file: &'a str) -> Option<(Self, &'a str, &'a str)> {
+        let parts: Vec<&str> = file.splitn(4, '/').collect();
+        let [owner, name, "releases", rest] = parts[..] else { return None };
+        let (tag, file) = rest.rsplit_once('/')?;
+        Some((Self::new(owner, name)?, tag, file))
     }
 
     fn key(&self) -> String {
@@ -118,6 +127,11 @@ impl<'a> Document<'a> {
         Self { repo, path, query: None, accept }
     }
 
+    /// A file at a commit or tag; `parts` as [`contents`] gives them.
+    fn file(repo: Repo<'a>, parts: &'a [&'a str], reference: &'a str) -> Self {
+        Self { query: Some(("ref", reference)), ..Self::new(repo, parts, RAW) }
+    }
+
     fn at(&self, endpoint: &Endpoint) -> Location {
         let mut url = access::below(&endpoint.base.value, "");
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -130,6 +144,16 @@ impl<'a> Document<'a> {
         }
         access::located(endpoint, url)
     }
+}
+
+/// The path of a file's document below its repository.
+fn contents(path: &str) -> Vec<&str> {
+    ["contents"].into_iter().chain(path.split('/')).collect()
+}
+
+/// Reads the document of one release.
+fn one_release(query: &Query<'_>, at: &Location, body: &[u8]) -> Result<Option<Release>> {
+    release::one(body).map_err(|why| malformed(query, at, why))
 }
 
 impl Forge {
@@ -148,9 +172,7 @@ impl Forge {
 
     /// Where the API is; the first place there is.
     pub(super) async fn endpoint(&self, query: &Query<'_>) -> Result<Endpoint> {
-        let indexes = self.indexes(query).await?;
-        let first = indexes.iter().flatten().next().cloned();
-        first.ok_or_else(|| Error::NoBase { subject: query.subject() })
+        access::first_of(query, self.indexes(query).await?.as_ref())
     }
 
     /// Every place where the API is.
@@ -183,14 +205,12 @@ impl Forge {
         read: impl Fn(&Location, &[u8]) -> Result<Option<T>>,
     ) -> Result<Option<(Endpoint, T)>> {
         let indexes = self.indexes(query).await?;
-        let mut round = Round::new(&self.access, &indexes);
-        while let Some(place) = round.next() {
-            let said = self.ask_at(query, place, document, &read).await;
-            if let Some(found) = round.heard(place, said)? {
-                return Ok(Some((place.endpoint.clone(), found)));
-            }
-        }
-        round.end().map(|()| None)
+        let read = &read;
+        let ask = async |place: Place<'_>| {
+            let said = self.ask_at(query, place, document, read).await?;
+            Ok(said.map(|said| (place.endpoint.clone(), said)))
+        };
+        self.access.first(&indexes, ask).await
     }
 
     /// What a place's document says. One that cannot be read is forgotten.
@@ -219,16 +239,11 @@ impl Forge {
         let path = [list];
         let document =
             Document { query: Some(("per_page", PAGE)), ..Document::new(repo, &path, JSON) };
-        let mut round = Round::new(&self.access, &indexes);
-        while let Some(place) = round.next() {
-            let said = self.pages_at(query, place, document, &read).await;
-            if let Some(found) = round.heard(place, said)? {
-                return Ok(found);
-            }
+        let ask = |place| self.pages_at(query, place, document, &read);
+        match self.access.first(&indexes, ask).await? {
+            Some(found) => Ok(found),
+            None => Err(self.unknown(query, document).await?),
         }
-        round.end()?;
-        let url = mirrors::shown(&indexes, |endpoint| document.at(endpoint).shown());
-        Err(Error::UnknownPackage { subject: query.subject(), url })
     }
 
     /// A place's list, all pages of it; `None` when it has no such repository.
@@ -285,9 +300,7 @@ impl Forge {
     ) -> Result<Arc<Option<Found>>> {
         let fetch = async {
             let path = ["releases", "tags", tag];
-            let read = |at: &Location, body: &[u8]| {
-                release::one(body).map_err(|why| malformed(query, at, why))
-            };
+            let read = |at: &Location, body: &[u8]| one_release(query, at, body);
             let found = self.ask(query, Document::new(repo, &path, JSON), read).await?;
             Ok::<_, Error>(found.map(|(endpoint, release)| Found { endpoint, release }))
         };
@@ -325,9 +338,8 @@ impl Forge {
         path: &str,
         reference: &str,
     ) -> Result<Vec<Location>> {
-        let parts: Vec<&str> = ["contents"].into_iter().chain(path.split('/')).collect();
-        let document =
-            Document { query: Some(("ref", reference)), ..Document::new(repo, &parts, RAW) };
+        let parts = contents(path);
+        let document = Document::file(repo, &parts, reference);
         let indexes = self.indexes(query).await?;
         let at = |endpoint| Location { accept: Some(RAW), ..document.at(endpoint) };
         Ok(indexes.iter().flatten().map(at).collect())
@@ -343,9 +355,8 @@ impl Forge {
         reference: &str,
         check: impl Fn(&[u8]) -> Result<()>,
     ) -> Result<Option<Vec<u8>>> {
-        let parts: Vec<&str> = ["contents"].into_iter().chain(path.split('/')).collect();
-        let document =
-            Document { query: Some(("ref", reference)), ..Document::new(repo, &parts, RAW) };
+        let parts = contents(path);
+        let document = Document::file(repo, &parts, reference);
         let read = |_: &Location, body: &[u8]| check(body).map(|()| Some(body.to_vec()));
         Ok(self.ask(query, document, read).await?.map(|(_, body)| body))
     }
@@ -466,9 +477,7 @@ impl Forge {
         let Some(found) = found.as_ref() else { return Ok(Vec::new()) };
         let path = ["releases", "tags", tag];
         let document = Document::new(repo, &path, JSON);
-        let read = |at: &Location, body: &[u8]| {
-            release::one(body).map_err(|why| malformed(query, at, why))
-        };
+        let read = |at: &Location, body: &[u8]| one_release(query, at, body);
         let mut out = Vec::new();
         for place in mirrors::others(&indexes, &found.endpoint) {
             let said = self.ask_at(query, place, document, &read).await;

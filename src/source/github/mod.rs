@@ -150,7 +150,7 @@ impl Source for Github {
     ) -> Result<Offer> {
         let mut found = self.versions_of(query).await?;
         let Some(release) = found.remove(version) else {
-            return Err(Error::VersionGone { subject: query.subject(), version: version.clone() });
+            return Err(query.version_gone(version));
         };
         let repository = repo(query)?.name;
         let commands = query.requirement.bin.keys().map(AsRef::as_ref);
@@ -186,11 +186,7 @@ impl Source for Github {
         _platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
-        let gone = || Error::FileGone {
-            subject: query.subject(),
-            version: version.clone(),
-            file: file.to_owned(),
-        };
+        let gone = || query.file_gone(version, file);
         // Tags may hold slashes, names never do.
         let (tag, name) = file.rsplit_once('/').ok_or_else(gone)?;
         let found = self.forge.locate(query, repo(query)?, tag, name).await?;

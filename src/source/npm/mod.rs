@@ -20,7 +20,7 @@ use self::packument::{Manifest, Packument};
 use self::platform::Group;
 use super::access::{self, Access};
 use super::memo::Memo;
-use super::mirrors::{self, Place, Round};
+use super::mirrors::{self, Place};
 use super::{
     ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
 };
@@ -93,14 +93,7 @@ impl Npm {
     ) -> Result<Arc<Option<Found>>> {
         let fetch = async {
             let indexes = self.indexes(query, package).await?;
-            let mut round = Round::new(&self.access, &indexes);
-            while let Some(place) = round.next() {
-                let said = self.at(query, place, package, full).await;
-                if let Some(found) = round.heard(place, said)? {
-                    return Ok(Some(found));
-                }
-            }
-            round.end().map(|()| None)
+            self.access.first(&indexes, |place| self.at(query, place, package, full)).await
         };
         self.packuments.get((package.to_owned(), full), fetch).await
     }
@@ -260,7 +253,7 @@ impl Source for Npm {
         platform: Platform,
     ) -> Result<Offer> {
         self.own(query).await?;
-        let gone = || Error::VersionGone { subject: query.subject(), version: version.clone() };
+        let gone = || query.version_gone(version);
         let parent = self.manifest(query, query.package(), version.as_str(), false).await?;
         let parent = parent.ok_or_else(gone)?;
         let chosen = match self.family(query, &parent, platform).await? {
@@ -279,11 +272,7 @@ impl Source for Npm {
         platform: Platform,
         file: &str,
     ) -> Result<Vec<Location>> {
-        let gone = || Error::FileGone {
-            subject: query.subject(),
-            version: version.clone(),
-            file: file.to_owned(),
-        };
+        let gone = || query.file_gone(version, file);
         let package = file::package(file).ok_or_else(gone)?;
         let indexes = self.indexes(query, package).await?;
         let found = self.packument(query, package, false).await?;

@@ -118,8 +118,7 @@ impl Oci {
         for _ in 0..MAX_DEPTH {
             let found = self.manifest(query, &reference).await?;
             let Some(found) = found.as_ref() else {
-                let subject = query.subject();
-                return Err(Error::VersionGone { subject, version: version.clone() });
+                return Err(query.version_gone(version));
             };
             match &found.document {
                 Document::Image(image) => {
@@ -292,8 +291,7 @@ impl Source for Oci {
     ) -> Result<Vec<Location>> {
         let layer = file.rsplit_once('/').and_then(|(_, layer)| oci::parse_digest(layer));
         let Some(layer) = layer else {
-            let (subject, file) = (query.subject(), file.to_owned());
-            return Err(Error::FileGone { subject, version: version.clone(), file });
+            return Err(query.file_gone(version, file));
         };
         let registries = self.registries(query).await?;
         let mut out = Vec::new();

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use self::index::{File, Index};
 use super::access::{self, Access};
 use super::memo::Memo;
-use super::mirrors::{self, Place, Round};
+use super::mirrors::{self, Place};
 use super::{
     ArtifactOffer, Asked, Candidate, Commands, Error, Location, Offer, Query, Result, Source,
     signed,
@@ -69,14 +69,9 @@ impl Pypi {
         }
         let fetch = async {
             let indexes = self.access.indexes(query, None).await?;
-            let mut round = Round::new(&self.access, &indexes);
-            while let Some(place) = round.next() {
-                let said = self.at(query, place).await;
-                if let Some(found) = round.heard(place, said)? {
-                    return Ok(found);
-                }
+            if let Some(found) = self.access.first(&indexes, |place| self.at(query, place)).await? {
+                return Ok(found);
             }
-            round.end()?;
             let url = mirrors::shown(&indexes, |e| page(e, query).shown());
             Err(Error::UnknownPackage { subject: query.subject(), url })
         };
@@ -128,8 +123,7 @@ impl Source for Pypi {
         let project = self.project(query).await?;
         let files = files_of(&project.index, &names::normalise(query.package()), version);
         if files.is_empty() {
-            let (subject, version) = (query.subject(), version.clone());
-            return Err(Error::VersionGone { subject, version });
+            return Err(query.version_gone(version));
         }
         let file = match select::select(&files, platform) {
             Ok(file) => file,
@@ -161,8 +155,7 @@ impl Source for Pypi {
             found = self.locate_elsewhere(query, version, platform, file).await?;
         }
         if found.is_empty() {
-            let (version, file) = (version.clone(), file.to_owned());
-            return Err(Error::FileGone { subject: query.subject(), version, file });
+            return Err(query.file_gone(version, file));
         }
         Ok(found)
     }

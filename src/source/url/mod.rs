@@ -221,11 +221,7 @@ impl Source for UrlSource {
     ) -> Result<Vec<Location>> {
         let target = self.target(query, version, platform).await?;
         if target.file != file {
-            return Err(Error::FileGone {
-                subject: query.subject(),
-                version: version.clone(),
-                file: file.to_owned(),
-            });
+            return Err(query.file_gone(version, file));
         }
         Ok(target.locations)
     }

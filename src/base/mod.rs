@@ -26,7 +26,7 @@ pub use hash::{Algorithm, Hasher, Integrity, TreeHash};
 pub use name::{CommandName, DepName, EnvName, ServiceName};
 pub use object_name::ObjectName;
 pub use platform::{Arch, Libc, Os, Platform};
-pub use problem::{Diagnose, Excerpt, Hint, Kind, Problem};
+pub use problem::{Diagnose, Excerpt, Hint, Kind, Problem, chain};
 pub use proof::{Proof, UnknownProof};
 pub use rel_path::RelPath;
 pub use report::{Quiet, Reporter, Task};

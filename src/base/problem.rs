@@ -91,6 +91,23 @@ pub trait Diagnose: std::error::Error + Send + Sync + 'static {
     }
 }
 
+/// An error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut out = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        // What the system said may be in the message already, without its number.
+        let plain = text.split(" (os error").next().unwrap_or(&text).to_lowercase();
+        if !out.to_lowercase().ends_with(&plain) {
+            out.push_str(": ");
+            out.push_str(&text);
+        }
+        source = cause.source();
+    }
+    out
+}
+
 /// Any room's error on its way to a face.
 pub struct Problem(Box<dyn Diagnose>);
 

@@ -16,6 +16,7 @@ use super::s3::Bucket;
 use super::web::{Plan, Web};
 use super::{Error, Result};
 use crate::base::Secret;
+use crate::config::ecosystem::aws::Storage;
 use crate::http::{self, Client};
 
 /// Where a cache is.
@@ -51,19 +52,6 @@ pub struct Access {
     pub writing: Option<Secret>,
     /// Of a bucket; the location's own words come first.
     pub storage: Storage,
-}
-
-/// Keys of S3-compatible storage, as the user's variables and files have them.
-#[derive(Clone, Debug, Default)]
-pub struct Storage {
-    /// Key id and secret.
-    pub keys: Option<(String, Secret)>,
-    /// Of temporary keys.
-    pub token: Option<Secret>,
-    /// Region.
-    pub region: Option<String>,
-    /// Server.
-    pub endpoint: Option<String>,
 }
 
 impl Location {

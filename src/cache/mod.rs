@@ -40,7 +40,7 @@ pub use compression::Compression;
 pub use error::{Error, Result};
 pub use gc::{GcPlan, gc};
 pub use info::CacheInfo;
-pub use location::{Access, Location, Storage};
+pub use location::{Access, Location};
 pub use narinfo::{Invalid, NarInfo, STORE_DIR};
 pub use pull::{Pulled, pull};
 pub use push::{Pushed, push};

@@ -5,14 +5,13 @@
 //! for this command, with one warning. Invariant: whatever the caches do, the answer is an object
 //! that the lock names, or none.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::cached::Cache;
 use super::pull::{Trust, believe, fetch};
 use super::{Error, Result};
-use crate::base::{ObjectName, Reporter, Task, TreeHash};
+use crate::base::{ObjectName, Reporter, Task, TreeHash, chain};
 use crate::store::{ObjectPath, Store};
 
 /// Caches in the order in which they are asked.
@@ -95,19 +94,4 @@ async fn from(
         other => other?,
     }
     fetch(store, cache, &info, shown, task).await.map(Some)
-}
-
-/// An error and its causes in one line, no cause twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if seen.insert(text.clone()) {
-            words.push(text);
-        }
-        next = error.source();
-    }
-    words.join(": ")
 }

@@ -15,8 +15,8 @@ use super::narinfo::NarInfo;
 use super::pull::fetch_file;
 use super::signing::Keyring;
 use super::{Error, Result, blocking};
-use crate::base::{Algorithm, Digest, Hasher, Integrity, ObjectName, Quiet, Reporter};
-use crate::fs::{self, Context as _};
+use crate::base::{Algorithm, Digest, ObjectName, Quiet, Reporter};
+use crate::fs;
 use crate::nar::{self, HashWriter};
 use crate::store::Store;
 
@@ -176,7 +176,7 @@ fn hash(cache: &str, info: &NarInfo, path: &Path, also_packed: bool) -> Result<(
     let (cache, object) = (cache.to_owned(), info.object.clone());
     let unpack = |source| Error::Unpack { cache: cache.clone(), object: object.clone(), source };
     if also_packed && let Some(expected) = &info.file_hash {
-        let received = hash_file(path)?;
+        let (received, _) = fs::hash_file(path, Algorithm::Sha256)?;
         if received != *expected {
             let (expected, received) = (Box::new(expected.clone()), Box::new(received));
             return Err(Error::OtherFile { cache, object, expected, received });
@@ -208,18 +208,6 @@ fn hash(cache: &str, info: &NarInfo, path: &Path, also_packed: bool) -> Result<(
         return Err(Error::OtherTree { cache, object, expected, received });
     }
     Ok(())
-}
-
-fn hash_file(path: &Path) -> Result<Integrity> {
-    let mut file = fs::open(path)?;
-    let mut hasher = Hasher::new(Algorithm::Sha256);
-    let mut piece = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut piece).context("read", path)? {
-            0 => return Ok(hasher.finish()),
-            n => hasher.update(&piece[..n]),
-        }
-    }
 }
 
 struct Hashed<R> {

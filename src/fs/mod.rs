@@ -7,7 +7,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this room owns std::fs")]
 
 pub mod atomic;
-pub mod lock;
+pub mod hash;
+mod lock;
 pub mod ops;
 pub mod staging;
 
@@ -15,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use atomic::{place_if_absent, replace_symlink, sweep_siblings, write_atomic};
+pub use hash::hash_file;
 pub use lock::FileLock;
 pub use ops::*;
 pub use staging::StagingDir;

@@ -17,7 +17,7 @@ use crate::cache::pull::{Trust, Wanted};
 use crate::cache::serve::{self, Content};
 use crate::cache::{
     self, Access, Cache, CacheInfo, GcPlan, Keyring, Location, PublicKey, Pulled, Pushed,
-    SecretKey, Signed, Storage, Substitutes, Verified,
+    SecretKey, Signed, Substitutes, Verified,
 };
 use crate::config::ecosystem::{self, aws};
 use crate::fs;
@@ -77,7 +77,7 @@ impl Context {
             cache: None,
         })?;
         let mut access =
-            Access { client, reading: None, writing: None, storage: Storage::default() };
+            Access { client, reading: None, writing: None, storage: aws::Storage::default() };
         match location {
             Location::Directory(_) => {}
             Location::Web(url) => {
@@ -87,9 +87,7 @@ impl Context {
                 access.writing = token.map(bearer).or_else(|| access.reading.clone());
             }
             Location::Bucket { profile, .. } => {
-                let aws::Storage { keys, token, region, endpoint } =
-                    aws::storage(self.environ(), profile.as_deref())?;
-                access.storage = Storage { keys, token, region, endpoint };
+                access.storage = aws::storage(self.environ(), profile.as_deref())?;
             }
         }
         Ok(access)

@@ -63,9 +63,11 @@ pub(super) fn of_lock(context: &Context, lock: &Lock) -> Vec<Lacking> {
 
 /// What the host lacks for each command of an environment, one entry for a dep.
 pub(super) fn of_environment(context: &Context, environment: &Environment) -> Vec<Lacking> {
+    // One for all: it reads what it knows of libraries once.
+    let host = Host::here();
     let mut out: Vec<Lacking> = Vec::new();
     for (command, dep) in &environment.manifest.commands {
-        let Some(found) = of_command(context, environment, command, dep) else { continue };
+        let Some(found) = of_command(&host, context, environment, command, dep) else { continue };
         match out.iter_mut().find(|one| one.dep == found.dep) {
             Some(one) => {
                 for lack in found.lacks {
@@ -81,6 +83,7 @@ pub(super) fn of_environment(context: &Context, environment: &Environment) -> Ve
 }
 
 fn of_command(
+    host: &Host,
     context: &Context,
     environment: &Environment,
     command: &CommandName,
@@ -88,17 +91,18 @@ fn of_command(
 ) -> Option<Lacking> {
     let file =
         program::find(environment.object.path(), &environment.manifest, command.as_str()).ok()?;
-    of_file(context, environment, dep, &file)
+    of_file(host, context, environment, dep, &file)
 }
 
 fn of_file(
+    host: &Host,
     context: &Context,
     environment: &Environment,
     dep: &DepName,
     file: &Path,
 ) -> Option<Lacking> {
     // A file that cannot be read is told of by whoever starts it.
-    let lacks = Host::here().lacks_of(file).unwrap_or_default();
+    let lacks = host.lacks_of(file).unwrap_or_default();
     if lacks.is_empty() {
         return None;
     }
@@ -118,7 +122,17 @@ pub(super) fn check(
     dep: &DepName,
     file: &Path,
 ) -> Result<()> {
-    match of_file(context, environment, dep, file) {
+    refuse(&Host::here(), context, environment, dep, file)
+}
+
+fn refuse(
+    host: &Host,
+    context: &Context,
+    environment: &Environment,
+    dep: &DepName,
+    file: &Path,
+) -> Result<()> {
+    match of_file(host, context, environment, dep, file) {
         Some(lacking) => {
             let program = file.to_owned();
             Err(Error::CannotStart { program, lines: lacking.lines(), next: lacking.next }.into())
@@ -133,11 +147,12 @@ pub(super) fn check_services(
     environment: &Environment,
     stack: &Stack,
 ) -> Result<()> {
+    let host = Host::here();
     let manifest = &environment.manifest;
     for (name, spec) in &stack.services {
         let command = manifest.services.get(name).and_then(|service| service.command.first());
         if let Some(dep) = command.and_then(|word| manifest.commands.get(word.as_str())) {
-            check(context, environment, dep, &spec.program)?;
+            refuse(&host, context, environment, dep, &spec.program)?;
         }
     }
     Ok(())

@@ -3,14 +3,13 @@
 //! Refuses bytes that are not what their name promises, each time they are asked for. Invariant: a
 //! [`Verified`] was hashed, or its hash was compared, in this process.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::layout::{Layout, ensure_dir};
 use super::{Error, Result, Verified, fs};
-use crate::base::{Algorithm, Hasher, Integrity, Task};
+use crate::base::{Algorithm, Integrity, Task};
 use crate::fs::Context as _;
 
 /// The artifact cache.
@@ -37,7 +36,7 @@ impl Artifacts {
     /// An integrity error when the cached bytes differ, naming both hashes.
     pub fn get(&self, integrity: &Integrity, shown: &str) -> Result<Option<Verified>> {
         let path = self.layout.artifact(integrity);
-        let Some(found) = fs::missing_is_none(hash_file(&path, integrity.algorithm()))? else {
+        let Some(found) = fs::missing_is_none(fs::hash_file(&path, integrity.algorithm()))? else {
             return Ok(None);
         };
         let (actual, size) = found;
@@ -90,7 +89,7 @@ impl Artifacts {
         let received = if computed.algorithm() == expected.algorithm() {
             computed.clone()
         } else {
-            hash_file(file, expected.algorithm())?.0
+            fs::hash_file(file, expected.algorithm())?.0
         };
         if received != *expected {
             fs::remove_file_if_exists(file)?;
@@ -172,23 +171,4 @@ fn size_below(path: &Path) -> Result<u64, fs::Error> {
     }
     let names = fs::read_dir_names_if_exists(path)?;
     names.iter().try_fold(0, |sum, name| Ok(sum + size_below(&path.join(name))?))
-}
-
-/// The hash and size of a file.
-pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> Result<(Integrity, u64), fs::Error> {
-    let mut file = fs::open_nofollow(path)?;
-    let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; 256 * 1024];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((hasher.finish(), size)),
-            Ok(n) => {
-                hasher.update(&buffer[..n]);
-                size += n as u64;
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e).context("read", path),
-        }
-    }
 }

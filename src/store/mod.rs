@@ -26,6 +26,7 @@ mod lease;
 mod links;
 mod nar_in;
 mod optimise;
+mod parallel;
 mod pins;
 mod reach;
 mod registration;

@@ -14,12 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::artifacts::hash_file;
 use super::registration::Registration;
 use super::stamp::Stamp;
-use super::{CheckLevel, Error, Result, Store, fs, seal};
+use super::{CheckLevel, Error, Result, Store, fs, parallel, seal};
 use crate::base::{Algorithm, Integrity, ObjectName, Task, interrupt};
 
 /// Files that share their bytes with a link would save less than the link costs.
@@ -190,7 +188,7 @@ impl Store {
     /// Hashes what was touched, on every core; a new stamp is written for what is right.
     fn verify_touched(&self, objects: &[Registration], touched: &BTreeSet<usize>) -> Result<()> {
         let work: Vec<&Registration> = touched.iter().map(|index| &objects[*index]).collect();
-        in_parallel(&work, |registration| self.check_registered(registration, CheckLevel::Full))
+        parallel::each(&work, |registration| self.check_registered(registration, CheckLevel::Full))
     }
 }
 
@@ -234,9 +232,9 @@ fn same_bytes<'a>(
         inodes.iter().filter(|((size, mode, _), _)| sizes[&(*size, *mode)] > 1).collect();
     task.stage("hashing");
     let hashed: Mutex<Hashed<'_>> = Mutex::default();
-    in_parallel(&work, |((size, mode, _), inode)| {
+    parallel::each(&work, |((size, mode, _), inode)| {
         let Some((_, path)) = inode.names.first() else { return Ok(()) };
-        let (hash, _) = hash_file(path, Algorithm::Sha256)?;
+        let (hash, _) = fs::hash_file(path, Algorithm::Sha256)?;
         task.advance(*size);
         let mut hashed = hashed.lock().unwrap_or_else(|e| e.into_inner());
         hashed.entry((*size, *mode, hash)).or_default().push(inode);
@@ -249,26 +247,4 @@ fn same_bytes<'a>(
         group.sort_by(|a, b| (b.links, &a.names).cmp(&(a.links, &b.names)));
     }
     Ok(groups)
-}
-
-/// Does `each` of the work on every core; the first error ends it.
-fn in_parallel<T: Sync>(work: &[T], each: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let failed = Mutex::new(None);
-    let run = || {
-        while let Some(item) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(e) = each(item) {
-                next.store(work.len(), Ordering::Relaxed);
-                failed.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert(e);
-            }
-        }
-    };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 1..cores.min(work.len()) {
-            scope.spawn(run);
-        }
-        run();
-    });
-    failed.into_inner().unwrap_or_else(|e| e.into_inner()).map_or(Ok(()), Err)
 }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::registration::Registration;
-use super::{CheckLevel, Damage, Error, Origin, Result, Store, VerifyReport, artifacts, fs};
+use super::{CheckLevel, Damage, Error, Origin, Result, Store, VerifyReport, fs};
 use crate::base::{Digest, Integrity, ObjectName, Quiet};
 
 /// What a repair removed, and what brings it back.
@@ -105,7 +105,7 @@ impl Store {
     ) -> Result<bool> {
         let shown = "the artifact being repaired";
         let _lock = self.artifacts.lock(integrity, shown, &Quiet)?;
-        match artifacts::hash_file(path, integrity.algorithm()) {
+        match fs::hash_file(path, integrity.algorithm()) {
             Ok((actual, _)) if actual == *integrity => Ok(false),
             Err(e) if e.is_not_found() => Ok(false),
             _ => fs::remove_tree(path).map(|()| true).map_err(Error::Fs),

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::artifacts::hash_file;
 use super::registration::Registration;
-use super::{CheckLevel, Error, Result, Store, fs};
+use super::{CheckLevel, Error, Result, Store, fs, parallel};
 use crate::base::{Digest, Integrity, TreeHash};
 
 /// How far a verification is; each number only grows.
@@ -117,29 +116,21 @@ impl Store {
         items.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
         report.bytes = items.iter().map(|(size, _)| size).sum();
 
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let done = AtomicUsize::new(0);
         let bytes = AtomicU64::new(0);
         let damaged = Mutex::new(Vec::new());
-        let work = || {
-            while let Some((size, item)) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Some(damage) = self.damage_of(item, level) {
-                    damaged.lock().unwrap_or_else(|e| e.into_inner()).push(damage);
-                }
-                on_progress(Progress {
-                    done: done.fetch_add(1, Ordering::Relaxed) + 1,
-                    total: items.len(),
-                    bytes: bytes.fetch_add(*size, Ordering::Relaxed) + size,
-                    total_bytes: report.bytes,
-                });
+        parallel::each(&items, |(size, item)| {
+            if let Some(damage) = self.damage_of(item, level) {
+                damaged.lock().unwrap_or_else(|e| e.into_inner()).push(damage);
             }
-        };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for _ in 1..cores.min(items.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
+            on_progress(Progress {
+                done: done.fetch_add(1, Ordering::Relaxed) + 1,
+                total: items.len(),
+                bytes: bytes.fetch_add(*size, Ordering::Relaxed) + size,
+                total_bytes: report.bytes,
+            });
+            Ok(())
+        })?;
         report.damaged.extend(damaged.into_inner().unwrap_or_else(|e| e.into_inner()));
         report.damaged.sort_by_key(Damage::subject);
         Ok(report)
@@ -160,7 +151,7 @@ impl Store {
                 }
             }
             Item::Artifact(integrity, path) => {
-                let actual = match hash_file(path, integrity.algorithm()) {
+                let actual = match fs::hash_file(path, integrity.algorithm()) {
                     Ok((actual, _)) if actual == *integrity => return None,
                     Ok((actual, _)) => Ok(actual),
                     // Evicted while we looked.

@@ -17,8 +17,11 @@ use super::context::Context;
 use super::error::{Error, Result};
 use super::execute::shown as shown_of;
 use super::resolve::Resolve;
-use super::rows::{AtHand, Group, hash_file};
-use crate::base::{Algorithm, DepName, Integrity, Platform, Proof, SourceKind, Task, Version};
+use super::rows::{AtHand, Group};
+use crate::base::{
+    Algorithm, DepName, Integrity, Platform, Proof, SourceKind, Task, Version, chain,
+};
+use crate::fs;
 use crate::lock::model::{Attestation, LockedDep, Pin, Row};
 use crate::profile::model::Requirement;
 use crate::provenance::{self, Evidence, Subject, Trust, Verified};
@@ -73,7 +76,8 @@ pub(super) async fn group(
     let by_sha256 = matches!(kind, SourceKind::Github | SourceKind::Aqua);
     if by_sha256 && at_hand.integrity.algorithm() != Algorithm::Sha256 {
         let path = at_hand.path.clone();
-        digests.push(blocking(shown, move || Ok(hash_file(&path, Algorithm::Sha256)?)).await?);
+        digests
+            .push(blocking(shown, move || Ok(fs::hash_file(&path, Algorithm::Sha256)?.0)).await?);
     }
     let query = one.query();
     let asked = Asked { query: &query, version, platform: *platform, file, digests: &digests };
@@ -85,7 +89,7 @@ pub(super) async fn group(
                 let (shown, source) = (shown.to_owned(), Box::new(e));
                 return Err(Error::ProofUnreachable { shown, wanted, source });
             }
-            let why = super::artifact::chain(&e);
+            let why = chain(&e);
             let said = format!("{shown}: nobody could be asked who signed it: {why}");
             one.context.reporter.warn(&said);
             return Ok(Vec::new());
@@ -243,7 +247,7 @@ pub async fn verify_again(
         Asked { query: &query, version: &locked.version, platform, file, digests: &digests };
     let found = match (context.sources)(locked.source.kind()).evidence(&asked).await {
         Ok(found) => found,
-        Err(e) => return Ok(Again::Gone(Some(super::artifact::chain(&e)))),
+        Err(e) => return Ok(Again::Gone(Some(chain(&e)))),
     };
     let mut worst = Again::Gone(None);
     for evidence in found.into_iter().filter(|e| e.kind() == attestation.kind) {

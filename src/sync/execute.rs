@@ -16,7 +16,7 @@ use super::context::Context;
 use super::error::{Error, Result, Unfetched};
 use super::pin;
 use super::plan::{Plan, Step};
-use crate::base::{DepName, Platform, RelPath, Task};
+use crate::base::{DepName, Platform, RelPath, Task, chain};
 use crate::lock::model::{Artifact, Linking, Lock, LockedDep, Pin};
 use crate::lock::{Requirements, object_suffix};
 use crate::profile::model::Requirement;
@@ -82,7 +82,7 @@ pub async fn execute(
             }
             Ok(None) => {}
             Err(e) => {
-                let words = artifact::chain(&e);
+                let words = chain(&e);
                 if said.insert(words.clone()) && first.is_some() {
                     context.reporter.warn(&words);
                 }

@@ -6,7 +6,6 @@
 //! publishes one, before anything in it was read.
 
 use std::collections::BTreeSet;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,8 +18,8 @@ use super::pin::{self, About, Found};
 use super::resolve::Resolve;
 use super::tour::{Stop, Tour};
 use crate::archive::{Note, Options};
-use crate::base::{Algorithm, Hasher, Integrity, Platform, Task, Version};
-use crate::fs::{self, Context as _, StagingDir};
+use crate::base::{Algorithm, Integrity, Platform, Task, Version};
+use crate::fs::{self, StagingDir};
 use crate::lock::model::{Artifact, Attestation, Linking, Pin, Proof, Row};
 use crate::lock::object_name;
 use crate::source::{Commands, Location, StackOffer};
@@ -261,7 +260,7 @@ async fn compare(
         first.integrity.clone()
     } else {
         let (file, algorithm) = (first.path.clone(), hash.algorithm());
-        blocking(shown, move || Ok(hash_file(&file, algorithm)?)).await?
+        blocking(shown, move || Ok(fs::hash_file(&file, algorithm)?.0)).await?
     };
     if received == *hash {
         return Ok(());
@@ -269,20 +268,6 @@ async fn compare(
     let expected = Box::new(hash.clone());
     let (shown, from) = (shown.to_owned(), from.to_owned());
     Err(Error::NotTheHash { shown, expected, received: Box::new(received), from })
-}
-
-/// The hash of a file.
-pub(super) fn hash_file(path: &Path, algorithm: Algorithm) -> fs::Result<Integrity> {
-    let mut file = fs::open(path)?;
-    let mut hasher = Hasher::new(algorithm);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let count = file.read(&mut buffer).context("read", path)?;
-        if count == 0 {
-            return Ok(hasher.finish());
-        }
-        hasher.update(&buffer[..count]);
-    }
 }
 
 pub(super) fn row(

@@ -8,9 +8,8 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::artifact::chain;
 use super::error::{Error, Result};
-use crate::base::{Diagnose as _, Kind, Reporter};
+use crate::base::{Diagnose as _, Kind, Reporter, chain};
 use crate::source::Location;
 
 /// Looks for other places.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::super::artifact::{self, blocking};
+use super::super::artifact::blocking;
 use super::super::context::Context;
 use super::super::error::{Error, ModuleSums, Result};
-use crate::base::{Platform, Task, Version};
+use crate::base::{Platform, Task, Version, chain};
 use crate::build::{Line, proxy};
 use crate::fs;
 use crate::source::{Location, Query};
@@ -90,7 +90,7 @@ async fn one(
             Ok(()) => return Ok(()),
             Err(e) => {
                 if index + 1 < locations.len() {
-                    let said = artifact::chain(&e);
+                    let said = chain(&e);
                     context.reporter.warn(&format!("{}: {said}", location.shown()));
                 }
                 // That one lied matters more than that another does not answer.

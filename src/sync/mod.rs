@@ -13,6 +13,7 @@ mod attest;
 mod built;
 pub mod commands;
 pub mod context;
+mod diagnose;
 pub mod error;
 pub mod execute;
 pub mod listing;

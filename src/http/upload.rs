@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::stream;
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
@@ -80,8 +81,7 @@ async fn try_put(
     let mut before = 0;
     // Sending may take any time as long as it goes on.
     let response = loop {
-        let patience = transport.options.stall_timeout + transport.options.connect_timeout;
-        let waited = tokio::time::timeout(patience, &mut answer).await;
+        let waited = tokio::time::timeout(patience(transport), &mut answer).await;
         let now = sent.load(Ordering::Relaxed);
         if now > *told {
             task.advance(now - *told);
@@ -104,43 +104,49 @@ fn open(path: &Path) -> Result<(tokio::fs::File, u64), Failure> {
 }
 
 pub(super) async fn size(transport: &Transport, request: &Get) -> Result<Option<u64>, Error> {
-    let mut tries = transport.tries(false);
-    loop {
-        let failure = match ask(transport, Method::HEAD, request).await {
-            Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
-            Ok(response) => match success(transport, request, &response) {
-                Ok(()) => return Ok(announced(&response).or(Some(0))),
-                Err(failure) => failure,
-            },
-            Err(failure) => failure,
-        };
-        tries.next(failure).await?;
-    }
+    let answer = ask(transport, Method::HEAD, request).await?;
+    Ok(answer.map(|response| announced(&response).unwrap_or(0)))
 }
 
 pub(super) async fn delete(transport: &Transport, request: &Get) -> Result<(), Error> {
+    ask(transport, Method::DELETE, request).await.map(drop)
+}
+
+/// The answer to a request without a body; `None` when there is no such file.
+async fn ask(
+    transport: &Transport,
+    method: Method,
+    request: &Get,
+) -> Result<Option<Response>, Error> {
     let mut tries = transport.tries(false);
     loop {
-        let failure = match ask(transport, Method::DELETE, request).await {
-            Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(()),
-            Ok(response) => match success(transport, request, &response) {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            },
-            Err(failure) => failure,
-        };
-        tries.next(failure).await?;
+        match try_ask(transport, method.clone(), request).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => tries.next(failure).await?,
+        }
     }
 }
 
-async fn ask(transport: &Transport, method: Method, request: &Get) -> Result<Response, Failure> {
+async fn try_ask(
+    transport: &Transport,
+    method: Method,
+    request: &Get,
+) -> Result<Option<Response>, Failure> {
     let sent = begin(transport, method, request)?.send();
-    let patience = transport.options.stall_timeout + transport.options.connect_timeout;
-    match tokio::time::timeout(patience, sent).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(e)) => Err(explain(&request.url, e)),
-        Err(_) => Err(stalled(&request.url, transport.options.stall_timeout)),
+    let response = match tokio::time::timeout(patience(transport), sent).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(e)) => return Err(explain(&request.url, e)),
+        Err(_) => return Err(stalled(&request.url, transport.options.stall_timeout)),
+    };
+    if response.status() == StatusCode::NOT_FOUND {
+        return Ok(None);
     }
+    success(transport, request, &response).map(|()| Some(response))
+}
+
+/// How long an answer may take: to connect, then to begin.
+fn patience(transport: &Transport) -> Duration {
+    transport.options.stall_timeout + transport.options.connect_timeout
 }
 
 fn begin(transport: &Transport, method: Method, request: &Get) -> Result<RequestBuilder, Failure> {

@@ -124,6 +124,11 @@ impl Pin {
     pub fn artifacts(&self) -> impl Iterator<Item = &Artifact> {
         self.artifact.iter().chain(&self.with)
     }
+
+    /// Bytes of all artifacts.
+    pub fn size(&self) -> u64 {
+        self.artifacts().map(|artifact| artifact.size).fold(0, u64::saturating_add)
+    }
 }
 
 /// A signed statement about an artifact that was verified when locking.

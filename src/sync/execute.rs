@@ -161,8 +161,7 @@ pub(super) async fn object(
         None => copy_directory(context, dep, locked, pin, shown).await,
         Some(artifact) => {
             let label = format!("{dep} {}", locked.version);
-            let size = pin.artifacts().map(|a| a.size).fold(0, u64::saturating_add);
-            let task = context.reporter.begin(&label, Some(size));
+            let task = context.reporter.begin(&label, Some(pin.size()));
             let job = Job { dep, locked, platform, pin, artifact: Some(artifact), shown };
             job.run(context, requirements, &task).await
         }
@@ -188,8 +187,7 @@ async fn from_caches(
     if is_here {
         return Ok(None);
     }
-    let size = pin.artifacts().map(|a| a.size).fold(0, u64::saturating_add);
-    let size = pin.artifact.is_some().then_some(size);
+    let size = pin.artifact.is_some().then(|| pin.size());
     let task = context.reporter.begin(&format!("{dep} {}", locked.version), size);
     let Pin { object, tree, .. } = pin;
     Ok(context.caches.fetch(context.store, object, tree, shown, &task, context.reporter).await)

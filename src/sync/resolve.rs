@@ -152,12 +152,8 @@ impl<'a, 'c> Resolve<'a, 'c> {
                 .filter(|(p, row)| self.wanted.contains(p) && !self.lacks_proof(row));
             done.extend(kept.map(|(platform, row)| (*platform, row.clone())));
         }
-        let version = match (fit, self.old) {
-            (Fit::Exact | Fit::Version, Some(old)) => old.version.clone(),
-            _ => self.choose_version().await?,
-        };
-        let missing: Vec<_> =
-            self.wanted.iter().copied().filter(|p| !done.contains_key(p)).collect();
+        let version = self.version(fit).await?;
+        let missing = self.missing(&done);
         if !missing.is_empty() {
             done.extend(self.rows(&version, &missing).await?);
             self.warn(&version, &done, &missing)?;
@@ -175,6 +171,19 @@ impl<'a, 'c> Resolve<'a, 'c> {
             definition,
             platforms: done,
         })
+    }
+
+    /// The locked version where it still fits, else the one to choose.
+    async fn version(&self, fit: Fit) -> Result<Version> {
+        match (fit, self.old) {
+            (Fit::Exact | Fit::Version, Some(old)) => Ok(old.version.clone()),
+            _ => self.choose_version().await,
+        }
+    }
+
+    /// The platforms that have no row yet.
+    fn missing(&self, done: &BTreeMap<Platform, Row>) -> Vec<Platform> {
+        self.wanted.iter().copied().filter(|p| !done.contains_key(p)).collect()
     }
 
     fn fit(&self) -> Fit {
@@ -196,12 +205,8 @@ impl<'a, 'c> Resolve<'a, 'c> {
             kept = &before.sums;
             build.sums.clone_from(&before.sums);
         }
-        let version = match (fit, self.old) {
-            (Fit::Exact | Fit::Version, Some(old)) => old.version.clone(),
-            _ => self.choose_version().await?,
-        };
-        let missing: Vec<_> =
-            self.wanted.iter().copied().filter(|p| !done.contains_key(p)).collect();
+        let version = self.version(fit).await?;
+        let missing = self.missing(&done);
         if !missing.is_empty() {
             let made =
                 building::rows(&self, lock, requirements, &version, &missing, build, kept).await?;

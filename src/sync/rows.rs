@@ -17,7 +17,7 @@ use super::error::{Error, Result};
 use super::pin::{self, About, Found};
 use super::resolve::Resolve;
 use super::tour::{Stop, Tour};
-use crate::archive::{Note, Options};
+use crate::archive::{Format, Note, Options};
 use crate::base::{Algorithm, Integrity, Platform, Task, Version};
 use crate::fs::{self, StagingDir};
 use crate::lock::model::{Artifact, Attestation, Linking, Pin, Proof, Row};
@@ -82,13 +82,19 @@ struct Wish<'a> {
     size: Option<u64>,
 }
 
+/// Each file of an offer, and how it is unpacked: format and leading components to drop.
+fn ways(offer: &StackOffer) -> impl Iterator<Item = (&str, Format, u8)> {
+    let StackOffer { first, with, .. } = offer;
+    std::iter::once((first.file.as_str(), first.format, first.strip))
+        .chain(with.iter().map(|layer| (layer.file.as_str(), layer.format, layer.strip)))
+}
+
 /// How each file of an offer is unpacked.
 fn options(one: &Resolve<'_, '_>, offer: &StackOffer) -> Vec<Options> {
-    let StackOffer { first, with, .. } = offer;
-    let bin = pin::named(&first.commands);
-    let ways = std::iter::once((&first.file, first.format, first.strip))
-        .chain(with.iter().map(|layer| (&layer.file, layer.format, layer.strip)));
-    ways.map(|(file, format, strip)| pin::options(one.dep, file, format, strip, &bin)).collect()
+    let bin = pin::named(&offer.first.commands);
+    let options =
+        |(file, format, strip): (&str, _, _)| pin::options(one.dep, file, format, strip, &bin);
+    ways(offer).map(options).collect()
 }
 
 /// A file at hand. Its directory, if it is temporary, lives as long.
@@ -167,17 +173,13 @@ pub(super) async fn of_group(
             found => found?,
         };
         tell(one, &shown, &found.notes, &mut said);
-        let ways = std::iter::once((offer.first.format, offer.first.strip))
-            .chain(offer.with.iter().map(|layer| (layer.format, layer.strip)));
         let mut artifacts =
-            at_hand.iter().zip(group.files()).zip(ways).map(|((file, wish), (format, strip))| {
-                Artifact {
-                    file: wish.file.to_owned(),
-                    size: file.size,
-                    integrity: file.integrity.clone(),
-                    format,
-                    strip,
-                }
+            at_hand.iter().zip(ways(offer)).map(|(at_hand, (file, format, strip))| Artifact {
+                file: file.to_owned(),
+                size: at_hand.size,
+                integrity: at_hand.integrity.clone(),
+                format,
+                strip,
             });
         let artifacts = (artifacts.next(), artifacts.collect());
         let mut proofs = offer.first.proofs.clone();

@@ -25,6 +25,22 @@ struct Case {
 
 const DOWNLOAD: [&str; 2] = ["download.part", "download.done"];
 
+/// What a build of an environment passes.
+const BUILT: &[&str] = &[
+    "object.staged",
+    "object.renamed",
+    "object.registered",
+    "lock.staged",
+    "lock.written",
+    "env.staged",
+    "env.linked",
+    "env.switched",
+];
+
+/// What an object that comes out of a cache passes.
+const PULLED: &[&str] =
+    &["unpack.entry", "object.staged", "object.renamed", "object.registered", "pull.object"];
+
 /// All of them; the last test sees that together they pass every point.
 const CASES: &[Case] = &[
     Case {
@@ -101,16 +117,7 @@ const CASES: &[Case] = &[
         name: "env build",
         args: &["env", "build", "test"],
         prepare: built,
-        passes: &[
-            "object.staged",
-            "object.renamed",
-            "object.registered",
-            "lock.staged",
-            "lock.written",
-            "env.staged",
-            "env.linked",
-            "env.switched",
-        ],
+        passes: BUILT,
         most: 3,
     },
     Case {
@@ -121,16 +128,7 @@ const CASES: &[Case] = &[
             env.write("profiles/files/a.conf", "a = 2\n");
             env
         },
-        passes: &[
-            "object.staged",
-            "object.renamed",
-            "object.registered",
-            "lock.staged",
-            "lock.written",
-            "env.staged",
-            "env.linked",
-            "env.switched",
-        ],
+        passes: BUILT,
         most: 2,
     },
     Case {
@@ -238,39 +236,15 @@ const CASES: &[Case] = &[
     Case {
         name: "cache pull",
         args: &["cache", "pull", "--from", "../cache"],
-        prepare: |up| {
-            let env = built(up);
-            env.ok(["cache", "init", "../cache"]);
-            env.ok(["cache", "push", "--to", "../cache"]);
-            elsewhere(&env);
-            env
-        },
-        passes: &[
-            "unpack.entry",
-            "object.staged",
-            "object.renamed",
-            "object.registered",
-            "pull.object",
-        ],
+        prepare: cached_elsewhere,
+        passes: PULLED,
         most: 4,
     },
     Case {
         name: "dep sync from a cache",
         args: &["--cache", "../cache", "dep", "sync"],
-        prepare: |up| {
-            let env = built(up);
-            env.ok(["cache", "init", "../cache"]);
-            env.ok(["cache", "push", "--to", "../cache"]);
-            elsewhere(&env);
-            env
-        },
-        passes: &[
-            "unpack.entry",
-            "object.staged",
-            "object.renamed",
-            "object.registered",
-            "pull.object",
-        ],
+        prepare: cached_elsewhere,
+        passes: PULLED,
         most: 3,
     },
     Case {
@@ -304,6 +278,15 @@ fn elsewhere(env: &TestEnv) {
     fixture::make_writable(&env.store());
     std::fs::remove_dir_all(env.store()).expect("remove");
     std::fs::remove_dir_all(env.project().join(".infra")).expect("remove");
+}
+
+/// Built and pushed into a cache, then as on another machine.
+fn cached_elsewhere(up: &Upstream) -> TestEnv {
+    let env = built(up);
+    env.ok(["cache", "init", "../cache"]);
+    env.ok(["cache", "push", "--to", "../cache"]);
+    elsewhere(&env);
+    env
 }
 
 /// The command of a case, to be started.

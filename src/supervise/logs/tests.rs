@@ -6,7 +6,8 @@ use super::*;
 
 fn log(dir: &Path, limits: Limits) -> Arc<ServiceLog> {
     let name = ServiceName::new("s").unwrap();
-    Arc::new(ServiceLog::open(dir, &name, limits, Arc::new(Notify::new())).unwrap())
+    let news = Arc::new(Notify::new());
+    Arc::new(ServiceLog::open(dir, &name, limits, Compressor::default(), news).unwrap())
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -17,7 +18,13 @@ fn runtime() -> tokio::runtime::Runtime {
 fn a_flood_loses_no_line_and_a_reader_that_sleeps_holds_nobody_up() {
     const LINES: usize = 200_000;
     let dir = tempfile::tempdir().unwrap();
-    let limits = Limits { file_bytes: 4 << 20, files: 100, ring_bytes: 256 << 10 };
+    let limits = Limits {
+        file_bytes: 4 << 20,
+        keep: 100,
+        compress: false,
+        ring_bytes: 256 << 10,
+        ..Limits::default()
+    };
     let log = log(dir.path(), limits);
     let mut follower = Follower::new([log.clone()], log.news.clone());
     let (pump, outputs) = Pump::start(log.clone(), None).unwrap();
@@ -35,8 +42,7 @@ fn a_flood_loses_no_line_and_a_reader_that_sleeps_holds_nobody_up() {
     let mut files = fs::read_dir_names(&dir.path().join("logs")).unwrap();
     assert!(files.len() > 2, "it rotated: {files:?}");
     files.sort_by_key(|f| {
-        let number = f.to_str().unwrap().strip_prefix("s.log.").map_or(0, |n| n.parse().unwrap());
-        std::cmp::Reverse(number)
+        f.to_str().unwrap().strip_prefix("s.log.").map_or(u64::MAX, |n| n.parse().unwrap())
     });
     let mut next = 0;
     let mut last = String::new();

@@ -95,6 +95,7 @@ impl History {
     pub fn to_tail(&mut self, count: usize) -> fs::Result<()> {
         let Look { old, current } = look(&self.path)?;
         let mut left = count;
+        self.next = old.last().map_or(0, |o| o.number + 1);
         if let Some((mut file, _, number)) = current {
             let size = file.metadata().context("look at", &self.path)?.len();
             let (found, at) = back(&mut file, size, left).context("read", &self.path)?;

@@ -119,8 +119,19 @@ impl Layer {
 impl ServiceLayer {
     fn overridden_by(&mut self, child: Self) -> Result<()> {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { command, env, cwd, ready, after, restart, stop, listen, secrets, required, logs } =
-            child;
+        let Self {
+            command,
+            env,
+            cwd,
+            ready,
+            after,
+            restart,
+            stop,
+            listen,
+            secrets,
+            required,
+            logs,
+        } = child;
         over_map(&mut self.env, env)?;
         over(&mut self.cwd, cwd)?;
         over(&mut self.ready, ready)?;

@@ -64,7 +64,8 @@ mod tests {
     fn sizes() {
         assert_eq!(size("10MiB"), Ok(10 << 20));
         assert_eq!(size("1GiB"), Ok(1 << 30));
-        for bad in ["", "10", "MiB", "1KiB", "10 MiB", "1.5MiB", "10MB", "99999999999GiB", "-1MiB"] {
+        for bad in ["", "10", "MiB", "1KiB", "10 MiB", "1.5MiB", "10MB", "99999999999GiB", "-1MiB"]
+        {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

@@ -61,7 +61,17 @@ mod tests {
         assert_eq!(ago("1h30m"), Some(SignedDuration::from_mins(90)));
         assert_eq!(ago("500ms"), Some(SignedDuration::from_millis(500)));
         assert_eq!(ago("2d"), Some(SignedDuration::from_hours(48)));
-        for bad in ["", "10", "m", "1y", "soon", "-1h", "1h ", "99999999999999999999d", "9999999999999999w"] {
+        for bad in [
+            "",
+            "10",
+            "m",
+            "1y",
+            "soon",
+            "-1h",
+            "1h ",
+            "99999999999999999999d",
+            "9999999999999999w",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -32,8 +32,14 @@ fn services_and_streams_are_told_apart_and_picked() {
     let all = show(&[]);
     assert_eq!(
         lines(&all),
-        ["one ! oops", "one │ done", "one │ first", "two │ done", "two │ second",
-            "two │ {\"level\": \"info\"}"]
+        [
+            "one ! oops",
+            "one │ done",
+            "one │ first",
+            "two │ done",
+            "two │ second",
+            "two │ {\"level\": \"info\"}"
+        ]
     );
     assert_eq!(lines(&show(&["--stream", "stderr"])), ["one ! oops"]);
     assert_eq!(lines(&show(&["--grep", "^(sec|oo)"])), ["one ! oops", "two │ second"]);

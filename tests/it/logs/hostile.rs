@@ -35,7 +35,10 @@ fn a_line_without_an_end_is_there_while_the_service_runs_and_after() {
 #[test]
 fn an_endless_line_is_split_with_a_mark() {
     let world = stack(
-        &[("one", "head -c 300000 /dev/zero | tr '\\000' x; echo; echo done; exec /bin/sleep 600")],
+        &[(
+            "one",
+            "/usr/bin/head -c 300000 /dev/zero | /usr/bin/tr '\\000' x; echo; echo done; exec /bin/sleep 600",
+        )],
         "",
     );
     run(&world, &["one"]);
@@ -79,7 +82,7 @@ fn closing_the_streams_does_not_end_a_service_and_a_fork_does_not_hold_its_end_u
 fn a_flood_on_both_streams_is_whole_and_the_old_is_compressed() {
     let flood = |fd: u8| {
         format!(
-            "i=0; while [ $i -lt 60 ]; do head -c 9999 /dev/zero | tr '\\000' {fd}; echo; i=$((i+1)); done >&{fd}"
+            "i=0; while [ $i -lt 60 ]; do /usr/bin/head -c 9999 /dev/zero | /usr/bin/tr '\\000' {fd}; echo; i=$((i+1)); done >&{fd}"
         )
     };
     let text = format!("({}) & ({}); wait; echo done; exec /bin/sleep 600", flood(1), flood(2));

@@ -15,6 +15,7 @@ import argparse
 import glob
 import gzip
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -165,11 +166,10 @@ def infra(case, args, limits='size = "1024GiB"'):
     env |= {"INFRA_STORE": str(case.dir / "store"), "INFRA_PROJECT": str(project)}
     for step in (["dep", "lock"], ["env", "build"]):
         subprocess.run([case.infra, *step, "-q"], env=env, check=True, stdout=subprocess.DEVNULL)
-    process = subprocess.Popen([case.infra, "runtime", "up", "-q"], env=env)
-    process.wait()
+    up = subprocess.run([case.infra, "runtime", "up", "-q", "--json"], env=env, check=True,
+                        stdout=subprocess.PIPE)
+    pid = json.loads(up.stdout)["supervisor"]
     (case.dir / "out").symlink_to(project / "data" / "logs")
-    lock = (project / "data" / "run" / "lease.json").read_text()
-    pid = int(re.search(r'"supervisor":\s*\{\s*"pid":\s*(\d+)', lock)[1])
     return [pid], lambda: (wait_for_last(case), subprocess.run(
         [case.infra, "runtime", "down", "-q"], env=env, check=True))
 

@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use self::file::LogFile;
 use self::frame::Stamp;
-pub(super) use self::pump::{LineWatch, Pump};
+pub(super) use self::pump::{LineWatch, Outputs, Pump};
 use self::ring::{Place, Ring};
 use super::Error;
 use super::status::{Event, LogCounters};

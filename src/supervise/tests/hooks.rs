@@ -209,7 +209,7 @@ fn what_somebody_stopped_stays_stopped_until_somebody_starts_it() {
     run.stop();
 
     let mut run = Run::start_with(make(), Reset::Named(vec![name("c")]));
-    run.until_state("c", State::Ready);
+    run.until_ready();
     let (outcome, _) = run.stop();
     assert!(outcome.down.is_empty());
     assert!(!fs::exists(&dir.path().join("run/desired.json")).unwrap());

@@ -10,11 +10,11 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     options.fallback_timezone_option = FallbackTimezoneOption::UTC;
     match parse_crontab_with(text, options) {
         Ok(_) => Ok(()),
-        // Its message draws the place with several lines; the first says what is wrong.
+        // Its message draws the place over several lines; the last says what is wrong there.
         Err(e) => {
             let text = e.to_string();
-            let line = text.lines().map(str::trim).find(|l| !l.is_empty());
-            Err(line.unwrap_or("it is no schedule").to_owned())
+            let last = text.lines().last().unwrap_or_default().trim_start_matches([' ', '^']);
+            Err(last.split(';').next().unwrap_or_default().to_owned())
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::ops;
 pub(crate) struct Args {
     /// Services to run, with what they come after; all unless given
     pub(crate) services: Vec<String>,
+    /// Start also what was stopped with `runtime stop`
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
@@ -24,7 +27,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     ));
     let mut lines =
         Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
-    let outcome = ops::run::foreground(prepared, move |event| lines.show(&event))?;
+    let reset = ops::run::reset(&prepared, &args.services, args.all);
+    let outcome = ops::run::foreground(prepared, reset, move |event| lines.show(&event))?;
     if outcome.down.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

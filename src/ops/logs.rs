@@ -22,6 +22,17 @@ pub(super) fn tail(data: &Path, service: &ServiceName, lines: usize) -> Result<O
     Ok(Some(last(&text, lines)))
 }
 
+/// The last lines that a service wrote itself, without what the log puts before them.
+pub(super) fn own_words(text: &str, lines: usize) -> Vec<String> {
+    let own = |line: &str| {
+        let (_, rest) = line.split_once(' ')?;
+        let (source, words) = rest.split_once(' ')?;
+        (!source.starts_with("sup")).then(|| words.to_owned())
+    };
+    let all: Vec<String> = text.lines().filter_map(own).collect();
+    all[all.len().saturating_sub(lines)..].to_vec()
+}
+
 fn last(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     let mut out = String::new();

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::environment::{self, Environment};
+use super::control::{self, Current, OwnPorts};
+use super::select::Selection;
 use super::{Context, Error, Result, host_needs, logs, stack};
-use crate::base::{EnvName, ServiceName, suggest};
+use crate::base::{EnvName, ServiceName};
 use crate::env::ports::InUse;
 use crate::env::values;
 use crate::env::{Generations, Manifest};
@@ -28,17 +31,19 @@ pub struct Prepared {
     /// The environment it is made from.
     pub environment: Environment,
     stack: Stack,
+    current: Arc<Current>,
+    own: OwnPorts,
     // Keeps the generation from garbage collection while the supervisor lives.
     _lease: crate::store::Lease,
 }
 
 /// Builds the environment where needed, resolves the stack and checks every object it starts from.
-pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Prepared> {
+pub fn prepare(context: &Context, name: &EnvName, select: &Selection) -> Result<Prepared> {
     let environment = environment::ensure(context, name)?;
     let data = values::data_dir(&environment.manifest, context.project());
     // Remembered ports that a stranger has are replaced, unless it is our own stack that has them.
     let in_use = if stack::running(&data) { InUse::Keep } else { InUse::Replace };
-    let stack = stack::assemble(context, &environment, only, in_use)?;
+    let stack = stack::assemble(context, &environment, select, in_use)?;
     // Any of its commands may be started by a service: not only those that services start from.
     environment::check(&context.store(), &environment)?;
     for service in stack.services.keys() {
@@ -46,14 +51,34 @@ pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Pre
     }
     host_needs::check_services(context, &environment, &stack)?;
     let lease = context.store().hold(&environment.objects(), &format!("running {name}"))?;
-    Ok(Prepared { environment, stack, _lease: lease })
+    let current = Arc::new(Current::new(context, name, select));
+    let own = control::own_ports(context, &environment)?;
+    Ok(Prepared { environment, stack, current, own, _lease: lease })
+}
+
+impl Prepared {
+    /// What the supervisor needs beside the stack.
+    fn options(&self) -> Options {
+        Options {
+            signals: true,
+            wishes: Some(self.current.clone()),
+            control_port: self.own.control,
+            metrics_port: self.own.metrics,
+            token: self.own.token.clone(),
+            ..Options::default()
+        }
+    }
+
+    /// Where the environment keeps its data.
+    pub fn data(&self) -> &Path {
+        &self.stack.data
+    }
 }
 
 /// Supervises in this process until it is told to end. `show` gets every event, in order.
 pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Result<Outcome> {
     let (face, mut events) = mpsc::channel(4096);
-    let options =
-        Options { signals: true, face: Some(face), face_logs: true, ..Options::default() };
+    let options = Options { face: Some(face), face_logs: true, ..prepared.options() };
     let stack = prepared.stack.clone();
     Ok(std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -69,11 +94,11 @@ pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Res
 pub fn background(
     context: &Context,
     name: &EnvName,
-    only: &[String],
+    select: &Selection,
     mut show: impl FnMut(&Event) + Send,
 ) -> Result<Outcome> {
     let mut notifier = Notifier::from_stdin()?;
-    let prepared = match prepare(context, name, only) {
+    let prepared = match prepare(context, name, select) {
         Ok(prepared) => prepared,
         Err(problem) => {
             notifier.failed(problem.inner());
@@ -81,7 +106,7 @@ pub fn background(
         }
     };
     let (face, mut events) = mpsc::channel(1024);
-    let options = Options { signals: true, face: Some(face), ..Options::default() };
+    let options = Options { face: Some(face), ..prepared.options() };
     let stack = prepared.stack.clone();
     let outcome = std::thread::scope(|scope| {
         let teller = scope.spawn(move || {
@@ -110,8 +135,8 @@ pub enum Up {
 }
 
 /// Starts the stack in the background and waits until it is ready.
-pub fn up(context: &Context, name: &EnvName, only: &[String]) -> Result<Up> {
-    let prepared = prepare(context, name, only)?;
+pub fn up(context: &Context, name: &EnvName, select: &Selection) -> Result<Up> {
+    let prepared = prepare(context, name, select)?;
     let data = prepared.stack.data.clone();
     if let Some(mut client) = Client::connect(&data)? {
         return Ok(Up::Running(Box::new(client.status()?)));
@@ -124,7 +149,7 @@ pub fn up(context: &Context, name: &EnvName, only: &[String]) -> Result<Up> {
     ] {
         args.extend([flag.into(), value.clone().into_os_string()]);
     }
-    args.extend(only.iter().map(OsString::from));
+    args.extend(select.words());
     let env = context.environ().all().clone();
     let detached: Detached = detach::spawn(args, env, context.project(), &data)?;
     let bar = context.reporter().begin(name.as_str(), None);
@@ -147,7 +172,7 @@ pub fn require(context: &Context, name: &EnvName) -> Result<Client> {
 }
 
 /// Where an environment keeps its data, from its current generation or else from its profile.
-fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
+pub(super) fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
     let profile = crate::profile::Profiles::load_one(context.project(), name);
     match profile {
         Ok(profile) => Ok(context.project().join(profile.data)),
@@ -170,7 +195,12 @@ pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
         Some(client) => {
             let bar = context.reporter().begin(name.as_str(), None);
             bar.stage("stopping");
-            client.stop(true)?;
+            client.down(Some(&mut |event| {
+                if let Event::StopWaits { service, pid, asked_ms, signal } = event {
+                    let seconds = asked_ms / 1000;
+                    bar.stage(&format!("waiting for {service} (pid {pid}, signal {signal}, {seconds} s)"));
+                }
+            }))?;
             Ok(true)
         }
         None => Ok(false),
@@ -180,7 +210,7 @@ pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
 /// The status of the running stack, and the generation that is current now.
 pub fn status(context: &Context, name: &EnvName) -> Result<Option<(StackStatus, Option<u64>)>> {
     let Some(mut client) = connect(context, name)? else { return Ok(None) };
-    let status = client.status()?;
+    let status = client.status_with_usage()?;
     let current = Generations::new(context.project(), name).current()?;
     Ok(Some((status, current.map(|g| g.number))))
 }
@@ -191,19 +221,7 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
     let mut client = require(context, name)?;
     let before = client.status()?;
     check_generation(context, name, before.generation)?;
-    let names = services
-        .iter()
-        .map(|service| {
-            let known = || before.services.iter().map(|s| s.name.as_str());
-            match before.services.iter().find(|s| s.name.as_str() == service) {
-                Some(found) => Ok(found.name.clone()),
-                None => Err(Error::UnknownService {
-                    name: service.clone(),
-                    nearest: suggest::nearest(service, known()).map(str::to_owned),
-                }),
-            }
-        })
-        .collect::<std::result::Result<Vec<ServiceName>, Error>>()?;
+    let names = control::names(context, name, services, &before)?;
     client.restart(&names)?;
     let pids: BTreeMap<_, _> = before.services.iter().map(|s| (s.name.clone(), s.pid)).collect();
     let asked = |name: &ServiceName| names.is_empty() || names.contains(name);
@@ -234,7 +252,7 @@ fn status_or_end(context: &Context, name: &EnvName, client: &mut Client) -> Resu
 
 /// Checks every object of a generation. One that is not there any more is left to the gate, which
 /// lets nothing of it start.
-fn check_generation(context: &Context, name: &EnvName, number: u64) -> Result<()> {
+pub(super) fn check_generation(context: &Context, name: &EnvName, number: u64) -> Result<()> {
     let store = context.store();
     let all = Generations::new(context.project(), name).list().unwrap_or_default();
     let Some(running) = all.iter().find(|g| g.number == number) else { return Ok(()) };
@@ -306,17 +324,7 @@ pub fn show_logs(
 ) -> Result<()> {
     let data = data_dir(context, name)?;
     let known: Vec<ServiceName> = list(context, name)?.into_iter().map(|s| s.name).collect();
-    let mut wanted = Vec::new();
-    for service in services {
-        match known.iter().find(|k| k.as_str() == service) {
-            Some(found) => wanted.push(found.clone()),
-            None => {
-                let nearest = suggest::nearest(service, known.iter().map(ServiceName::as_str));
-                let nearest = nearest.map(str::to_owned);
-                return Err(Error::UnknownService { name: service.clone(), nearest }.into());
-            }
-        }
-    }
+    let wanted = control::declared(context, name, services)?;
     match Client::connect(&data)? {
         Some(client) => client.logs(&wanted, lines, follow)?.for_each(show),
         None => {

@@ -3,7 +3,7 @@
 //! Owns the gate: a service starts only from the store, after a check of the environment's object
 //! and of the object its program lies in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::ToSocketAddrs as _;
 use std::path::Path;
@@ -15,8 +15,9 @@ use url::Url;
 use super::environment::Environment;
 use super::host::Host;
 use super::secrets::Secrets;
+use super::select::Selection;
 use super::{Context, Error, Result};
-use crate::base::{DepName, Problem, Secret, ServiceName, suggest};
+use crate::base::{DepName, Problem, Secret, ServiceName};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::Service;
 use crate::env::ports::InUse;
@@ -44,18 +45,18 @@ impl Gate for StoreGate {
     }
 }
 
-/// The stack of an environment; with `only`, those services and what they come after.
+/// The stack of an environment, as far as it is selected.
 pub fn assemble(
     context: &Context,
     environment: &Environment,
-    only: &[String],
+    select: &Selection,
     in_use: InUse,
 ) -> Result<Stack> {
     let manifest = &environment.manifest;
     if manifest.services.is_empty() {
         return Err(Error::NoServices(manifest.name.clone()).into());
     }
-    let wanted = closure(&manifest.services, only)?;
+    let wanted = select.of(&manifest.services)?;
     // Before ports are chosen: what is refused leaves nothing behind.
     let secrets = Secrets::load(context)?;
     for name in &wanted {
@@ -85,40 +86,11 @@ pub fn assemble(
         digest: environment.digest.to_string(),
         generation: environment.generation,
         project: context.project().to_owned(),
+        object: environment.object.path().to_owned(),
         data: host.values.data().to_owned(),
         services,
         gate: Arc::new(StoreGate { store, objects }),
     })
-}
-
-/// The named services and everything they come after; all when none is named.
-fn closure(
-    services: &BTreeMap<ServiceName, Service>,
-    only: &[String],
-) -> Result<BTreeSet<ServiceName>> {
-    if only.is_empty() {
-        return Ok(services.keys().cloned().collect());
-    }
-    let mut wanted = BTreeSet::new();
-    let mut open: Vec<ServiceName> = Vec::new();
-    for name in only {
-        match services.get_key_value(name.as_str()) {
-            Some((name, _)) => open.push(name.clone()),
-            None => {
-                let nearest = suggest::nearest(name, services.keys().map(ServiceName::as_str));
-                let nearest = nearest.map(str::to_owned);
-                return Err(Error::UnknownService { name: name.clone(), nearest }.into());
-            }
-        }
-    }
-    while let Some(name) = open.pop() {
-        if let Some(service) = services.get(&name)
-            && wanted.insert(name)
-        {
-            open.extend(service.after.iter().cloned());
-        }
-    }
-    Ok(wanted)
 }
 
 /// What starting needs, and the dep whose object the program lies in.

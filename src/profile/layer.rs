@@ -70,6 +70,7 @@ pub(super) struct ServiceLayer {
     pub(super) listen: Option<Entry<Vec<Spanned<String>>>>,
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
+    pub(super) group: Option<Entry<BTreeSet<String>>>,
 }
 
 /// A readiness check and the place of its template.
@@ -116,8 +117,19 @@ impl Layer {
 impl ServiceLayer {
     fn overridden_by(&mut self, child: Self) -> Result<()> {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { command, env, cwd, ready, after, restart, stop, listen, secrets, required } =
-            child;
+        let Self {
+            command,
+            env,
+            cwd,
+            ready,
+            after,
+            restart,
+            stop,
+            listen,
+            secrets,
+            required,
+            group,
+        } = child;
         over_map(&mut self.env, env)?;
         over(&mut self.cwd, cwd)?;
         over(&mut self.ready, ready)?;
@@ -126,6 +138,7 @@ impl ServiceLayer {
         over(&mut self.stop, stop)?;
         over(&mut self.listen, listen)?;
         over(&mut self.secrets, secrets)?;
+        over(&mut self.group, group)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
         Ok(())

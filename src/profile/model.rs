@@ -334,6 +334,8 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// `required`: whether the stack is down without it. True unless set.
     pub required: bool,
+    /// `group`: names under which it can be meant together with others.
+    pub group: BTreeSet<String>,
 }
 
 impl Service {

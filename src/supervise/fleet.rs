@@ -5,6 +5,8 @@
 //! service starts only while all that it comes after are satisfied; in a stop, a service is asked
 //! to end only when all that come after it rest.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use super::order::{self, After};

@@ -32,10 +32,10 @@
 //! | event loop | decisions; nothing in it blocks |
 //! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
 //! | `log`, one per running process | pipes → lines → file and ring |
-//! | `lease` | writing the lease |
+//! | `lease`, `journal` | writing the lease and the [`journal`] |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
 //!
-//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`,
+//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`, `run/journal.jsonl`,
 //! `logs/SERVICE.log` and its predecessors `.1` …, `logs/supervisor.log` (background starts only).
 //!
 //! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
@@ -43,8 +43,9 @@
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
 //! Absent on purpose: forking daemons (a service stays in the foreground), shells, liveness checks
-//! after readiness, file watching. A kernel sandbox belongs into `process`' first steps, cgroups
-//! beside `contain`, a dashboard and metrics beside [`control`] over the same [`status`].
+//! after readiness; watching files is an operation's, which asks for [`plan`]'s changes. A kernel
+//! sandbox belongs into `process`' first steps, cgroups beside `contain`, a dashboard beside
+//! [`control`] over the same [`status`].
 
 pub mod backoff;
 mod contain;
@@ -54,10 +55,13 @@ mod error;
 pub mod fleet;
 pub mod guardian;
 pub mod hand_over;
+pub mod journal;
 mod lease;
 pub mod logs;
 mod manager;
+mod metrics;
 pub mod order;
+pub mod plan;
 pub mod ports;
 mod probe;
 mod process;
@@ -67,6 +71,7 @@ pub mod spec;
 pub mod state;
 pub mod status;
 pub mod tool;
+mod usage;
 
 pub use error::Error;
 pub use manager::{Options, Outcome, run, run_blocking};

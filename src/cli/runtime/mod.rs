@@ -1,19 +1,25 @@
 //! `infra runtime …`: the stack in the background.
 
+mod deeds;
 mod down;
+mod events;
 pub(super) mod lines;
 mod list;
 mod logs;
+mod metrics;
 mod restart;
 mod status;
 mod supervise;
 mod up;
+mod watch;
+mod why;
 
 use clap::Subcommand;
 
 use super::{Outcome, Session};
 
 pub(super) use down::Args as DownArgs;
+pub(super) use watch::show_news;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -37,6 +43,29 @@ pub(crate) enum Command {
     /// Restart services and wait until they are up again
     #[command(after_help = "Examples:\n  infra runtime restart nats\n  infra runtime restart")]
     Restart(restart::Args),
+    /// Start services, with what they come after
+    #[command(after_help = "Example:\n  infra runtime start nats")]
+    Start(deeds::StartArgs),
+    /// Stop services, which stay stopped
+    #[command(after_help = "Example:\n  infra runtime stop @edge")]
+    Stop(deeds::StopArgs),
+    /// Send a signal to services
+    #[command(after_help = "Example:\n  infra runtime signal HUP nats")]
+    Signal(deeds::SignalArgs),
+    /// What happened to the stack, and what happens now
+    #[command(
+        after_help = "Examples:\n  infra runtime events --since 10m\n  infra runtime events --follow --json"
+    )]
+    Events(events::Args),
+    /// Why a service runs or does not, with what it waits for
+    #[command(after_help = "Example:\n  infra runtime why caddy")]
+    Why(why::Args),
+    /// Metrics in the Prometheus text format
+    #[command(after_help = "Example:\n  infra runtime metrics")]
+    Metrics(metrics::Args),
+    /// Apply changes of the profile or of the lock as they are made
+    #[command(after_help = "Example:\n  infra runtime watch")]
+    Watch(watch::Args),
     /// The supervisor that `up` starts.
     #[command(name = crate::ops::run::SUPERVISE, hide = true)]
     Supervise(supervise::Args),
@@ -50,6 +79,13 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::List(args) => list::run(&args, session),
         Command::Logs(args) => logs::run(&args, session),
         Command::Restart(args) => restart::run(&args, session),
+        Command::Start(args) => deeds::start(&args, session),
+        Command::Stop(args) => deeds::stop(&args, session),
+        Command::Signal(args) => deeds::signal(&args, session),
+        Command::Events(args) => events::run(&args, session),
+        Command::Why(args) => why::run(&args, session),
+        Command::Metrics(args) => metrics::run(&args, session),
+        Command::Watch(args) => watch::run(&args, session),
         Command::Supervise(args) => supervise::run(&args, session),
     }
 }

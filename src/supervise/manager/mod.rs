@@ -6,11 +6,12 @@
 //! boot, crash, restart and stop take the same path.
 
 mod clock;
+mod deeds;
 mod face;
 mod report;
 mod unit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,18 +27,21 @@ use self::unit::Unit;
 use super::Error;
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
+use super::control::tcp::Loopback;
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
+use super::journal::JournalWriter;
 use super::lease::{Lease, LeaseWriter, Leased, RunDir};
 use super::logs::{Limits, Logs};
+use super::plan::{self, Wanted};
 use super::ports;
 use super::process::StartError;
 use super::procfs;
 use super::reap::{self, Child};
-use super::spec::Stack;
-use super::state::{Generation, Input, Rules};
-use super::status::{Event, StackStatus};
-use crate::base::ServiceName;
+use super::spec::{Stack, Wishes};
+use super::state::{Generation, Input, Output, Rules};
+use super::status::{Action as Deed, Cause, Event, StackStatus};
+use crate::base::{Secret, ServiceName};
 
 /// How a stack is supervised.
 #[derive(Debug, Default)]
@@ -54,6 +58,14 @@ pub struct Options {
     pub face_logs: bool,
     /// The guardian's program and arguments; ours with its hidden subcommand when empty.
     pub guardian: Vec<OsString>,
+    /// Knows what should run, for `apply`; without it the stack stays as it is.
+    pub wishes: Option<Arc<dyn Wishes>>,
+    /// Port on loopback where the control interface is served, too.
+    pub control_port: Option<u16>,
+    /// Port on loopback where metrics are served, too.
+    pub metrics_port: Option<u16>,
+    /// Who sends it may change something over loopback.
+    pub token: Option<Secret>,
 }
 
 /// How a run ended.
@@ -91,6 +103,9 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
 
     let logs = Arc::new(Logs::open(&stack.data, stack.services.keys(), options.logs)?);
     let mark = RunMark::fresh();
+    let loopback = loopback(&options).await?;
+    let journal =
+        JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
     let guardian =
         Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
@@ -101,8 +116,21 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let (ask, asks) = mpsc::unbounded_channel();
     let (news, heard) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
-    let access = Access { ask, events: events.clone(), logs: logs.clone(), ended: ended.clone() };
-    let served = tokio::spawn(server.serve(access));
+    let access = Access {
+        ask,
+        events: events.clone(),
+        logs: logs.clone(),
+        journal: journal.flusher(),
+        data: stack.data.clone(),
+        wishes: options.wishes,
+        token: options.token,
+        ended: ended.clone(),
+    };
+    let mut served = tokio::task::JoinSet::new();
+    for listener in loopback {
+        served.spawn(listener.serve(access.clone()));
+    }
+    served.spawn(server.serve(access));
     let face = options.face.map(|face| {
         let follow = options.face_logs.then(|| logs.clone());
         tokio::spawn(face::forward(events.subscribe(), follow, face, ended.clone()))
@@ -113,13 +141,17 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
         .services
         .values()
         .filter_map(|spec| {
-            let log = logs.get(&spec.name)?.clone();
+            let log = logs.get(&spec.name)?;
             Some((spec.name.clone(), Unit::new(spec.clone(), log, &mark, news.clone())))
         })
         .collect();
+    let wanted = plan::wanted(&stack);
     let mut manager = Manager {
         clock: Clock::start(),
-        reports: Reports::new(events),
+        reports: Reports::new(events, journal),
+        logs,
+        wanted,
+        gone: BTreeSet::new(),
         stack,
         fleet,
         units,
@@ -138,13 +170,24 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     // Streams give what they have, then close; only then are the lock and the socket let go.
     ended.cancel();
     strays.abort();
-    let _ = served.await;
+    while served.join_next().await.is_some() {}
     if let Some(face) = face {
         let _ = tokio::time::timeout(Duration::from_secs(2), face).await;
     }
     dir.clear()?;
     drop(lock);
     Ok(outcome)
+}
+
+/// Binds the ports that the profile gives the supervisor itself.
+async fn loopback(options: &Options) -> Result<Vec<Loopback>, Error> {
+    let mut out = Vec::new();
+    for (name, port) in [("control", options.control_port), ("metrics", options.metrics_port)] {
+        if let Some(port) = port {
+            out.push(Loopback::bind(name, port).await?);
+        }
+    }
+    Ok(out)
 }
 
 /// [`run`] on a runtime of its own, of one thread.
@@ -171,6 +214,11 @@ enum News {
 
 struct Manager {
     stack: Stack,
+    /// The fingerprints of `stack`.
+    wanted: Wanted,
+    /// Services that are no longer part of the stack, until nothing of them is alive.
+    gone: BTreeSet<ServiceName>,
+    logs: Arc<Logs>,
     clock: Clock,
     fleet: Fleet,
     units: BTreeMap<ServiceName, Unit>,
@@ -191,6 +239,7 @@ impl Manager {
         for unit in self.units.values() {
             unit.note(&header);
         }
+        self.reports.tell(Event::Begin(report::info(&self.stack)));
         if let Some((killed, left)) = leftovers {
             let mut text = "the last supervisor here did not end in order".to_owned();
             if killed > 0 {
@@ -214,7 +263,7 @@ impl Manager {
         mut signals: Signals,
         stop: CancellationToken,
     ) {
-        while !self.fleet.is_at_rest() {
+        while !self.is_over() {
             let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet)];
             let due = due.into_iter().flatten().min();
             let at =
@@ -232,6 +281,12 @@ impl Manager {
                 }
             }
         }
+    }
+
+    /// Nothing runs and nothing will. What was stopped by hand may be started by hand.
+    fn is_over(&self) -> bool {
+        let by_hand = || self.fleet.iter().any(|(_, m)| *m.why() == Cause::StopAsked);
+        self.fleet.is_at_rest() && (self.fleet.is_stopping() || !by_hand())
     }
 
     fn hear(&mut self, news: News) {
@@ -256,6 +311,7 @@ impl Manager {
             }
             News::Swept(name, generation, (killed, left)) => {
                 let Some(unit) = self.units.get_mut(&name) else { return };
+                self.reports.meter.orphans += killed as u64;
                 if let Some(child) = unit.swept(killed, left) {
                     if left == 0 {
                         self.tell_guardian(|g| g.remove(&child));
@@ -270,7 +326,12 @@ impl Manager {
                 return;
             }
         };
-        let actions = self.fleet.apply(self.clock.moment(), &name, input);
+        let moment = self.clock.moment();
+        if let Some(machine) = self.fleet.get(&name) {
+            let asked = machine.asked().map(|(at, _)| at);
+            self.reports.meter.input(&name, moment.now, &input, machine.why(), asked);
+        }
+        let actions = self.fleet.apply(moment, &name, input);
         self.perform(actions);
     }
 
@@ -279,26 +340,19 @@ impl Manager {
             Ask::Status(reply) => {
                 let _ = reply.send(self.status());
             }
-            Ask::Stop => self.stop(),
-            Ask::Restart(names, reply) => {
-                let _ = reply.send(self.restart(names));
+            Ask::Metrics(reply) => {
+                let _ = reply.send((self.status(), self.reports.meter.clone()));
+            }
+            Ask::Do(deed, services, signal, by, reply) => {
+                let _ = reply.send(self.carry_out(deed, services, signal, by));
+            }
+            Ask::Plan(wanted, reply) => {
+                let _ = reply.send(Ok(self.plan(&wanted)));
+            }
+            Ask::Apply(stack, wanted, by, reply) => {
+                let _ = reply.send(self.change(*stack, *wanted, by));
             }
         }
-    }
-
-    fn restart(&mut self, mut names: Vec<ServiceName>) -> Result<(), String> {
-        if self.fleet.is_stopping() {
-            return Err("the stack is stopping".to_owned());
-        }
-        if let Some(unknown) = names.iter().find(|n| !self.units.contains_key(*n)) {
-            return Err(format!("there is no service `{unknown}`"));
-        }
-        if names.is_empty() {
-            names = self.units.keys().cloned().collect();
-        }
-        let actions = self.fleet.restart(self.clock.moment(), &names);
-        self.perform(actions);
-        Ok(())
     }
 
     fn stop(&mut self) {
@@ -321,10 +375,14 @@ impl Manager {
 
     fn perform(&mut self, actions: Vec<Action>) {
         for (name, output) in actions {
+            if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some()) {
+                self.reports.meter.killed(&name);
+            }
             if let Some(unit) = self.units.get_mut(&name) {
                 unit.perform(output, &self.stack.gate);
             }
         }
+        self.drop_gone();
         self.reports.changes(&self.stack, &self.fleet, &self.units, self.clock.now());
     }
 
@@ -403,6 +461,7 @@ impl Manager {
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss().await;
         }
+        self.reports.close(Event::End { asked }).await;
         Outcome { down, asked, last }
     }
 }

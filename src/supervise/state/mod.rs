@@ -5,6 +5,7 @@
 //! alive (the last process was reported ended *and* swept); an input that carries an old
 //! generation changes nothing; once a stop is asked, no start is ordered.
 
+mod change;
 mod view;
 mod words;
 

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use crate::base::RelPath;
-use crate::base::{CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform, ServiceName};
+use crate::base::{
+    CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform, ServiceName,
+};
 use crate::lock::{StaleReason, Violation};
 use crate::provenance;
 

@@ -27,10 +27,11 @@ pub fn apply(context: &Context, name: &EnvName) -> Result<(Plan, StackStatus)> {
     let mut client = run::require(context, name)?;
     let plan = client.apply()?;
     for _ in 0..12_000 {
-        let status = client.status().map_err(|e| match Client::connect(&stack_data(context, name)) {
-            Ok(None) => crate::base::Problem::from(Error::Ended(name.clone())),
-            _ => e.into(),
-        })?;
+        let status =
+            client.status().map_err(|e| match Client::connect(&stack_data(context, name)) {
+                Ok(None) => crate::base::Problem::from(Error::Ended(name.clone())),
+                _ => e.into(),
+            })?;
         let stops = |s: &crate::supervise::status::ServiceStatus| {
             plan.with(plan::Step::Stop).any(|n| *n == s.name)
         };

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
-use super::environment::{self, Environment};
 use super::control::{self, Current, OwnPorts};
+use super::environment::{self, Environment};
 use super::select::Selection;
 use super::{Context, Error, Result, host_needs, logs, stack};
 use crate::base::{EnvName, ServiceName};
@@ -198,7 +198,9 @@ pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
             client.down(Some(&mut |event| {
                 if let Event::StopWaits { service, pid, asked_ms, signal } = event {
                     let seconds = asked_ms / 1000;
-                    bar.stage(&format!("waiting for {service} (pid {pid}, signal {signal}, {seconds} s)"));
+                    bar.stage(&format!(
+                        "waiting for {service} (pid {pid}, signal {signal}, {seconds} s)"
+                    ));
                 }
             }))?;
             Ok(true)

@@ -68,6 +68,13 @@ pub(super) fn own() -> Own {
     }
 }
 
+/// When a process started, in UTC, to the second.
+pub(super) fn since(pid: u32) -> Option<String> {
+    let age = age(&PathBuf::from(format!("/proc/{pid}")))?;
+    let age = std::time::Duration::try_from_secs_f64(age).ok()?;
+    Some(format!("{:.0}", jiff::Timestamp::now().checked_sub(age).ok()?))
+}
+
 #[allow(clippy::cast_precision_loss, reason = "milliseconds of this age fit a double exactly")]
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0

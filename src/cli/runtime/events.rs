@@ -41,7 +41,9 @@ fn words(event: &Event) -> String {
             "supervisor (pid {}) begins with generation {} of {}, {}",
             info.supervisor, info.generation, info.env, info.digest
         ),
-        Event::Change(info) => format!("generation {} from now on, {}", info.generation, info.digest),
+        Event::Change(info) => {
+            format!("generation {} from now on, {}", info.generation, info.digest)
+        }
         Event::End { asked: true } => "supervisor ended, as it was told".to_owned(),
         Event::End { asked: false } => "supervisor ended: nothing was left to run".to_owned(),
         Event::Asked { action, services, by } => {

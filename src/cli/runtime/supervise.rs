@@ -18,7 +18,6 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
     let mut lines = Lines::new(session.printer.clone(), std::iter::empty());
     let select = args.select.selection();
-    let outcome =
-        ops::run::background(&session.context, name, &select, move |e| lines.show(e))?;
+    let outcome = ops::run::background(&session.context, name, &select, move |e| lines.show(e))?;
     Ok(if outcome.down.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

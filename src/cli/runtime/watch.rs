@@ -30,7 +30,8 @@ pub(crate) fn show_news(news: News, session: &Session) {
             };
             let parts: Vec<String> =
                 [Step::Stop, Step::Restart, Step::Start].into_iter().filter_map(words).collect();
-            let what = if parts.is_empty() { "nothing to restart".to_owned() } else { parts.join("; ") };
+            let what =
+                if parts.is_empty() { "nothing to restart".to_owned() } else { parts.join("; ") };
             session.printer.note(&format!("generation {} applied: {what}", plan.to));
         }
         News::Kept(problem) => {

@@ -1,14 +1,13 @@
 //! From a request to an answer.
 
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use jiff::Timestamp;
-use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
 use super::body::{self, Out};
+use super::query::{Query, read};
 use super::routes::{self, NotFound, Op, Route};
 use super::server::{Access, Ask};
 use super::types::{Asking, PlanRequest, Refusal, Version};
@@ -18,9 +17,6 @@ use crate::supervise::journal::{self, History};
 use crate::supervise::spec::Stack;
 use crate::supervise::status::{Action, StackStatus, signal_number};
 use crate::supervise::{metrics, plan, usage};
-
-/// The longest body of a request. A plan for a large stack is some hundred kilobytes.
-const LONGEST: usize = 4 << 20;
 
 /// How a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +29,9 @@ pub(in crate::supervise) enum Via {
     MetricsOnly,
 }
 
-type Answer = Result<Response<Out>, (StatusCode, Refusal)>;
+pub(super) type Refused = (StatusCode, Refusal);
+
+type Answer = Result<Response<Out>, Refused>;
 
 /// Answers one request.
 pub(super) async fn answer(request: Request<Incoming>, access: &Access, via: Via) -> Response<Out> {
@@ -44,7 +42,8 @@ pub(super) async fn answer(request: Request<Incoming>, access: &Access, via: Via
             return body::refusal(StatusCode::NOT_FOUND, "that is not a service's name");
         }
         Err(NotFound::Method(methods)) => {
-            let mut response = body::refusal(StatusCode::METHOD_NOT_ALLOWED, "not with this method");
+            let mut response =
+                body::refusal(StatusCode::METHOD_NOT_ALLOWED, "not with this method");
             if let Ok(methods) = HeaderValue::from_str(&methods) {
                 response.headers_mut().insert(ALLOW, methods);
             }
@@ -135,7 +134,7 @@ fn done_plan(plan: &plan::Plan) -> Answer {
     Ok(body::json(StatusCode::ACCEPTED, plan))
 }
 
-fn deed(op: Op, signal: Option<&str>) -> Result<(Action, Option<i32>), (StatusCode, Refusal)> {
+fn deed(op: Op, signal: Option<&str>) -> Result<(Action, Option<i32>), Refused> {
     let bad = |why: String| (StatusCode::BAD_REQUEST, Refusal::new(why));
     let action = match op {
         Op::Start => Action::Start,
@@ -168,7 +167,7 @@ fn ending() -> (StatusCode, Refusal) {
 async fn told<T>(
     access: &Access,
     ask: impl FnOnce(oneshot::Sender<T>) -> Ask,
-) -> Result<T, (StatusCode, Refusal)> {
+) -> Result<T, Refused> {
     let (reply, told) = oneshot::channel();
     let _ = access.ask.send(ask(reply));
     told.await.map_err(|_| ending())
@@ -178,17 +177,17 @@ async fn told<T>(
 async fn asked<T>(
     access: &Access,
     ask: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Ask,
-) -> Result<T, (StatusCode, Refusal)> {
+) -> Result<T, Refused> {
     told(access, ask).await?.map_err(|refusal| (StatusCode::CONFLICT, refusal))
 }
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, (StatusCode, Refusal)> {
+) -> Result<T, Refused> {
     tokio::task::spawn_blocking(work).await.map_err(|_| ending())
 }
 
-async fn status(access: &Access, query: &Query) -> Result<StackStatus, (StatusCode, Refusal)> {
+async fn status(access: &Access, query: &Query) -> Result<StackStatus, Refused> {
     let mut status = told(access, Ask::Status).await?;
     if query.flag("usage")? {
         status = blocking(move || {
@@ -201,7 +200,7 @@ async fn status(access: &Access, query: &Query) -> Result<StackStatus, (StatusCo
 }
 
 /// The stack that the environment's current generation asks for.
-async fn current(access: &Access) -> Result<(Stack, plan::Wanted), (StatusCode, Refusal)> {
+async fn current(access: &Access) -> Result<(Stack, plan::Wanted), Refused> {
     let Some(wishes) = access.wishes.clone() else {
         let why = "this supervisor knows of no other generation";
         return Err((StatusCode::CONFLICT, Refusal::new(why)));
@@ -221,7 +220,7 @@ async fn current(access: &Access) -> Result<(Stack, plan::Wanted), (StatusCode, 
 async fn kept(
     access: &Access,
     since: Option<String>,
-) -> Result<Vec<crate::supervise::status::Record>, (StatusCode, Refusal)> {
+) -> Result<Vec<crate::supervise::status::Record>, Refused> {
     if let Some(journal) = &access.journal {
         journal.done().await;
     }
@@ -244,7 +243,9 @@ fn logs(access: &Access, query: &Query) -> Answer {
     let names: Result<Vec<ServiceName>, _> = query.all("service").map(ServiceName::new).collect();
     let names = names.map_err(|e| bad(e.to_string()))?;
     let lines = match query.one("lines") {
-        Some(text) => text.parse().map_err(|_| bad(format!("`{text}` is not a number of lines")))?,
+        Some(text) => {
+            text.parse().map_err(|_| bad(format!("`{text}` is not a number of lines")))?
+        }
         None => 100,
     };
     let picked = access.logs.pick(&names);
@@ -264,56 +265,4 @@ async fn why(access: &Access, service: Option<ServiceName>) -> Answer {
     });
     let why = why.await?.ok_or_else(|| no_service(Some(&service)))?;
     Ok(body::json(StatusCode::OK, &why))
-}
-
-/// Reads a body; an empty one is an empty object.
-async fn read<T: DeserializeOwned>(
-    request: Request<Incoming>,
-) -> Result<T, (StatusCode, Refusal)> {
-    let bad = |why: String| (StatusCode::BAD_REQUEST, Refusal::new(why));
-    let body = Limited::new(request.into_body(), LONGEST).collect().await;
-    let bytes = body.map_err(|e| bad(format!("the request cannot be read: {e}")))?.to_bytes();
-    let bytes = if bytes.is_empty() { b"{}".as_slice().into() } else { bytes };
-    serde_json::from_slice(&bytes).map_err(|e| bad(format!("the request is not understood: {e}")))
-}
-
-/// What follows `?`.
-struct Query(Vec<(String, String)>);
-
-impl Query {
-    fn of(request: &Request<Incoming>) -> Self {
-        let query = request.uri().query().unwrap_or_default();
-        Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
-    }
-
-    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
-    }
-
-    fn one(&self, name: &str) -> Option<&str> {
-        self.all(name).last()
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, (StatusCode, Refusal)> {
-        match self.one(name) {
-            None | Some("false") => Ok(false),
-            Some("true" | "") => Ok(true),
-            Some(other) => {
-                let why = format!("`{name}` is `true` or `false`, not `{other}`");
-                Err((StatusCode::BAD_REQUEST, Refusal::new(why)))
-            }
-        }
-    }
-
-    /// A time, in the form that records have it.
-    fn time(&self, name: &str) -> Result<Option<String>, (StatusCode, Refusal)> {
-        let Some(text) = self.one(name) else { return Ok(None) };
-        match text.parse::<Timestamp>() {
-            Ok(time) => Ok(Some(format!("{time:.3}"))),
-            Err(_) => {
-                let why = format!("`{text}` is not a time such as 2026-01-02T03:04:05Z");
-                Err((StatusCode::BAD_REQUEST, Refusal::new(why)))
-            }
-        }
-    }
 }

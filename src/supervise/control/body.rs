@@ -31,7 +31,9 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Out> 
             bytes.push(b'\n');
             whole(status, "application/json", bytes)
         }
-        Err(e) => whole(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", e.to_string().into_bytes()),
+        Err(e) => {
+            whole(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", e.to_string().into_bytes())
+        }
     }
 }
 

@@ -168,7 +168,10 @@ impl Client {
     }
 
     /// Events as they happen; with `since` (a time), first those from then on.
-    pub fn events(self, since: Option<&str>) -> Result<impl Iterator<Item = Record> + use<>, Error> {
+    pub fn events(
+        self,
+        since: Option<&str>,
+    ) -> Result<impl Iterator<Item = Record> + use<>, Error> {
         let path = match since {
             Some(since) => format!("/v1/events?since={since}"),
             None => "/v1/events".to_owned(),

@@ -13,6 +13,7 @@ mod body;
 mod client;
 #[cfg(test)]
 mod openapi;
+mod query;
 mod routes;
 pub(super) mod server;
 mod socket;

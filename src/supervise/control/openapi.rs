@@ -39,9 +39,7 @@ fn answer(op: Op, g: &mut SchemaGenerator) -> (&'static str, &'static str, Value
 }
 
 fn parameters(route: &Route) -> Vec<Value> {
-    let query = |name: &str, text: &str, schema: Value| {
-        json!({ "name": name, "in": "query", "description": text, "schema": schema })
-    };
+    let query = |name: &str, text: &str, schema: Value| json!({ "name": name, "in": "query", "description": text, "schema": schema });
     let mut out = Vec::new();
     if route.path.contains("{service}") {
         out.push(json!({

@@ -125,14 +125,17 @@ mod tests {
 
     #[test]
     fn paths_methods_and_names() {
-        let op = |method: Method, path| find(&method, path).map(|(r, s)| (r.op, s.map(String::from)));
+        let op =
+            |method: Method, path| find(&method, path).map(|(r, s)| (r.op, s.map(String::from)));
         assert_eq!(op(Method::GET, "/v1/status"), Ok((Op::Status, None)));
         assert_eq!(op(Method::HEAD, "/metrics"), Ok((Op::Metrics, None)));
         let why = "/v1/services/nats/why";
         assert_eq!(op(Method::GET, why), Ok((Op::Why, Some("nats".into()))));
         assert_eq!(op(Method::GET, "/v1/down"), Err(NotFound::Method("POST".into())));
         assert_eq!(op(Method::GET, "/v1/services/-x"), Err(NotFound::Service));
-        for path in ["/", "", "/v1", "/v1/status/", "/v2/status", "/v1/services/", "/v1/services//why"] {
+        for path in
+            ["/", "", "/v1", "/v1/status/", "/v2/status", "/v1/services/", "/v1/services//why"]
+        {
             assert_eq!(op(Method::GET, path), Err(NotFound::Path), "{path}");
         }
     }

@@ -60,18 +60,21 @@ pub(super) fn logs(
     ended: CancellationToken,
 ) -> impl Stream<Item = Vec<Event>> + Send {
     let (follower, tail) = Follower::with_tail(logs, lines, news);
-    stream::unfold((Some(tail), follower, ended, follow), |(tail, mut follower, ended, follow)| async move {
-        if let Some(tail) = tail {
-            return Some((tail, (None, follower, ended, follow)));
-        }
-        if !follow {
-            return None;
-        }
-        let batch = tokio::select! {
-            biased;
-            batch = follower.next() => batch,
-            () = ended.cancelled() => return None,
-        };
-        Some((batch, (None, follower, ended, follow)))
-    })
+    stream::unfold(
+        (Some(tail), follower, ended, follow),
+        |(tail, mut follower, ended, follow)| async move {
+            if let Some(tail) = tail {
+                return Some((tail, (None, follower, ended, follow)));
+            }
+            if !follow {
+                return None;
+            }
+            let batch = tokio::select! {
+                biased;
+                batch = follower.next() => batch,
+                () = ended.cancelled() => return None,
+            };
+            Some((batch, (None, follower, ended, follow)))
+        },
+    )
 }

@@ -154,19 +154,25 @@ mod tests {
         for host in ["127.0.0.1:9000", "localhost:1", "LOCALHOST", "[::1]:9000", "[::1]"] {
             assert_eq!(check(&[("host", host)], open, None), Ok(()), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example:9000", "localhost.evil", "0.0.0.0", ""] {
+        for host in ["evil.example", "127.0.0.1.evil.example:9000", "localhost.evil", "0.0.0.0", ""]
+        {
             assert_eq!(check(&[("host", host)], open, None), Err(421), "{host}");
         }
         assert_eq!(check(&[], open, None), Err(421));
         assert_eq!(check(&[here, here], open, None), Err(421));
         assert_eq!(check(&[here, ("origin", "http://127.0.0.1:9000")], open, None), Ok(()));
-        for origin in ["http://evil.example", "null", "https://127.0.0.1:9000", "http://127.0.0.1:1"] {
+        for origin in
+            ["http://evil.example", "null", "https://127.0.0.1:9000", "http://127.0.0.1:1"]
+        {
             assert_eq!(check(&[here, ("origin", origin)], open, None), Err(403), "{origin}");
         }
         let needs = Needs::Token;
         assert_eq!(check(&[here], needs, None), Err(403));
         assert_eq!(check(&[here], needs, Some(&token)), Err(401));
-        assert_eq!(check(&[here, ("authorization", "Bearer wrong")], needs, Some(&token)), Err(401));
+        assert_eq!(
+            check(&[here, ("authorization", "Bearer wrong")], needs, Some(&token)),
+            Err(401)
+        );
         assert_eq!(check(&[here, ("authorization", "Bearer s3cret")], needs, Some(&token)), Ok(()));
     }
 }

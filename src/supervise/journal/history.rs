@@ -89,8 +89,7 @@ impl History {
 impl Past {
     fn take(&mut self, at: String, change: &StateChange) {
         let fell = |s: State| matches!(s, State::Backoff | State::Failed);
-        let lasted =
-            self.ready_at_ms.is_some_and(|t| change.at_ms.saturating_sub(t) >= CLEAN_MS);
+        let lasted = self.ready_at_ms.is_some_and(|t| change.at_ms.saturating_sub(t) >= CLEAN_MS);
         if change.from == State::Ready {
             self.ready_at_ms = None;
             if lasted {

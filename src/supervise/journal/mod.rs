@@ -64,7 +64,8 @@ mod tests {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let line = |r: &Record| serde_json::to_string(r).unwrap() + "\n";
         fs::write_atomic(&older(&path), line(&note(1, "a")).as_bytes()).unwrap();
-        let text = format!("{}{{\"seq\":3,\"at\":\"20\n{}", line(&note(2, "b")), line(&note(4, "c")));
+        let text =
+            format!("{}{{\"seq\":3,\"at\":\"20\n{}", line(&note(2, "b")), line(&note(4, "c")));
         fs::write_atomic(&path, (text + "{\"seq\":5").as_bytes()).unwrap();
         let seqs = |since| -> Vec<u64> {
             read(dir.path(), since).unwrap().iter().map(|r| r.seq).collect()

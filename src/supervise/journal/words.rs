@@ -103,13 +103,22 @@ impl Words<'_> {
         let history = self.history;
         match (&history.ended, &history.down) {
             (Some((at, true)), Some((_, Some(pid)))) => {
-                format!("no supervisor runs: pid {pid} asked the last one to end, which it did {}", self.ago(at))
+                format!(
+                    "no supervisor runs: pid {pid} asked the last one to end, which it did {}",
+                    self.ago(at)
+                )
             }
             (Some((at, true)), _) => {
-                format!("no supervisor runs: the last one was told to end, which it did {}", self.ago(at))
+                format!(
+                    "no supervisor runs: the last one was told to end, which it did {}",
+                    self.ago(at)
+                )
             }
             (Some((at, false)), _) => {
-                format!("no supervisor runs: the last one ended {}, when nothing was left to run", self.ago(at))
+                format!(
+                    "no supervisor runs: the last one ended {}, when nothing was left to run",
+                    self.ago(at)
+                )
             }
             (None, _) => format!(
                 "no supervisor runs: the last one ended without a word after {}; it was killed, or the machine went down",
@@ -225,7 +234,6 @@ fn same_kind(a: &Cause, b: &Cause) -> bool {
         (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
     }
 }
-
 
 fn word(state: State) -> &'static str {
     match state {

@@ -34,7 +34,8 @@ impl Manager {
             names = self.units.keys().filter(|n| known(n)).cloned().collect();
         }
         if deed == Deed::Signal {
-            let running = |n: &&ServiceName| self.units.get(*n).is_some_and(|u| u.child().is_some());
+            let running =
+                |n: &&ServiceName| self.units.get(*n).is_some_and(|u| u.child().is_some());
             if let Some(name) = names.iter().find(|n| !running(n)) {
                 return Err(Refusal::new(format!("{name} does not run")));
             }
@@ -87,7 +88,9 @@ impl Manager {
             });
         }
         if let Some(name) = stack.services.keys().find(|n| self.gone.contains(*n)) {
-            return Err(Refusal::new(format!("{name} is still being stopped: try again in a moment")));
+            return Err(Refusal::new(format!(
+                "{name} is still being stopped: try again in a moment"
+            )));
         }
         // The program of a running process is not swapped under it: ports and logs come first.
         let plan = self.plan(&wanted);
@@ -138,7 +141,9 @@ impl Manager {
         let ours: Vec<u16> =
             self.stack.services.values().flat_map(|s| s.ports.values().copied()).collect();
         let mut fresh = Vec::new();
-        for planned in plan.services.iter().filter(|p| matches!(p.step, Step::Start | Step::Restart)) {
+        for planned in
+            plan.services.iter().filter(|p| matches!(p.step, Step::Start | Step::Restart))
+        {
             if let Some(spec) = stack.services.get(&planned.service) {
                 let mut spec = spec.clone();
                 spec.ports.retain(|_, port| !ours.contains(port));

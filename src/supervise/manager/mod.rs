@@ -375,15 +375,16 @@ impl Manager {
 
     fn perform(&mut self, actions: Vec<Action>) {
         for (name, output) in actions {
-            if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some()) {
+            if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some())
+            {
                 self.reports.meter.killed(&name);
             }
             if let Some(unit) = self.units.get_mut(&name) {
                 unit.perform(output, &self.stack.gate);
             }
         }
-        self.drop_gone();
         self.reports.changes(&self.stack, &self.fleet, &self.units, self.clock.now());
+        self.drop_gone();
     }
 
     fn status(&self) -> StackStatus {

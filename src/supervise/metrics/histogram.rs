@@ -55,7 +55,10 @@ mod tests {
         let up_to = |seconds: f64| {
             histogram.cumulated().find(|(b, _)| (*b - seconds).abs() < 1e-9).map(|(_, n)| n)
         };
-        assert_eq!((up_to(0.001), up_to(0.005), up_to(1.0), up_to(30.0)), (Some(1), Some(2), Some(3), Some(3)));
+        assert_eq!(
+            (up_to(0.001), up_to(0.005), up_to(1.0), up_to(30.0)),
+            (Some(1), Some(2), Some(3), Some(3))
+        );
         assert_eq!(histogram.count(), 4);
         assert!((histogram.sum() - 90.604).abs() < 1e-9);
     }

@@ -25,9 +25,12 @@ const SIMPLE: [(&str, &str, &str, Value); 13] = [
             Exit::Signal(signal) => f64::from(128 + signal),
         })
     }),
-    ("infra_service_backoff_seconds", "gauge", "Time until the next try, 0 when none is due.", |s| {
-        Some(millis(s.retry_ms.unwrap_or(0)))
-    }),
+    (
+        "infra_service_backoff_seconds",
+        "gauge",
+        "Time until the next try, 0 when none is due.",
+        |s| Some(millis(s.retry_ms.unwrap_or(0))),
+    ),
     ("infra_service_state_seconds", "gauge", "Time in the present state.", |s| {
         Some(millis(s.since_ms))
     }),
@@ -115,7 +118,10 @@ fn states(page: &mut Page, status: &StackStatus) {
 fn counted(page: &mut Page, meter: &Meter, status: &StackStatus) {
     let none = ServiceMeter::default();
     let each = || {
-        status.services.iter().map(|s| (s.name.as_str(), meter.services.get(&s.name).unwrap_or(&none)))
+        status
+            .services
+            .iter()
+            .map(|s| (s.name.as_str(), meter.services.get(&s.name).unwrap_or(&none)))
     };
     page.family("infra_service_starts_total", "counter", "Starts, by what caused them.");
     for (name, meter) in each() {
@@ -163,7 +169,12 @@ fn process(page: &mut Page, own: &Own) {
         page.family(name, kind, help);
         page.float(name, &[], value);
     };
-    one("process_cpu_seconds_total", "counter", "Processor time of the supervisor.", millis(own.cpu_ms));
+    one(
+        "process_cpu_seconds_total",
+        "counter",
+        "Processor time of the supervisor.",
+        millis(own.cpu_ms),
+    );
     one("process_resident_memory_bytes", "gauge", "Its resident memory.", count(own.rss_bytes));
     one("process_virtual_memory_bytes", "gauge", "Its address space.", count(own.virtual_bytes));
     one("process_open_fds", "gauge", "Its open descriptors.", count(own.open_fds));

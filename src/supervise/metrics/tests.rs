@@ -75,7 +75,8 @@ pub(crate) fn strict(page: &str) -> Samples {
             assert_eq!(kind == "counter", family.ends_with("_total"), "{line}");
         } else {
             let (name, labels, value) = sample(line);
-            let suffix = name.strip_prefix(current).unwrap_or_else(|| panic!("{line} in {current}"));
+            let suffix =
+                name.strip_prefix(current).unwrap_or_else(|| panic!("{line} in {current}"));
             let allowed: &[&str] = match kinds[current] {
                 "histogram" => &["_bucket", "_sum", "_count"],
                 _ => &[""],
@@ -140,7 +141,9 @@ fn histograms(kinds: &BTreeMap<&str, &str>, samples: &Samples) {
                 .filter(|((n, l), _)| {
                     *n == format!("{family}_bucket") && labels.iter().all(|x| l.contains(x))
                 })
-                .map(|((_, l), v)| (l.iter().find(|(n, _)| n == "le").unwrap().1.parse().unwrap(), *v))
+                .map(|((_, l), v)| {
+                    (l.iter().find(|(n, _)| n == "le").unwrap().1.parse().unwrap(), *v)
+                })
                 .collect();
             buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
             assert!(buckets.windows(2).all(|w| w[0].1 <= w[1].1), "{buckets:?}");

@@ -84,7 +84,10 @@ fn starts_stops_and_nothing_running() {
     assert_eq!(step(&plan, "web"), (Step::Start, vec!["not running".to_owned()]));
     let plan = compare(None, &all);
     assert!(plan.services.iter().all(|p| p.step == Step::Start) && plan.from.is_none());
-    assert_eq!(object("/s/01234567890123456789012345678901-web-2/bin/x"), Some("01234567890123456789012345678901-web-2"));
+    assert_eq!(
+        object("/s/01234567890123456789012345678901-web-2/bin/x"),
+        Some("01234567890123456789012345678901-web-2")
+    );
 }
 
 #[test]

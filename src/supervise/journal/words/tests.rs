@@ -65,9 +65,13 @@ fn crashing() -> Story {
         .change(1, "web", State::Stopped, State::Waiting, Cause::Boot)
         .change(1, "nats", State::Stopped, State::Starting, Cause::Boot);
     for second in [2, 4, 8] {
-        story = story
-            .change(second, "nats", State::Starting, State::Backoff, crash())
-            .change(second + 1, "nats", State::Backoff, State::Starting, Cause::Retry);
+        story = story.change(second, "nats", State::Starting, State::Backoff, crash()).change(
+            second + 1,
+            "nats",
+            State::Backoff,
+            State::Starting,
+            Cause::Retry,
+        );
     }
     story.change(10, "nats", State::Starting, State::Backoff, crash())
 }
@@ -76,10 +80,7 @@ fn crashing() -> Story {
 fn a_chain_is_explained_to_its_end() {
     let why = crashing().why(true, "web", 12).unwrap();
     assert_eq!(why.state, Some(State::Waiting));
-    assert_eq!(
-        why.because,
-        ["web is waiting since 2026-01-01T00:00:01.000Z (11 s ago): for nats"]
-    );
+    assert_eq!(why.because, ["web is waiting since 2026-01-01T00:00:01.000Z (11 s ago): for nats"]);
     let [nats] = why.waits_for.as_slice() else { panic!("{why:?}") };
     assert_eq!(
         nats.because,
@@ -127,15 +128,25 @@ fn ready_stopped_by_hand_never_started_and_unknown() {
     let web = story.why(true, "web", 14).unwrap();
     assert!(web.because[0].ends_with("pid 5 asked for `stop`"), "{web:?}");
     let spare = story.why(true, "spare", 14).unwrap();
-    assert_eq!((spare.state, spare.because[0].as_str()), (None, "spare was never started in this run"));
+    assert_eq!(
+        (spare.state, spare.because[0].as_str()),
+        (None, "spare was never started in this run")
+    );
     assert_eq!(story.why(true, "nobody", 14), None);
 }
 
 #[test]
 fn failures_before_a_long_ready_time_do_not_count() {
-    let story = crashing()
-        .change(12, "nats", State::Starting, State::Ready, Cause::Ready)
-        .change(80, "nats", State::Ready, State::Backoff, crash());
+    let story = crashing().change(12, "nats", State::Starting, State::Ready, Cause::Ready).change(
+        80,
+        "nats",
+        State::Ready,
+        State::Backoff,
+        crash(),
+    );
     let nats = story.why(true, "nats", 80).unwrap();
-    assert!(nats.because[0].contains("it ended by itself with exit code 1; next try in 6 s"), "{nats:?}");
+    assert!(
+        nats.because[0].contains("it ended by itself with exit code 1; next try in 6 s"),
+        "{nats:?}"
+    );
 }

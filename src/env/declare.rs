@@ -30,6 +30,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         listen,
         secrets,
         required,
+        group,
         logs,
     } = service;
     let listen = if listen.is_empty() { named_ports(service) } else { listen.clone() };
@@ -79,6 +80,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         listen,
         secrets: secrets.clone(),
         required: *required,
+        group: group.clone(),
         logs: Logs {
             size: logs.size,
             age_ms: logs.age.map(millis),

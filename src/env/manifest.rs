@@ -127,6 +127,9 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// Names under which it can be meant together with others.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub group: BTreeSet<String>,
     /// How much of its output is kept.
     #[serde(default, skip_serializing_if = "Logs::is_default")]
     pub logs: Logs,

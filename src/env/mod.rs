@@ -45,6 +45,6 @@ pub use switch::{Change, Switched};
 pub use values::{Place, Values};
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -92,6 +92,7 @@ pub(super) fn service(command: &[&str]) -> Service {
         listen: BTreeSet::new(),
         secrets: BTreeSet::from(["TOKEN".to_owned()]),
         required: true,
+        group: BTreeSet::new(),
         logs: Default::default(),
     }
 }
@@ -174,4 +175,9 @@ pub(super) fn activation() -> Activation {
     activation.variables.insert("TRICKY".to_owned(), TRICKY.to_owned());
     activation.variables.insert("EMPTY".to_owned(), "set".to_owned());
     activation
+}
+
+/// A declared service, as other rooms' tests need one.
+pub(crate) fn declared() -> super::manifest::Service {
+    super::declare::declare(&service(&["run"]))
 }

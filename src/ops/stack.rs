@@ -15,8 +15,9 @@ use url::Url;
 use super::environment::Environment;
 use super::host::Host;
 use super::secrets::Secrets;
+use super::select::Selection;
 use super::{Context, Error, Result};
-use crate::base::{DepName, Problem, Secret, ServiceName, suggest};
+use crate::base::{DepName, Problem, Secret, ServiceName};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::{self, Service};
 use crate::env::ports::InUse;
@@ -50,18 +51,18 @@ impl Gate for StoreGate {
     }
 }
 
-/// The stack of an environment; with `only`, those services and what they come after.
+/// The stack of an environment, as far as it is selected.
 pub fn assemble(
     context: &Context,
     environment: &Environment,
-    only: &[String],
+    select: &Selection,
     in_use: InUse,
 ) -> Result<Stack> {
     let manifest = &environment.manifest;
     if manifest.services.is_empty() {
         return Err(Error::NoServices(manifest.name.clone()).into());
     }
-    let (wanted, copies) = closure(&manifest.services, only)?;
+    let (wanted, copies) = select.of(&manifest.services)?;
     // Before ports are chosen: what is refused leaves nothing behind.
     let secrets = Secrets::load(context)?;
     for name in &wanted {
@@ -94,6 +95,7 @@ pub fn assemble(
         digest: environment.digest.to_string(),
         generation: environment.generation,
         project: context.project().to_owned(),
+        object: environment.object.path().to_owned(),
         data: host.values.data().to_owned(),
         services,
         gate: Arc::new(StoreGate { store, objects }),
@@ -105,56 +107,6 @@ struct Copy<'a> {
     number: u32,
     name: ServiceName,
     of: &'a ServiceName,
-}
-
-/// Copies that are wanted, for services of which not all are.
-type Copies = BTreeMap<ServiceName, BTreeSet<ServiceName>>;
-
-/// The named services and everything they come after; all when none is named. A copy's own name
-/// (`web.2`) means that copy alone.
-fn closure(
-    services: &BTreeMap<ServiceName, Service>,
-    only: &[String],
-) -> Result<(BTreeSet<ServiceName>, Copies)> {
-    if only.is_empty() {
-        return Ok((services.keys().cloned().collect(), Copies::new()));
-    }
-    let mut wanted = BTreeSet::new();
-    let mut whole = BTreeSet::new();
-    let mut copies = Copies::new();
-    let mut open: Vec<ServiceName> = Vec::new();
-    for name in only {
-        let copy = services.iter().find_map(|(service, declared)| {
-            let all = replicas::names(service, declared);
-            all.into_iter().find(|(_, n)| n.as_str() == name).map(|(_, n)| (service, n))
-        });
-        match (services.get_key_value(name.as_str()), copy) {
-            (Some((name, _)), _) => {
-                whole.insert(name.clone());
-                open.push(name.clone());
-            }
-            (None, Some((service, copy))) => {
-                copies.entry(service.clone()).or_default().insert(copy);
-                open.push(service.clone());
-            }
-            (None, None) => {
-                let nearest = suggest::nearest(name, services.keys().map(ServiceName::as_str));
-                let nearest = nearest.map(str::to_owned);
-                return Err(Error::UnknownService { name: name.clone(), nearest }.into());
-            }
-        }
-    }
-    while let Some(name) = open.pop() {
-        if let Some(service) = services.get(&name)
-            && wanted.insert(name)
-        {
-            // What others come after is needed whole.
-            whole.extend(service.after.iter().cloned());
-            open.extend(service.after.iter().cloned());
-        }
-    }
-    copies.retain(|name, _| !whole.contains(name));
-    Ok((wanted, copies))
 }
 
 /// The deps whose objects a service's programs lie in.

@@ -223,6 +223,7 @@ fn service(
         listen: BTreeSet::new(),
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
+        group: given(&says.group).cloned().unwrap_or_default(),
         logs: names.layer.logs.overridden_by(says.logs),
     })
 }

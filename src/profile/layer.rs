@@ -81,6 +81,7 @@ pub(super) struct ServiceLayer {
     pub(super) listen: Option<Entry<Vec<Spanned<String>>>>,
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
+    pub(super) group: Option<Entry<BTreeSet<String>>>,
     pub(super) logs: Logs,
 }
 
@@ -184,6 +185,7 @@ impl ServiceLayer {
             listen,
             secrets,
             required,
+            group,
             logs,
         } = child;
         over(&mut self.on_dependency_restart, on_dependency_restart)?;
@@ -203,6 +205,7 @@ impl ServiceLayer {
         over(&mut self.stop, stop)?;
         over(&mut self.listen, listen)?;
         over(&mut self.secrets, secrets)?;
+        over(&mut self.group, group)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
         self.logs = self.logs.overridden_by(logs);

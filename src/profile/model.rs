@@ -356,6 +356,8 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// `required`: whether the stack is down without it. True unless set.
     pub required: bool,
+    /// `group`: names under which it can be meant together with others.
+    pub group: BTreeSet<String>,
     /// `logs`: how much of its output is kept; what `[logs]` says is in it.
     pub logs: Logs,
 }

@@ -40,6 +40,7 @@ const KEYS: &[&str] = &[
     "schedule",
     "success-exit-codes",
     "logs",
+    "group",
 ];
 const SIGNALS: [&str; 7] =
     ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"];
@@ -77,6 +78,7 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
     out.stop = fields.take("stop").map(|n| entry(&n, stop)).transpose()?;
     out.listen = fields.take("listen").map(|n| entry(&n, listen)).transpose()?;
     out.secrets = fields.take("secrets").map(|n| entry(&n, secrets)).transpose()?;
+    out.group = fields.take("group").map(|n| entry(&n, group)).transpose()?;
     if let Some(n) = fields.take("required") {
         let value = n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?;
         out.required = Some(value);
@@ -339,6 +341,21 @@ fn secrets(node: &Node<'_>) -> Result<BTreeSet<String>> {
             .map_err(|e| n.bad(e, None, "not a variable"))
     };
     node.elements("an array of variables' names")?.into_iter().map(name).collect()
+}
+
+/// One name, or several.
+fn group(node: &Node<'_>) -> Result<BTreeSet<String>> {
+    let name = |n: &Node<'_>| {
+        let text = n.text("the name of a group")?;
+        match ServiceName::new(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(e) => Err(n.bad(e.why, None, "not a group's name")),
+        }
+    };
+    match node.elements("the name of a group, or an array of them") {
+        Ok(names) => names.iter().map(name).collect(),
+        Err(_) => Ok(BTreeSet::from([name(node)?])),
+    }
 }
 
 fn restart(node: &Node<'_>) -> Result<Restart> {

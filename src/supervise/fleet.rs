@@ -6,6 +6,8 @@
 //! after are satisfied; in a stop, a service is asked to end only when all that come after it rest;
 //! who follows another does so once for each time that it ran anew, and only when it is up again.
 
+mod change;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::{self, After};

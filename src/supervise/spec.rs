@@ -26,6 +26,8 @@ pub struct Stack {
     pub generation: u64,
     /// The project's directory.
     pub project: PathBuf,
+    /// The environment's directory in the store.
+    pub object: PathBuf,
     /// The environment's data directory; control socket, lease and logs lie in it.
     pub data: PathBuf,
     /// The services.
@@ -38,6 +40,13 @@ pub struct Stack {
 pub trait Gate: Send + Sync {
     /// Checks the objects the service starts from. Blocking; called off the event loop.
     fn check(&self, service: &ServiceName) -> Result<(), Problem>;
+}
+
+/// Knows what should run, while something runs.
+pub trait Wishes: std::fmt::Debug + Send + Sync {
+    /// The stack of the environment's current generation. Blocking; called off the event loop.
+    /// Builds and fetches nothing.
+    fn current(&self) -> Result<Stack, Problem>;
 }
 
 /// One service, ready to start.

@@ -13,6 +13,7 @@ use crate::base::{EnvName, ServiceName};
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Held until the services it comes after are ready.
@@ -68,6 +69,7 @@ impl fmt::Display for State {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Exit {
     /// By itself, with this code.
@@ -136,6 +138,7 @@ pub fn signal_number(name: &str) -> Option<i32> {
 
 /// Why a service is in the state it is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "cause", content = "detail")]
 pub enum Cause {
     /// The stack starts.
@@ -178,6 +181,13 @@ pub enum Cause {
     CannotStart(String),
 }
 
+impl Cause {
+    /// Whether it ended by itself with success.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Exited(exit) if exit.is_success())
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -206,6 +216,7 @@ impl fmt::Display for Cause {
 
 /// One service of a running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServiceStatus {
     /// Its name.
     pub name: ServiceName,
@@ -247,6 +258,26 @@ pub struct ServiceStatus {
     pub log: PathBuf,
     /// What went through its log.
     pub logged: LogCounters,
+    /// Which start this is; counts from 1, and 0 before the first.
+    #[serde(default)]
+    pub start: u64,
+    /// What its processes use, where it was asked for and can be seen.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+}
+
+/// What the processes of a service use, read from the kernel when it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Usage {
+    /// Processes that are alive.
+    pub processes: u64,
+    /// Milliseconds of processor time, of these processes and of those they waited for.
+    pub cpu_ms: u64,
+    /// Bytes in memory; pages that several processes share count for each.
+    pub rss_bytes: u64,
+    /// Open descriptors; `None` where they may not be seen.
+    pub open_fds: Option<u64>,
 }
 
 const fn wanted() -> bool {
@@ -255,6 +286,7 @@ const fn wanted() -> bool {
 
 /// What went through a service's log since the supervisor started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogCounters {
     /// Lines written.
     pub lines: u64,
@@ -268,6 +300,7 @@ pub struct LogCounters {
 
 /// A running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StackStatus {
     /// The environment.
     pub env: EnvName,
@@ -310,6 +343,7 @@ impl ServiceStatus {
 
 /// One change of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StateChange {
     /// The service.
     pub service: ServiceName,
@@ -325,12 +359,110 @@ pub struct StateChange {
     pub retry_ms: Option<u64>,
     /// Milliseconds since the supervisor started.
     pub at_ms: u64,
+    /// Which start of the service it is about.
+    #[serde(default)]
+    pub start: u64,
+    /// How its process ended, when it has just ended.
+    #[serde(default)]
+    pub exit: Option<Exit>,
+    /// Milliseconds from the start to readiness, when it has just become ready.
+    #[serde(default)]
+    pub ready_ms: Option<u64>,
+    /// What it waits for, when it has just begun to wait.
+    #[serde(default)]
+    pub waits_for: Vec<ServiceName>,
+}
+
+/// What can be asked to be done with services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Start, with what they come after.
+    Start,
+    /// End, and stay ended.
+    Stop,
+    /// End, then start.
+    Restart,
+    /// Make it take up changes without a restart.
+    Reload,
+    /// Send a signal.
+    Signal,
+    /// Stop the whole stack and end the supervisor.
+    Down,
+    /// Run what the environment's current generation asks for.
+    Apply,
+}
+
+impl Action {
+    /// The word shown to people and written in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Signal => "signal",
+            Self::Down => "down",
+            Self::Apply => "apply",
+        }
+    }
+}
+
+/// What a supervisor runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StackInfo {
+    /// The environment.
+    pub env: EnvName,
+    /// Its digest.
+    pub digest: String,
+    /// Its generation.
+    pub generation: u64,
+    /// The supervisor's process id.
+    pub supervisor: u32,
+    /// The services, each with those it comes after.
+    pub services: BTreeMap<ServiceName, Vec<ServiceName>>,
+}
+
+/// Something that happened, as it is kept in the journal and told to those who follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Record {
+    /// Counts on from one run to the next.
+    pub seq: u64,
+    /// When, in UTC with milliseconds.
+    pub at: String,
+    /// The run it belongs to.
+    pub run: String,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
 }
 
 /// What a running supervisor tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
+    /// A supervisor begins with this.
+    Begin(StackInfo),
+    /// The supervisor goes on with this: another generation was applied.
+    Change(StackInfo),
+    /// The supervisor ended in order, and nothing of the run is alive.
+    End {
+        /// Whether it was told to; otherwise nothing was left to run.
+        asked: bool,
+    },
+    /// Somebody asked for something.
+    Asked {
+        /// What.
+        action: Action,
+        /// For which services; for all when there are none.
+        services: Vec<ServiceName>,
+        /// The process that asked, where that is known.
+        by: Option<u32>,
+    },
     /// A service changed its state.
     State(StateChange),
     /// Every required service is ready, for the first time.

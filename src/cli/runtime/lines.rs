@@ -81,6 +81,11 @@ impl Lines {
                 ));
             }
             Event::Note { text } => self.printer.note(text),
+            Event::Change(info) => {
+                self.printer.note(&format!("generation {} from now on", info.generation));
+            }
+            // Whoever asked was told, and the rest shows in the states.
+            Event::Begin(_) | Event::End { .. } | Event::Asked { .. } => {}
             Event::Missed { count, service: Some(service) } => {
                 let count = grouped(*count);
                 self.printer

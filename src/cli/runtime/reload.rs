@@ -5,7 +5,7 @@ use crate::ops;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Services; all that have a `reload` unless given
+    /// Services or @groups; all that have a `reload` unless given
     pub(crate) services: Vec<String>,
     /// Status as JSON afterwards
     #[arg(long)]

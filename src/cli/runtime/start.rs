@@ -5,7 +5,7 @@ use crate::ops;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Services; all unless given
+    /// Services or @groups; all unless given
     pub(crate) services: Vec<String>,
     /// Status as JSON afterwards
     #[arg(long)]

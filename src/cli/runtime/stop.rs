@@ -5,7 +5,7 @@ use crate::ops;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Services
+    /// Services or @groups
     #[arg(required = true)]
     pub(crate) services: Vec<String>,
     /// Status as JSON afterwards

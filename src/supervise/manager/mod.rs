@@ -5,6 +5,7 @@
 //! the spawner. Invariant: everything that happens reaches the machines through this one loop, so
 //! boot, crash, restart and stop take the same path.
 
+mod change;
 mod clock;
 mod face;
 mod report;
@@ -13,7 +14,7 @@ mod unit;
 mod verbs;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,19 +31,22 @@ use self::unit::Unit;
 use super::Error;
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
+use super::control::tcp::Loopback;
 use super::desired::Desired;
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
+use super::journal::JournalWriter;
 use super::lease::{Lease, LeaseWriter, Leased, RunDir};
 use super::logs::Logs;
+use super::plan::{self, Wanted};
 use super::ports;
 use super::process::StartError;
 use super::procfs;
 use super::reap::{self, Child};
-use super::spec::Stack;
-use super::state::{Generation, Input, Rules};
+use super::spec::{Stack, Wishes};
+use super::state::{Generation, Input, Output, Rules};
 use super::status::{Event, StackStatus};
-use crate::base::ServiceName;
+use crate::base::{Secret, ServiceName};
 
 /// How a stack is supervised.
 #[derive(Debug, Default)]
@@ -59,6 +63,14 @@ pub struct Options {
     pub reset: Reset,
     /// The guardian's program and arguments; ours with its hidden subcommand when empty.
     pub guardian: Vec<OsString>,
+    /// Knows what should run, for `apply`; without it the stack stays as it is.
+    pub wishes: Option<Arc<dyn Wishes>>,
+    /// Port on loopback where the control interface is served, too.
+    pub control_port: Option<u16>,
+    /// Port on loopback where metrics are served, too.
+    pub metrics_port: Option<u16>,
+    /// Who sends it may change something over loopback.
+    pub token: Option<Secret>,
 }
 
 /// Whose wish to stay stopped is forgotten at the start of a run.
@@ -117,6 +129,9 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let logs = Logs::open(&stack.data, stack.services.iter().map(|(n, s)| (n, s.logs)))?;
     let logs = Arc::new(logs);
     let mark = RunMark::fresh();
+    let loopback = loopback(&options).await?;
+    let journal =
+        JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
     let guardian =
         Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
@@ -127,8 +142,21 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let (ask, asks) = mpsc::unbounded_channel();
     let (news, heard) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
-    let access = Access { ask, events: events.clone(), logs: logs.clone(), ended: ended.clone() };
-    let served = tokio::spawn(server.serve(access));
+    let access = Access {
+        ask,
+        events: events.clone(),
+        logs: logs.clone(),
+        journal: journal.flusher(),
+        data: stack.data.clone(),
+        wishes: options.wishes,
+        token: options.token,
+        ended: ended.clone(),
+    };
+    let mut served = tokio::task::JoinSet::new();
+    for listener in loopback {
+        served.spawn(listener.serve(access.clone()));
+    }
+    served.spawn(server.serve(access));
     let face = options.face.map(|face| {
         let follow = options.face_logs.then(|| logs.clone());
         tokio::spawn(face::forward(events.subscribe(), follow, face, ended.clone()))
@@ -140,17 +168,22 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
         .services
         .values()
         .filter_map(|spec| {
-            let log = logs.get(&spec.name)?.clone();
+            let log = logs.get(&spec.name)?;
             let unit = Unit::new(spec.clone(), log, run_path.clone(), &mark, news.clone());
             Some((spec.name.clone(), unit))
         })
         .collect();
     let times = Times::new(&stack);
+    let wanted = plan::wanted(&stack);
     let mut manager = Manager {
         desired,
         times,
+        run_path,
         clock: Clock::start(),
-        reports: Reports::new(events),
+        reports: Reports::new(events, journal),
+        logs,
+        wanted,
+        gone: BTreeSet::new(),
         stack,
         fleet,
         units,
@@ -169,13 +202,24 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     // Streams give what they have, then close; only then are the lock and the socket let go.
     ended.cancel();
     strays.abort();
-    let _ = served.await;
+    while served.join_next().await.is_some() {}
     if let Some(face) = face {
         let _ = tokio::time::timeout(Duration::from_secs(2), face).await;
     }
     dir.clear()?;
     drop(lock);
     Ok(outcome)
+}
+
+/// Binds the ports that the profile gives the supervisor itself.
+async fn loopback(options: &Options) -> Result<Vec<Loopback>, Error> {
+    let mut out = Vec::new();
+    for (name, port) in [("control", options.control_port), ("metrics", options.metrics_port)] {
+        if let Some(port) = port {
+            out.push(Loopback::bind(name, port).await?);
+        }
+    }
+    Ok(out)
 }
 
 /// [`run`] on a runtime of its own, of one thread.
@@ -203,7 +247,13 @@ enum News {
 struct Manager {
     desired: Desired,
     times: Times,
+    run_path: Arc<std::path::Path>,
     stack: Stack,
+    /// The fingerprints of `stack`.
+    wanted: Wanted,
+    /// Services that are no longer part of the stack, until nothing of them is alive.
+    gone: BTreeSet<ServiceName>,
+    logs: Arc<Logs>,
     clock: Clock,
     fleet: Fleet,
     units: BTreeMap<ServiceName, Unit>,
@@ -224,6 +274,7 @@ impl Manager {
         for unit in self.units.values() {
             unit.note(&header);
         }
+        self.reports.tell(Event::Begin(report::info(&self.stack)));
         if let Some((killed, left)) = leftovers {
             let mut text = "the last supervisor here did not end in order".to_owned();
             if killed > 0 {
@@ -292,6 +343,7 @@ impl Manager {
             }
             News::Swept(name, generation, (killed, left)) => {
                 let Some(unit) = self.units.get_mut(&name) else { return };
+                self.reports.meter.orphans += killed as u64;
                 if let Some(child) = unit.swept(killed, left) {
                     if left == 0 {
                         self.tell_guardian(|g| g.remove(&child));
@@ -306,7 +358,12 @@ impl Manager {
                 return;
             }
         };
-        let actions = self.fleet.apply(self.clock.moment(), &name, input);
+        let moment = self.clock.moment();
+        if let Some(machine) = self.fleet.get(&name) {
+            let asked = machine.asked().map(|(at, _)| at);
+            self.reports.meter.input(&name, moment.now, &input, machine.why(), asked);
+        }
+        let actions = self.fleet.apply(moment, &name, input);
         self.perform(actions);
     }
 
@@ -330,11 +387,16 @@ impl Manager {
 
     fn perform(&mut self, actions: Vec<Action>) {
         for (name, output) in actions {
+            if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some())
+            {
+                self.reports.meter.killed(&name);
+            }
             if let Some(unit) = self.units.get_mut(&name) {
                 unit.perform(output, &self.stack.gate);
             }
         }
         self.reports.changes(&self.stack, &self.fleet, &self.units, self.clock.now());
+        self.drop_gone();
         if self.fleet.has_reason_to_end() {
             self.stop();
         }
@@ -416,6 +478,7 @@ impl Manager {
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss().await;
         }
+        self.reports.close(Event::End { asked }).await;
         Outcome { down, asked, last }
     }
 }

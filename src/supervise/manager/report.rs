@@ -8,9 +8,13 @@ use tokio::sync::broadcast;
 use super::unit::Unit;
 use crate::base::ServiceName;
 use crate::supervise::fleet::Fleet;
+use crate::supervise::journal::JournalWriter;
+use crate::supervise::metrics::Meter;
 use crate::supervise::spec::Stack;
 use crate::supervise::state::{Generation, Machine, Time};
-use crate::supervise::status::{Cause, Event, ServiceStatus, StackStatus, State, StateChange};
+use crate::supervise::status::{
+    Cause, Event, Record, ServiceStatus, StackInfo, StackStatus, State, StateChange,
+};
 
 /// How long a service may take to end before it is said who is waited for, and how often.
 const WAITS: Duration = Duration::from_secs(1);
@@ -20,7 +24,9 @@ const LAST_WORDS: usize = 8;
 
 /// What was told already.
 pub(super) struct Reports {
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Record>,
+    journal: JournalWriter,
+    pub(super) meter: Meter,
     seen: BTreeMap<ServiceName, (State, Generation, u64)>,
     stack_ready: bool,
     failed: Vec<ServiceName>,
@@ -28,9 +34,11 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    pub(super) fn new(events: broadcast::Sender<Event>) -> Self {
+    pub(super) fn new(events: broadcast::Sender<Record>, journal: JournalWriter) -> Self {
         Self {
             events,
+            journal,
+            meter: Meter::default(),
             seen: BTreeMap::new(),
             stack_ready: false,
             failed: Vec::new(),
@@ -38,9 +46,23 @@ impl Reports {
         }
     }
 
-    pub(super) fn tell(&self, event: Event) {
+    /// Writes an event into the journal and tells it to whoever follows.
+    pub(super) fn tell(&mut self, event: Event) {
         // Nobody may be listening.
-        let _ = self.events.send(event);
+        let _ = self.events.send(self.journal.record(event));
+    }
+
+    /// Forgets a service that is no longer part of the stack.
+    pub(super) fn forget(&mut self, name: &ServiceName) {
+        self.seen.remove(name);
+        self.failed.retain(|n| n != name);
+        self.meter.forget(name);
+    }
+
+    /// The last event; returns when all of them are in the journal.
+    pub(super) async fn close(mut self, last: Event) {
+        self.tell(last);
+        self.journal.close().await;
     }
 
     /// Tells every change since the last call.
@@ -65,15 +87,10 @@ impl Reports {
             if from == current.0 && current.0 != State::Starting && !reloaded {
                 continue;
             }
-            let change = StateChange {
-                service: name.clone(),
-                from,
-                to: current.0,
-                why: machine.why().clone(),
-                pid: machine.pid(),
-                retry_ms: retry(machine, now),
-                at_ms: millis(now),
-            };
+            let change = change(name, from, machine, fleet, now);
+            if let (State::Ready, Some(after)) = (change.to, machine.ready_after()) {
+                self.meter.ready(name, after);
+            }
             if let Some(unit) = units.get(name) {
                 note(unit, machine, &change);
             }
@@ -97,8 +114,10 @@ impl Reports {
         units: &BTreeMap<ServiceName, Unit>,
         now: Time,
     ) {
-        let required =
-            || fleet.iter().filter(|(n, _)| stack.services[*n].required && fleet.is_wanted(n));
+        let required = || {
+            let needed = |n: &ServiceName| stack.services.get(n).is_some_and(|s| s.required);
+            fleet.iter().filter(move |(n, _)| needed(n) && fleet.is_wanted(n))
+        };
         if !self.stack_ready && required().all(|(_, m)| m.state().is_up()) {
             self.stack_ready = true;
             self.tell(Event::StackReady { at_ms: millis(now) });
@@ -139,6 +158,46 @@ impl Reports {
                 self.tell(Event::StopWaits { service, pid, asked_ms, signal });
             }
         }
+    }
+}
+
+fn change(
+    name: &ServiceName,
+    from: State,
+    machine: &Machine,
+    fleet: &Fleet,
+    now: Time,
+) -> StateChange {
+    let to = machine.state();
+    let ended = matches!(from, State::Starting | State::Ready | State::Stopping);
+    let rests = !matches!(to, State::Starting | State::Ready);
+    StateChange {
+        service: name.clone(),
+        from,
+        to,
+        why: machine.why().clone(),
+        pid: machine.pid(),
+        retry_ms: retry(machine, now),
+        at_ms: millis(now),
+        start: machine.generation(),
+        exit: if ended && rests && to != State::Stopping { machine.last_exit() } else { None },
+        ready_ms: if to == State::Ready { machine.ready_after().map(millis) } else { None },
+        waits_for: match to {
+            State::Waiting => fleet.waits_for(name).cloned().collect(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// What runs, for the journal.
+pub(super) fn info(stack: &Stack) -> StackInfo {
+    let after = |s: &crate::supervise::spec::ServiceSpec| s.after.keys().cloned().collect();
+    StackInfo {
+        env: stack.env.clone(),
+        digest: stack.digest.clone(),
+        generation: stack.generation,
+        supervisor: std::process::id(),
+        services: stack.services.iter().map(|(n, s)| (n.clone(), after(s))).collect(),
     }
 }
 
@@ -245,6 +304,8 @@ pub(super) fn status(
             ports: unit.spec().ports.clone(),
             log: unit.log_path().to_owned(),
             logged: unit.logged(),
+            start: machine.generation(),
+            usage: None,
         })
     };
     StackStatus {

@@ -355,6 +355,22 @@ impl Unit {
         &self.spec
     }
 
+    /// Takes another specification; the next start follows it.
+    pub(super) fn set_spec(&mut self, spec: ServiceSpec) {
+        self.spec = spec;
+    }
+
+    /// Sends a signal of the user's; `false` when nothing runs.
+    pub(super) fn send(&self, number: i32) -> bool {
+        match &self.child {
+            Some(child) => {
+                child.signal(number);
+                true
+            }
+            None => false,
+        }
+    }
+
     pub(super) fn name(&self) -> &ServiceName {
         &self.spec.name
     }

@@ -6,6 +6,7 @@
 //! before a start has ended); an input that carries an old generation changes nothing; once a stop
 //! is asked, no start is ordered.
 
+mod change;
 mod end;
 mod running;
 mod view;

@@ -190,7 +190,7 @@ fn what_somebody_stopped_stays_stopped_until_somebody_starts_it() {
     let mut run = Run::start(make());
     run.until_ready();
     let mut client = Client::connect(dir.path()).unwrap().unwrap();
-    client.stop_services(&[name("a")]).unwrap();
+    client.stop(&[name("a")]).unwrap();
     run.until_state("a", State::Stopped);
     run.stop();
 
@@ -202,9 +202,9 @@ fn what_somebody_stopped_stays_stopped_until_somebody_starts_it() {
     let states: Vec<State> = status.services.iter().map(|s| s.state).collect();
     assert_eq!(states, [State::Stopped, State::Waiting, State::Ready]);
     assert!(status.down().is_empty() && !status.services[1].wanted, "{status:?}");
-    client.start_services(&[name("b")]).unwrap();
+    client.start(&[name("b")]).unwrap();
     run.until_state("b", State::Ready);
-    client.stop_services(&[name("c")]).unwrap();
+    client.stop(&[name("c")]).unwrap();
     run.until_state("c", State::Stopped);
     run.stop();
 

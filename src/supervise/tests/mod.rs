@@ -31,7 +31,7 @@ use crate::base::{EnvName, Problem, ServiceName};
 /// Longer than anything here may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn name(text: &str) -> ServiceName {
+pub(super) fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
 }
 
@@ -44,7 +44,7 @@ impl Gate for Open {
 }
 
 /// A shell script as a service.
-fn script(service: &str, text: &str) -> ServiceSpec {
+pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
     ServiceSpec {
         name: name(service),
         program: PathBuf::from("/bin/sh"),
@@ -103,12 +103,13 @@ impl Tune for ServiceSpec {
     }
 }
 
-fn stack(data: &Path, services: impl IntoIterator<Item = ServiceSpec>) -> Stack {
+pub(super) fn stack(data: &Path, services: impl IntoIterator<Item = ServiceSpec>) -> Stack {
     Stack {
         env: EnvName::new("test").unwrap(),
         digest: "sha256-test".into(),
         generation: 7,
         project: data.to_owned(),
+        object: data.join("environment"),
         data: data.to_owned(),
         services: services.into_iter().map(|s| (s.name.clone(), s)).collect(),
         gate: Arc::new(Open),

@@ -149,7 +149,7 @@ impl Fleet {
 
     /// What a service must follow now: it comes after it, and it is up and older than when it was
     /// followed last.
-    fn to_follow(&mut self, name: &ServiceName) -> Option<ServiceName> {
+    fn next_to_follow(&mut self, name: &ServiceName) -> Option<ServiceName> {
         let machine = self.machines.get(name)?;
         if machine.follow() == Follow::Keep || !machine.is_running() {
             return None;
@@ -191,7 +191,7 @@ impl Fleet {
                 };
                 self.step(at, name, input, out);
                 if !self.stopping
-                    && let Some(dep) = self.to_follow(name)
+                    && let Some(dep) = self.next_to_follow(name)
                 {
                     self.step(at, name, Input::Follow(dep), out);
                 }

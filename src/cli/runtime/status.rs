@@ -103,7 +103,7 @@ fn processor(ms: u64) -> String {
 
 /// Memory for people.
 fn memory(bytes: u64) -> String {
-    format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20)
+    format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
 }
 
 /// A length of time for people.

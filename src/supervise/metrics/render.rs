@@ -55,6 +55,9 @@ const SIMPLE: [(&str, &str, &str, Value); 13] = [
     }),
 ];
 
+/// One of a service's histograms.
+type Pick = fn(&ServiceMeter) -> &super::Histogram;
+
 const STATES: [State; 10] = [
     State::Waiting,
     State::Starting,
@@ -149,7 +152,7 @@ fn counted(page: &mut Page, meter: &Meter, status: &StackStatus) {
     for (name, meter) in each() {
         page.int("infra_probe_failures_total", &[("service", name)], meter.probe_failures);
     }
-    let histograms: [(&str, &str, fn(&ServiceMeter) -> &super::Histogram); 3] = [
+    let histograms: [(&str, &str, Pick); 3] = [
         ("infra_service_startup_duration_seconds", "From start to readiness.", |m| &m.startup),
         ("infra_service_restart_delay_seconds", "From an end to the next start.", |m| {
             &m.restart_delay

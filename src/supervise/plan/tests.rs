@@ -1,3 +1,5 @@
+//! What would change, for each kind of change.
+
 use super::*;
 use crate::supervise::tests::{name, script, stack};
 

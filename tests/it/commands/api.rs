@@ -41,7 +41,7 @@ fn dechunk(mut rest: &str) -> String {
     while let Some((size, after)) = rest.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).expect("a size");
         out.push_str(&after[..size]);
-        rest = &after[size..].trim_start_matches("\r\n");
+        rest = after[size..].trim_start_matches("\r\n");
     }
     out
 }
@@ -114,11 +114,11 @@ fn check(doc: &Value, schema: &Value, value: &Value) -> Result<BTreeSet<String>,
             if let Some(schema) = properties.and_then(|p| p.get(name)) {
                 closed(doc, schema, inner).map_err(|e| format!("{name}: {e}"))?;
                 known.insert(name.clone());
-            } else if let Some(schema) = schema.get("additionalProperties") {
-                if schema != &json!(false) {
-                    closed(doc, schema, inner).map_err(|e| format!("{name}: {e}"))?;
-                    known.insert(name.clone());
-                }
+            } else if let Some(schema) = schema.get("additionalProperties")
+                && schema != &json!(false)
+            {
+                closed(doc, schema, inner).map_err(|e| format!("{name}: {e}"))?;
+                known.insert(name.clone());
             }
         }
     }

@@ -1,3 +1,5 @@
+//! Stories of services, told in words.
+
 use super::*;
 use crate::base::EnvName;
 use crate::supervise::status::{Action, Event, Exit, Record, StackInfo};

@@ -20,6 +20,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         listen,
         secrets,
         required,
+        confine,
     } = service;
     let listen = if listen.is_empty() { named_ports(service) } else { listen.clone() };
     Service {
@@ -47,6 +48,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         listen,
         secrets: secrets.clone(),
         required: *required,
+        confine: confine.clone(),
     }
 }
 

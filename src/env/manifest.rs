@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{CommandName, DepName, EnvName, ObjectName, Platform, RelPath, ServiceName};
 use crate::base::{TreeHash, Version};
+use crate::profile::confine::Confine;
 use crate::profile::template::Template;
 
 use super::error::{Error, Result};
@@ -90,6 +91,9 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// Sandbox, limits and whom it runs as.
+    #[serde(default, skip_serializing_if = "Confine::is_empty")]
+    pub confine: Confine,
 }
 
 /// Readiness, as declared.

@@ -167,6 +167,9 @@ fn service(
             Probe::Log(_) => {}
         }
     }
+    for template in says.confine.templates() {
+        names.check(&template.value, &template.spot)?;
+    }
     for other in after(says) {
         let services = &names.layer.services;
         if !services.contains_key(&other.value) {
@@ -186,6 +189,7 @@ fn service(
         listen: BTreeSet::new(),
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
+        confine: says.confine.model(names.layer.sandbox),
     })
 }
 

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::confine::Level;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
 use super::policy::PolicyLayer;
+use super::read_confine::ConfineLayer;
 use super::spot::{Spanned, Spot};
 use super::template::Template;
 use crate::base::suggest::nearest;
@@ -46,6 +48,7 @@ pub(super) struct Layer {
     pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
     pub(super) policy: Option<Spanned<PolicyLayer>>,
     pub(super) cache: CacheLayer,
+    pub(super) sandbox: Option<Level>,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
 
@@ -70,6 +73,7 @@ pub(super) struct ServiceLayer {
     pub(super) listen: Option<Entry<Vec<Spanned<String>>>>,
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
+    pub(super) confine: ConfineLayer,
 }
 
 /// A readiness check and the place of its template.
@@ -108,6 +112,7 @@ impl Layer {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),
             data: child.data.or(self.data),
+            sandbox: child.sandbox.or(self.sandbox),
             ..self
         })
     }
@@ -116,8 +121,19 @@ impl Layer {
 impl ServiceLayer {
     fn overridden_by(&mut self, child: Self) -> Result<()> {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { command, env, cwd, ready, after, restart, stop, listen, secrets, required } =
-            child;
+        let Self {
+            command,
+            env,
+            cwd,
+            ready,
+            after,
+            restart,
+            stop,
+            listen,
+            secrets,
+            required,
+            confine,
+        } = child;
         over_map(&mut self.env, env)?;
         over(&mut self.cwd, cwd)?;
         over(&mut self.ready, ready)?;
@@ -128,6 +144,7 @@ impl ServiceLayer {
         over(&mut self.secrets, secrets)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
+        self.confine.overridden_by(confine)?;
         Ok(())
     }
 }
@@ -137,7 +154,7 @@ fn nothing_to_remove<T>(entry: &Entry<T>, near: Option<&str>) -> Error {
     Error::at(&entry.key, flaw, "not inherited")
 }
 
-fn over<T>(parent: &mut Option<Entry<T>>, child: Option<Entry<T>>) -> Result<()> {
+pub(super) fn over<T>(parent: &mut Option<Entry<T>>, child: Option<Entry<T>>) -> Result<()> {
     match child {
         None => {}
         Some(entry) if entry.value.is_some() => *parent = Some(entry),

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use super::policy::{Policy, SourcePattern, Whom};
+pub use super::confine::{Allow, Confine, Level, Limits};
 use super::template::Template;
 use crate::base::{
     CommandName, DepName, EnvName, Integrity, Platform, Proof, RelPath, ServiceName, SourceKind,
@@ -334,6 +335,8 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// `required`: whether the stack is down without it. True unless set.
     pub required: bool,
+    /// `sandbox`, `limits`, `user`, `group`, `umask`, `nice`
+    pub confine: Confine,
 }
 
 impl Service {

@@ -11,6 +11,7 @@ use super::error::Result;
 use super::layer::{ReadyLayer, ServiceLayer};
 use super::model::{Probe, Restart, Stop};
 use super::node::Node;
+use super::read_confine::ConfineLayer;
 use super::read::{entry, variable_name, variables};
 use super::spot::Spanned;
 use super::template::Template;
@@ -18,6 +19,7 @@ use crate::base::ServiceName;
 
 const KEYS: &[&str] = &[
     "command", "env", "cwd", "ready", "after", "restart", "stop", "listen", "secrets", "required",
+    "sandbox", "limits", "user", "group", "umask", "nice",
 ];
 const SIGNALS: [&str; 7] =
     ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"];
@@ -45,6 +47,7 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
         let value = n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?;
         out.required = Some(value);
     }
+    out.confine = ConfineLayer::read(&mut fields)?;
     Ok(out)
 }
 

@@ -13,11 +13,17 @@ use crate::ops;
 pub(crate) struct Args {
     /// Services to run, with what they come after; all unless given
     pub(crate) services: Vec<String>,
+    /// Refuse to start unless every sandbox is fully held
+    #[arg(long)]
+    pub(crate) require_sandbox: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
     let prepared = ops::run::prepare(&session.context, name, &args.services)?;
+    if args.require_sandbox {
+        ops::run::require_sandbox(&prepared)?;
+    }
     session.printer.note(&format!(
         "{name}: generation {}, {}",
         prepared.environment.generation, prepared.environment.digest

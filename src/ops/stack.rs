@@ -15,15 +15,17 @@ use url::Url;
 use super::environment::Environment;
 use super::host::Host;
 use super::secrets::Secrets;
-use super::{Context, Error, Result};
+use super::{Context, Error, Result, confine};
 use crate::base::{DepName, Problem, Secret, ServiceName, suggest};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::Service;
 use crate::env::ports::InUse;
 use crate::env::service::{ProbeValues, ReadyValues, ServiceValues};
 use crate::profile::Profiles;
+use crate::profile::confine::Level;
 use crate::profile::model::Port;
 use crate::profile::template::Template;
+use crate::sandbox::plan::{Start, is_scrubbed};
 use crate::store::{CheckLevel, ObjectPath, Store};
 use crate::supervise::ports;
 use crate::supervise::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
@@ -74,10 +76,13 @@ pub fn assemble(
             Some(dep) => store.get(&manifest.deps[&dep].object)?,
             None => None,
         };
-        objects.insert(
-            name.clone(),
-            [Some(environment.object.clone()), dep].into_iter().flatten().collect(),
-        );
+        // The interpreter of a script is executed, too.
+        let interpreter = match spec.confine.as_deref().map(|confine| &confine.start) {
+            Some(Start::Interpreter(path, _)) => object_of(&store, environment, path)?,
+            _ => None,
+        };
+        let all = [Some(environment.object.clone()), dep, interpreter];
+        objects.insert(name.clone(), all.into_iter().flatten().collect());
         services.insert(name, spec);
     }
     Ok(Stack {
@@ -89,6 +94,18 @@ pub fn assemble(
         services,
         gate: Arc::new(StoreGate { store, objects }),
     })
+}
+
+/// The environment's object that a path lies in.
+fn object_of(store: &Store, environment: &Environment, path: &Path) -> Result<Option<ObjectPath>> {
+    for object in environment.objects() {
+        if let Some(object) = store.get(&object)?
+            && path.starts_with(object.path())
+        {
+            return Ok(Some(object));
+        }
+    }
+    Ok(None)
 }
 
 /// The named services and everything they come after; all when none is named.
@@ -138,6 +155,16 @@ fn service_spec(
     for variable in &service.secrets {
         env.insert(variable.into(), secret(secrets, name, variable)?.expose().into());
     }
+    let confined = confine::spec(context, environment, host, name, service, &found.program)?;
+    if confined.plan.level == Level::Strict {
+        // The shared one is not for it.
+        env.insert("TMPDIR".into(), host.values.data().join("tmp").join(name.as_str()).into());
+    }
+    env.retain(|key, value| match (key.to_str(), value.to_str()) {
+        (Some(key), Some(value)) => !is_scrubbed(key, value, &confined.plan),
+        (Some(key), None) => !is_scrubbed(key, "", &confined.plan),
+        (None, _) => true,
+    });
     let ready = match found.ready {
         Some(ready) => Some(ready_spec(name, ready)?),
         None => None,
@@ -166,6 +193,7 @@ fn service_spec(
         stop_grace: Duration::from_millis(service.stop_grace_ms),
         ports: found.ports,
         required: service.required,
+        confine: Some(Arc::new(confined)),
     };
     let command = service.command.first().map_or("", Template::as_str);
     Ok((spec, manifest.commands.get(command).cloned()))

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use super::policy::{Policy, SourcePattern, Whom};
 pub use super::confine::{Allow, Confine, Level, Limits};
+pub use super::policy::{Policy, SourcePattern, Whom};
 use super::template::Template;
 use crate::base::{
     CommandName, DepName, EnvName, Integrity, Platform, Proof, RelPath, ServiceName, SourceKind,

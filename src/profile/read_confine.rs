@@ -92,10 +92,10 @@ fn sandbox(node: &Node<'_>) -> Result<SandboxLayer> {
     if node.as_text().is_some() {
         return Ok(SandboxLayer { level: Some(level(node)?), ..SandboxLayer::default() });
     }
-    let mut fields = node
-        .fields("\"exec\", \"strict\", \"off\" or a table with `level` and `allow`", &[
-            "level", "allow",
-        ])?;
+    let mut fields = node.fields(
+        "\"exec\", \"strict\", \"off\" or a table with `level` and `allow`",
+        &["level", "allow"],
+    )?;
     let mut out = SandboxLayer::default();
     if let Some(n) = fields.take("level") {
         out.level = Some(level(&n)?);
@@ -154,7 +154,14 @@ fn nice(node: &Node<'_>) -> Result<i32> {
 
 fn limits(node: &Node<'_>) -> Result<Limits> {
     let keys = &[
-        "nofile", "nproc", "address-space", "core", "cpu-seconds", "file-size", "memory", "cpus",
+        "nofile",
+        "nproc",
+        "address-space",
+        "core",
+        "cpu-seconds",
+        "file-size",
+        "memory",
+        "cpus",
         "pids",
     ];
     let mut fields = node.fields("a table of limits", keys)?;

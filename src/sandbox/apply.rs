@@ -122,7 +122,8 @@ impl Confinement {
             done(set.into(), Step::Nice)?;
         }
         for (resource, value) in &self.limits {
-            let limit = libc::rlimit { rlim_cur: *value as libc::rlim_t, rlim_max: *value as libc::rlim_t };
+            let limit =
+                libc::rlimit { rlim_cur: *value as libc::rlim_t, rlim_max: *value as libc::rlim_t };
             // SAFETY: the structure lives for the call, which only reads it; the cast is between
             // integers that each libc declares in its own way.
             let set = unsafe { libc::setrlimit(*resource as _, &raw const limit) };
@@ -145,9 +146,8 @@ impl Confinement {
         }
         if let Some(rules) = &self.rules {
             // SAFETY: the descriptor is open, and the call takes integers only.
-            let set = unsafe {
-                libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0u32)
-            };
+            let set =
+                unsafe { libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0u32) };
             done(set, Step::Landlock)?;
         }
         if self.filter {

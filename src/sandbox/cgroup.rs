@@ -9,7 +9,6 @@
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use super::Limits;
 use crate::fs;
@@ -49,18 +48,17 @@ fn own(mountinfo: &str, cgroups: &str) -> Option<PathBuf> {
 }
 
 impl Run {
-    /// Makes the group of a run, named after this process.
+    /// Makes the group of a run, named after its mark; with controllers where limits want them.
     ///
     /// # Errors
     /// The reason, in words.
-    pub fn create(name: &str) -> Result<Self, String> {
+    pub fn create(name: &str, limited: bool) -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(Path::new(path)).map_err(|e| e.to_string());
         let own = own(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?)
             .ok_or("this host has no control groups of version 2")?;
         let dir = own.join(format!("infra-{name}"));
         fs::create_dir(&dir).map_err(|_| "this process may not make control groups".to_owned())?;
-        let wanted = ["memory", "cpu", "pids"];
-        for name in wanted {
+        for name in ["memory", "cpu", "pids"].into_iter().filter(|_| limited) {
             // Refused where our own group holds processes, as everybody's does outside a container.
             let _ = write(&own.join("cgroup.subtree_control"), &format!("+{name}"));
             let _ = write(&dir.join("cgroup.subtree_control"), &format!("+{name}"));
@@ -91,7 +89,9 @@ impl Run {
         ] {
             let Some(value) = value else { continue };
             if !self.controllers.iter().any(|c| c == controller) {
-                told.push(format!("{word}: not available (the {controller} controller is not ours)"));
+                told.push(format!(
+                    "{word}: not available (the {controller} controller is not ours)"
+                ));
             } else if let Err(e) = write(&dir.join(file), &value) {
                 told.push(format!("{word}: not available ({e})"));
             } else {
@@ -100,11 +100,11 @@ impl Run {
         }
         Ok(Group { dir, told })
     }
+}
 
-    /// Removes it with everything below; what still holds processes stays.
-    pub fn remove(&self) {
-        remove(&self.dir);
-    }
+/// Whether there are limits that need a group.
+pub fn wants(limits: &Limits) -> bool {
+    limits.memory.or(limits.milli_cpus).or(limits.pids).is_some()
 }
 
 /// What cannot be limited without a group.
@@ -138,19 +138,10 @@ pub fn processes(dir: &Path) -> Vec<u32> {
     found
 }
 
-/// Ends everything in a group of ours and below it, and waits until it is empty.
-pub fn kill(dir: &Path, patience: Duration) -> usize {
-    let start = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let left = processes(dir).len();
-        if left == 0 || start.elapsed() > patience {
-            return left;
-        }
-        let _ = write(&dir.join("cgroup.kill"), "1");
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(5));
-    }
+/// Ends everything in a group and below it: nothing that is born meanwhile escapes.
+pub fn kill(dir: &Path) {
+    // Before Linux 5.14 there is no such file; the caller signals each process as well.
+    let _ = write(&dir.join("cgroup.kill"), "1");
 }
 
 /// Removes a group of ours and those below it.
@@ -160,12 +151,6 @@ pub fn remove(dir: &Path) {
     for group in groups.iter().rev() {
         let _ = fs::remove_empty_dir(group);
     }
-}
-
-/// Whether a path is the group of a run of ours: what may be killed by a path that was read.
-pub fn is_ours(dir: &Path) -> bool {
-    let named = dir.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("infra-"));
-    named && fs::exists(&dir.join("cgroup.procs")).unwrap_or(false)
 }
 
 /// Calls with a group, then with each below it.

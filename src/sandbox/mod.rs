@@ -42,4 +42,17 @@ pub use plan::{Plan, Spec};
 pub use report::{Grade, Report};
 
 #[cfg(target_os = "linux")]
-pub use ready::Ready;
+pub use {apply::Step, ready::Ready};
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{Ready, Step};
+
+/// Whether this kernel has Landlock in a version that is used.
+pub fn is_available() -> bool {
+    #[cfg(target_os = "linux")]
+    return rules::abi().is_some();
+    #[cfg(not(target_os = "linux"))]
+    return false;
+}

@@ -61,7 +61,8 @@ impl Diagnose for PersonError {
 
 /// Finds a person; `None` when that is who we are anyway.
 pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Person>, PersonError> {
-    let (us, our_group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (us, our_group) =
+        (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     if user.is_none() && group.is_none() {
         return Ok(None);
     }
@@ -101,7 +102,8 @@ fn among(
         login = found.map(|f| f[0].to_owned());
     }
     // NAME:x:GID:MEMBER,MEMBER
-    let lines = || group_file.lines().map(|l| l.split(':').collect::<Vec<_>>()).filter(|f| f.len() > 3);
+    let lines =
+        || group_file.lines().map(|l| l.split(':').collect::<Vec<_>>()).filter(|f| f.len() > 3);
     if let Some(wanted) = group {
         let found = lines().find(|f| f[0] == wanted || f[2] == wanted);
         gid = match (found.and_then(|f| f[2].parse().ok()), wanted.parse::<u32>()) {

@@ -146,10 +146,7 @@ pub(super) fn confinement(spec: &Spec) -> io::Result<Confinement> {
 }
 
 /// The limits that each process has for itself.
-#[allow(
-    clippy::unnecessary_cast,
-    reason = "each libc has its own type for these numbers"
-)]
+#[allow(clippy::unnecessary_cast, reason = "each libc has its own type for these numbers")]
 fn resources(limits: &Limits) -> Vec<(u32, u64)> {
     let pairs = [
         (libc::RLIMIT_NOFILE as u32, limits.nofile),

@@ -48,7 +48,7 @@ pub(super) static FILTER: [sock_filter; 10] = [
     step(LOAD, 4, 0, 0),
     step(EQUAL, ARCH, 0, 6), // else ENOSYS
     step(LOAD, 0, 0, 0),
-    step(NOT_LESS, X32, 4, 0), // ENOSYS
+    step(NOT_LESS, X32, 4, 0),       // ENOSYS
     step(EQUAL, MEMFD_CREATE, 0, 2), // else ALLOW
     step(LOAD, 24, 0, 0),
     step(HAS_BIT, MFD_NOEXEC_SEAL, 0, 2), // else EPERM
@@ -87,7 +87,13 @@ mod tests {
             let jump = |yes: bool| usize::from(if yes { jt } else { jf });
             at += 1;
             match code {
-                LOAD => value = [(0, nr), (4, arch), (24, flags)].into_iter().find(|(o, _)| *o == k).unwrap().1,
+                LOAD => {
+                    value = [(0, nr), (4, arch), (24, flags)]
+                        .into_iter()
+                        .find(|(o, _)| *o == k)
+                        .unwrap()
+                        .1
+                }
                 EQUAL => at += jump(value == k),
                 NOT_LESS => at += jump(value >= k),
                 HAS_BIT => at += jump(value & k != 0),

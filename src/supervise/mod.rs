@@ -43,10 +43,10 @@
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
 //! Absent on purpose: forking daemons (a service stays in the foreground), shells, liveness checks
-//! after readiness, file watching. A kernel sandbox belongs into `process`' first steps, cgroups
-//! beside `contain`, a dashboard and metrics beside [`control`] over the same [`status`].
+//! after readiness, file watching. A dashboard and metrics beside [`control`] over the same [`status`].
 
 pub mod backoff;
+pub mod confined;
 mod contain;
 pub mod control;
 pub mod detach;

@@ -196,6 +196,9 @@ pub struct ServiceStatus {
     pub log: PathBuf,
     /// What went through its log.
     pub logged: LogCounters,
+    /// What keeps it in; `None` where it is started by path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<crate::sandbox::Report>,
 }
 
 /// What went through a service's log since the supervisor started.

@@ -8,6 +8,9 @@ use crate::ops::run::Up;
 pub(crate) struct Args {
     /// Services to run, with what they come after; all unless given
     pub(crate) services: Vec<String>,
+    /// Refuse to start unless every sandbox is fully held
+    #[arg(long)]
+    pub(crate) require_sandbox: bool,
     /// Status as JSON once it is up
     #[arg(long)]
     pub(crate) json: bool,
@@ -15,7 +18,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
-    let status = match ops::run::up(&session.context, name, &args.services)? {
+    let status = match ops::run::up(&session.context, name, &args.services, args.require_sandbox)? {
         Up::Started(status) => {
             session.printer.note(&format!("{name} is up (supervisor pid {})", status.supervisor));
             status

@@ -108,11 +108,9 @@ pub(super) fn attempt(attempt: Attempt, place: &Place) -> bool {
         }
         Attempt::Bind => TcpListener::bind(("127.0.0.1", place.free_port)).is_ok(),
         Attempt::Signal => signal(place.parent),
-        Attempt::AbstractSocket => {
-            SocketAddr::from_abstract_name(place.socket_name.as_bytes())
-                .and_then(|address| UnixStream::connect_addr(&address))
-                .is_ok()
-        }
+        Attempt::AbstractSocket => SocketAddr::from_abstract_name(place.socket_name.as_bytes())
+            .and_then(|address| UnixStream::connect_addr(&address))
+            .is_ok(),
     }
 }
 
@@ -294,7 +292,9 @@ fn std_write(path: &Path) -> bool {
 fn store(place: &Place) -> bool {
     let file = place.object.join("file");
     let new = place.object.join(format!("new-{}", std::process::id()));
-    std_write(&file) || std_write(&new) || (program(&new, &foreign::program()).is_ok() && execs(&new, &[]))
+    std_write(&file)
+        || std_write(&new)
+        || (program(&new, &foreign::program()).is_ok() && execs(&new, &[]))
 }
 
 /// Covers the object with our own directory, in a mount name space of our own.

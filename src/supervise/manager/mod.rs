@@ -24,6 +24,7 @@ use self::face::Signals;
 use self::report::Reports;
 use self::unit::Unit;
 use super::Error;
+use super::confined::{Groups, Sandboxes};
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
 use super::fleet::{Action, Fleet};
@@ -91,8 +92,9 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
 
     let logs = Arc::new(Logs::open(&stack.data, stack.services.keys(), options.logs)?);
     let mark = RunMark::fresh();
-    let guardian =
-        Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;
+    let groups = Arc::new(Groups::open(&mark, &stack));
+    let guardian = Guardian::start(&options.guardian, &mark, groups.run())
+        .map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
     let lease = LeaseWriter::start(&dir).map_err(system("start a thread"))?;
     let signals = Signals::listen(options.signals).map_err(system("listen to signals"))?;
@@ -114,10 +116,17 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
         .values()
         .filter_map(|spec| {
             let log = logs.get(&spec.name)?.clone();
-            Some((spec.name.clone(), Unit::new(spec.clone(), log, &mark, news.clone())))
+            Some((
+                spec.name.clone(),
+                Unit::new(spec.clone(), log, &mark, news.clone(), groups.clone()),
+            ))
         })
         .collect();
+    let sandboxes = Sandboxes::open(&stack, &groups);
+    sandboxes.look(&stack, &logs);
     let mut manager = Manager {
+        sandboxes,
+        groups,
         clock: Clock::start(),
         reports: Reports::new(events),
         stack,
@@ -177,6 +186,8 @@ struct Manager {
     guardian: Option<Guardian>,
     guardian_command: Vec<OsString>,
     mark: RunMark,
+    groups: Arc<Groups>,
+    sandboxes: Sandboxes,
     lease: LeaseWriter,
     reports: Reports,
     news: mpsc::UnboundedSender<News>,
@@ -329,7 +340,12 @@ impl Manager {
     }
 
     fn status(&self) -> StackStatus {
-        report::status(&self.stack, &self.fleet, &self.units, self.clock.now())
+        {
+            let (stack, fleet, units) = (&self.stack, &self.fleet, &self.units);
+            let mut status = report::status(stack, fleet, units, self.clock.now());
+            self.sandboxes.tell(&mut status);
+            status
+        }
     }
 
     fn tell_guardian(&mut self, tell: impl FnOnce(&mut Guardian) -> std::io::Result<()>) {
@@ -352,8 +368,8 @@ impl Manager {
 
     /// Somebody ended the guardian: without one, our own death would leave orphans.
     fn replace_guardian(&mut self) {
-        let started =
-            Guardian::start(&self.guardian_command, &self.mark).and_then(|mut guardian| {
+        let started = Guardian::start(&self.guardian_command, &self.mark, self.groups.run())
+            .and_then(|mut guardian| {
                 for child in self.units.values().filter_map(Unit::child) {
                     guardian.add(child)?;
                 }
@@ -383,6 +399,7 @@ impl Manager {
             supervisor: Leased { pid: us, start_time: procfs::start_time(us) },
             boot_id: procfs::boot_id(),
             run: self.mark.as_str().to_owned(),
+            group: self.groups.run().map(Into::into),
             services: self.units.iter().filter_map(running).collect(),
         });
     }
@@ -403,6 +420,7 @@ impl Manager {
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss().await;
         }
+        self.groups.remove();
         Outcome { down, asked, last }
     }
 }

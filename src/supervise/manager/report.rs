@@ -228,6 +228,7 @@ pub(super) fn status(
             ports: unit.spec().ports.clone(),
             log: unit.log_path().to_owned(),
             logged: unit.logged(),
+            sandbox: None,
         })
     };
     StackStatus {

@@ -5,14 +5,17 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::News;
+use crate::base::interrupt;
 use crate::base::vars::exported;
 use crate::base::{Problem, ServiceName};
+use crate::sandbox::Ready;
+use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::logs::{LineWatch, Pump, ServiceLog};
 use crate::supervise::probe;
@@ -32,6 +35,10 @@ pub(super) struct Unit {
     probe: Option<AbortHandle>,
     /// Tells that the awaited line came.
     line: Option<oneshot::Receiver<()>>,
+    /// Its control group.
+    groups: Arc<Groups>,
+    /// Its program, held since the gate's check.
+    held: Arc<Mutex<Option<Arc<Ready>>>>,
 }
 
 impl Unit {
@@ -40,9 +47,21 @@ impl Unit {
         log: Arc<ServiceLog>,
         mark: &RunMark,
         news: mpsc::UnboundedSender<News>,
+        groups: Arc<Groups>,
     ) -> Self {
         let mark = mark.of_service(spec.name.as_str());
-        Self { spec, log, mark, news, child: None, pump: None, probe: None, line: None }
+        Self {
+            spec,
+            log,
+            mark,
+            news,
+            child: None,
+            pump: None,
+            probe: None,
+            line: None,
+            groups,
+            held: Arc::default(),
+        }
     }
 
     pub(super) fn perform(&mut self, output: Output, gate: &Arc<dyn Gate>) {
@@ -59,12 +78,21 @@ impl Unit {
 
     fn ask(&self, generation: Generation, gate: Arc<dyn Gate>) {
         let (name, news) = (self.spec.name.clone(), self.news.clone());
+        let (spec, groups, held) = (self.spec.clone(), self.groups.clone(), self.held.clone());
         tokio::spawn(async move {
-            let service = name.clone();
-            let answer = tokio::task::spawn_blocking(move || gate.check(&service)).await;
+            let look = move || {
+                // Held first: what is checked now cannot be changed before it is executed.
+                let ready = confined::ready(&spec, &groups)?;
+                gate.check(&spec.name).map_err(|problem| told(&problem))?;
+                confined::confirm(&spec, ready.as_deref())?;
+                interrupt::point("service.checked");
+                *held.lock().unwrap_or_else(PoisonError::into_inner) = ready;
+                Ok(())
+            };
+            let answer = tokio::task::spawn_blocking(look).await;
             let input = match answer {
                 Ok(Ok(())) => Input::GatePassed(generation),
-                Ok(Err(problem)) => Input::GateRefused(generation, told(&problem)),
+                Ok(Err(why)) => Input::GateRefused(generation, why),
                 Err(_) => Input::GateRefused(generation, "its check did not finish".to_owned()),
             };
             let _ = news.send(News::Input(name, input));
@@ -104,6 +132,7 @@ impl Unit {
             stdout: outputs.out.into(),
             stderr: outputs.err.into(),
             dies_with_us: true,
+            ready: self.held.lock().unwrap_or_else(PoisonError::into_inner).take(),
         };
         tokio::spawn(async move {
             let started = process::spawn(launch).await;
@@ -154,15 +183,21 @@ impl Unit {
         // Nearly all services are one process group; the rest takes a look at every process.
         child.signal(number);
         let mark = self.mark.clone();
-        tokio::task::spawn_blocking(move || contain::signal_others(&child, &mark, number));
+        let group = self.groups.of(&self.spec.name);
+        tokio::task::spawn_blocking(move || {
+            contain::signal_others(&child, &mark, group.as_deref(), number);
+        });
     }
 
     fn sweep(&mut self, generation: Generation, patience: std::time::Duration) {
         let (name, news, mark) = (self.spec.name.clone(), self.news.clone(), self.mark.clone());
         let (child, pump) = (self.child.clone(), self.pump.take());
+        let group = self.groups.of(&self.spec.name);
         tokio::spawn(async move {
             let sweep = tokio::task::spawn_blocking(move || {
-                child.map_or((0, 0), |child| contain::sweep(&child, &mark, patience))
+                child.map_or((0, 0), |child| {
+                    contain::sweep(&child, &mark, group.as_deref(), patience)
+                })
             });
             let swept = sweep.await.unwrap_or((0, 0));
             if let Some(pump) = pump {

@@ -50,6 +50,7 @@ fn script(service: &str, text: &str) -> ServiceSpec {
         stop_grace: Duration::from_secs(10),
         ports: BTreeMap::new(),
         required: true,
+        confine: None,
     }
 }
 

@@ -165,13 +165,21 @@ fn drop_capabilities() {
     }
     // SAFETY: takes integers only.
     unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
-    // What is inheritable would come back with root's exec: `capset(2)`, version 3.
+    // Out of every set as well: what is inheritable would come back with root's exec, and the probe
+    // does not exec at all. `capset(2)`, version 3: effective, permitted, inheritable; then the same
+    // for numbers from 32 on.
     let mut header: [u32; 2] = [0x2008_0522, 0];
     let mut sets: [u32; 6] = [0; 6];
     // SAFETY: header and sets have the sizes of version 3 (8 and 2 × 12 bytes) and live for both
     // calls; a refusal changes nothing.
     unsafe {
         if libc::syscall(libc::SYS_capget, header.as_mut_ptr(), sets.as_mut_ptr()) == 0 {
+            for capability in DROPPED {
+                let half = if capability < 32 { 0 } else { 3 };
+                let keep = !(1 << (capability % 32));
+                sets[half] &= keep;
+                sets[half + 1] &= keep;
+            }
             sets[2] = 0;
             sets[5] = 0;
             libc::syscall(libc::SYS_capset, header.as_mut_ptr(), sets.as_ptr());

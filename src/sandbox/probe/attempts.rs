@@ -45,7 +45,8 @@ impl Place {
         let object = super::stand_in(&order.plan);
         for dir in [&inside, &outside] {
             fs::create_dir_all(dir)?;
-            program(&dir.join("foreign"), &foreign::program())?;
+            let foreign = dir.join("foreign");
+            program(&foreign, &foreign::program(&foreign))?;
             program(&dir.join("script"), format!("#!/bin/sh\nexit {WORKED}\n").as_bytes())?;
         }
         // A store that is somebody else's cannot be written anyway.
@@ -236,7 +237,7 @@ fn memfd(fd: libc::c_long) -> bool {
     }
     // SAFETY: the kernel has just given this descriptor to us, and nobody else knows it.
     let mut file = unsafe { std::fs::File::from_raw_fd(fd) };
-    if file.write_all(&foreign::program()).is_err() {
+    if file.write_all(&foreign::program(Path::new(""))).is_err() {
         return false;
     }
     // A file that was made not executable may be made so, if nothing forbids it.
@@ -264,7 +265,7 @@ fn proc_path(place: &Place) -> bool {
 
 fn written(place: &Place) -> bool {
     let path = place.inside.join(format!("written-{}", std::process::id()));
-    program(&path, &foreign::program()).is_ok() && exec(&path, &[])
+    program(&path, &foreign::program(&path)).is_ok() && exec(&path, &[])
 }
 
 fn link(place: &Place) -> bool {
@@ -280,7 +281,7 @@ fn link(place: &Place) -> bool {
     }
     let copy = place.inside.join(format!("copy-{pid}"));
     let moved = place.object.join(format!("moved-{pid}"));
-    program(&copy, &foreign::program()).is_ok()
+    program(&copy, &foreign::program(&copy)).is_ok()
         && fs::rename(&copy, &moved).is_ok()
         && execs(&moved, &[])
 }
@@ -294,7 +295,7 @@ fn store(place: &Place) -> bool {
     let new = place.object.join(format!("new-{}", std::process::id()));
     std_write(&file)
         || std_write(&new)
-        || (program(&new, &foreign::program()).is_ok() && execs(&new, &[]))
+        || (program(&new, &foreign::program(&new)).is_ok() && execs(&new, &[]))
 }
 
 /// Covers the object with our own directory, in a mount name space of our own.
@@ -317,7 +318,7 @@ fn mount(place: &Place) -> bool {
 /// Shared memory is a file without a name, which `/proc` shows to the privileged.
 #[allow(unsafe_code, reason = "the exact system calls are what is tried")]
 fn shared_memory() -> bool {
-    let (program, size) = (foreign::program(), 4096);
+    let (program, size) = (foreign::program(Path::new("")), 4096);
     let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
     let access = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: maps fresh memory that is longer than the program, which is copied into it.

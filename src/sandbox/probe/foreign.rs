@@ -4,13 +4,16 @@
 //! independent program without an interpreter), started by a program loader (it has a dynamic
 //! section), and preloaded as a library (`DT_INIT`). See `elf(5)`.
 
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
 use super::child::WORKED;
 
 /// Where it starts in the file: behind the headers.
 const CODE: u64 = 0x140;
-const STRINGS: u64 = 0x160;
 const SYMBOLS: u64 = 0x168;
 const DYNAMIC: u64 = 0x180;
+const STRINGS: u64 = 0x200;
 /// Where the second mapping lies, for the largest page that either architecture has.
 const PAGE: u64 = 0x10000;
 
@@ -37,12 +40,22 @@ fn code() -> Vec<u8> {
     }
 }
 
-/// The file.
-pub(super) fn program() -> Vec<u8> {
-    // Tag and value: strings, their size, symbols, their size, what runs first, the end.
-    let dynamic: [(u64, u64); 6] =
-        [(5, STRINGS), (10, 1), (6, SYMBOLS), (11, 24), (12, CODE), (0, 0)];
-    let size = DYNAMIC + 16 * dynamic.len() as u64;
+/// The file. It says that it needs the library at `needed`, which is to be itself: a program that
+/// needs none is handed to the kernel by glibc's loader, and would not be mapped.
+pub(super) fn program(needed: &Path) -> Vec<u8> {
+    let strings = [b"\0", needed.as_os_str().as_bytes(), b"\0"].concat();
+    // Tag and value: a needed library, strings, their size, symbols, their size, what runs first,
+    // the end.
+    let dynamic: [(u64, u64); 7] = [
+        (1, 1),
+        (5, STRINGS),
+        (10, strings.len() as u64),
+        (6, SYMBOLS),
+        (11, 24),
+        (12, CODE),
+        (0, 0),
+    ];
+    let size = STRINGS + strings.len() as u64;
     let mut out: Vec<u8> = b"\x7fELF\x02\x01\x01".to_vec();
     out.resize(16, 0);
     for half in [3, MACHINE] {
@@ -61,7 +74,7 @@ pub(super) fn program() -> Vec<u8> {
     for (kind, flags, offset, address, length, align) in [
         (load, 5u32, 0, 0, size, PAGE),
         (load, 6, 0, PAGE, size, PAGE),
-        (dynamic_type, 6, DYNAMIC, PAGE + DYNAMIC, size - DYNAMIC, 8),
+        (dynamic_type, 6, DYNAMIC, PAGE + DYNAMIC, 16 * dynamic.len() as u64, 8),
         (stack, 6, 0, 0, 0, 16),
     ] {
         let kind: u32 = kind;
@@ -78,5 +91,7 @@ pub(super) fn program() -> Vec<u8> {
         out.extend(tag.to_le_bytes());
         out.extend(value.to_le_bytes());
     }
+    out.resize(STRINGS as usize, 0);
+    out.extend(strings);
     out
 }

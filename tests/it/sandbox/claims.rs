@@ -134,7 +134,11 @@ fn a_static_program_is_fully_held() {
     let status = super::probed(&world);
     for (service, level) in [("a", "exec"), ("b", "strict")] {
         let report = super::report(&status, service);
-        assert_eq!((&report["level"], &report["grade"]), (&level.into(), &"full".into()), "{report}");
+        assert_eq!(
+            (&report["level"], &report["grade"]),
+            (&level.into(), &"full".into()),
+            "{report}"
+        );
         let log = world.env.ok(["runtime", "logs", service]).stdout;
         assert!(log.contains(&format!("sandbox {level}: full")), "{log}");
     }
@@ -152,7 +156,11 @@ fn a_script_of_the_hosts_shell_has_no_sandbox_and_cannot_be_told_to_have_one() {
     world.env.ok(["dep", "lock", "-q"]);
     let refused = world.env.infra(["runtime", "up", "-q", "--require-sandbox"]);
     assert_eq!(refused.code, Some(1), "{}", refused.stderr);
-    assert!(refused.stderr.contains("exec") || refused.stderr.contains("off"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("exec") || refused.stderr.contains("off"),
+        "{}",
+        refused.stderr
+    );
     world.env.ok(["runtime", "up", "-q"]);
     let status = super::probed(&world);
     let report = super::report(&status, "first");

@@ -22,8 +22,7 @@ fn paused() -> (World, PathBuf, PathBuf, std::thread::JoinHandle<crate::support:
     wait_for("the pause", || at.exists().then_some(()));
     let store = world.env.store().join("store");
     let objects = std::fs::read_dir(store).expect("store").map(|e| e.expect("entry").path());
-    let program =
-        objects.map(|o| o.join("bin/still")).find(|p| p.is_file()).expect("the program");
+    let program = objects.map(|o| o.join("bin/still")).find(|p| p.is_file()).expect("the program");
     (world, at, program, up)
 }
 

@@ -40,7 +40,10 @@ fn with_shell(services: &str) -> World {
     let world = World::stack();
     let shell = world.env.project().join("tools/bin/shell");
     std::fs::copy("/bin/sh", &shell).expect("copy");
-    world.profiles(&format!("[dep]\ntools = \"path:tools\"\n\n{services}"));
+    world.profiles(&format!(
+        "platforms = [\"{}-linux\"]\n\n[dep]\ntools = \"path:tools\"\n\n{services}",
+        std::env::consts::ARCH
+    ));
     world.env.ok(["dep", "lock", "-q"]);
     world
 }
@@ -53,7 +56,10 @@ fn with_program(text: &str, services: &str) -> World {
     let file = world.env.project().join("tools/bin/still");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(file, mode).expect("mode");
-    world.profiles(&format!("[dep]\ntools = \"path:tools\"\n\n{services}"));
+    world.profiles(&format!(
+        "platforms = [\"{}-linux\"]\n\n[dep]\ntools = \"path:tools\"\n\n{services}",
+        std::env::consts::ARCH
+    ));
     world.env.ok(["dep", "lock", "-q"]);
     world
 }

@@ -46,11 +46,19 @@ fn what_each_level_refuses() {
         return;
     }
     let exec = [
-        "direct", "loader", "memfd", "other-abi", "script", "proc-path", "written", "link",
-        "store", "mount", "shared-memory",
+        "direct",
+        "loader",
+        "memfd",
+        "other-abi",
+        "script",
+        "proc-path",
+        "written",
+        "link",
+        "store",
+        "mount",
+        "shared-memory",
     ];
-    let strict =
-        ["write-outside", "read-outside", "connect", "bind", "signal", "abstract-socket"];
+    let strict = ["write-outside", "read-outside", "connect", "bind", "signal", "abstract-socket"];
     for (level, more) in [("exec", &[][..]), ("strict", &strict[..])] {
         for loader in [None, super::loader()] {
             let found = findings(level, loader.as_slice());

@@ -1,6 +1,6 @@
 //! Services that try the ways around themselves, beside what the status claims of them.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::support::wait_for;
 use crate::world::World;

@@ -1,7 +1,7 @@
 //! Between its check and its start an executable cannot be changed.
 
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::PathBuf;
 
 use crate::support::wait_for;

@@ -48,6 +48,7 @@ fn a_service_runs_as_another_user_when_we_are_root() {
          ready = { log = \"done\" }\nuser = \"65534\"\n",
     );
     super::fifo(&world.env.project().join(".data/fifo"));
+    world.env.ok(["env", "build", "-q"]);
     // Whom the store and the project are for is their owner's decision.
     for dir in [world.env.root().to_owned(), world.env.project(), world.env.store()] {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);

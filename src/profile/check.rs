@@ -190,6 +190,7 @@ fn service(
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
         confine: says.confine.model(names.layer.sandbox),
+        logs: names.layer.logs.overridden_by(says.logs),
     })
 }
 

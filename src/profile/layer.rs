@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::confine::Level;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
-use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
+use super::model::{Logs, Port, Probe, Requirement, Restart, SourceOverride, Stop};
 use super::policy::PolicyLayer;
 use super::read_confine::ConfineLayer;
 use super::spot::{Spanned, Spot};
@@ -49,6 +49,7 @@ pub(super) struct Layer {
     pub(super) policy: Option<Spanned<PolicyLayer>>,
     pub(super) cache: CacheLayer,
     pub(super) sandbox: Option<Level>,
+    pub(super) logs: Logs,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
 
@@ -74,6 +75,7 @@ pub(super) struct ServiceLayer {
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
     pub(super) confine: ConfineLayer,
+    pub(super) logs: Logs,
 }
 
 /// A readiness check and the place of its template.
@@ -108,6 +110,7 @@ impl Layer {
         self.cache.url = url.or(self.cache.url);
         self.cache.keys = keys.or(self.cache.keys);
         self.cache.push = push.or(self.cache.push);
+        self.logs = self.logs.overridden_by(child.logs);
         Ok(Self {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),
@@ -133,6 +136,7 @@ impl ServiceLayer {
             secrets,
             required,
             confine,
+            logs,
         } = child;
         over_map(&mut self.env, env)?;
         over(&mut self.cwd, cwd)?;
@@ -145,6 +149,7 @@ impl ServiceLayer {
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
         self.confine.overridden_by(confine)?;
+        self.logs = self.logs.overridden_by(logs);
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ mod read;
 mod read_cache;
 mod read_confine;
 mod read_dep;
+mod read_logs;
 mod read_policy;
 mod read_service;
 mod read_source;

@@ -19,7 +19,7 @@ use crate::base::ServiceName;
 
 const KEYS: &[&str] = &[
     "command", "env", "cwd", "ready", "after", "restart", "stop", "listen", "secrets", "required",
-    "sandbox", "limits", "user", "group", "umask", "nice",
+    "sandbox", "limits", "user", "group", "umask", "nice", "logs",
 ];
 const SIGNALS: [&str; 7] =
     ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"];
@@ -48,6 +48,9 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
         out.required = Some(value);
     }
     out.confine = ConfineLayer::read(&mut fields)?;
+    if let Some(n) = fields.take("logs") {
+        out.logs = super::read_logs::logs(&n)?;
+    }
     Ok(out)
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::logs::Limits;
 use crate::base::{EnvName, Problem, ServiceName};
 
 /// A stack to supervise.
@@ -68,6 +69,8 @@ pub struct ServiceSpec {
     /// Its sandbox, limits and identity; its program is held while it is checked and started.
     /// Started by path, as it is, when `None`.
     pub confine: Option<Arc<crate::sandbox::Spec>>,
+    /// How much of its log is kept.
+    pub logs: Limits,
 }
 
 /// When a service that ended by itself is started again.

@@ -63,7 +63,8 @@ fn the_stack_works_under_strict() {
     project.env.write("profiles/files/Caddyfile", CADDYFILE);
     let base = project.env.read("profiles/base.toml");
     let probe = "ready = { http = \"http://127.0.0.1:${port.pocketbase}/api/health\" }\n";
-    let allowed = format!("{probe}sandbox = {{ allow = {{ read = [\"${{project}}/pocketbase\"] }} }}\n");
+    let allowed =
+        format!("{probe}sandbox = {{ allow = {{ read = [\"${{project}}/pocketbase\"] }} }}\n");
     assert!(base.contains(probe));
     project.env.write("profiles/base.toml", base.replace(probe, &allowed));
     project.ok("dep lock");
@@ -89,7 +90,17 @@ fn the_stack_works_under_strict() {
     let dir = data.to_str().expect("UTF-8");
     let (name, word) = ("owner@example.com", "correct horse battery");
     project.env.ok([
-        "env", "exec", "test", "--", "pocketbase", "superuser", "upsert", name, word, "--dir", dir,
+        "env",
+        "exec",
+        "test",
+        "--",
+        "pocketbase",
+        "superuser",
+        "upsert",
+        name,
+        word,
+        "--dir",
+        dir,
     ]);
     let pocketbase = port("pocketbase");
     let path = "/api/collections/_superusers/auth-with-password";
@@ -105,7 +116,8 @@ fn the_stack_works_under_strict() {
     assert_eq!(made["text"], "remember me");
 
     // The proxy, over HTTPS.
-    let root = project.env.project().join(".data-test/caddy/data/caddy/pki/authorities/local/root.crt");
+    let root =
+        project.env.project().join(".data-test/caddy/data/caddy/pki/authorities/local/root.crt");
     let answer = wait_for("caddy's certificate", || {
         let root = std::fs::read(&root).ok()?;
         https(port("http"), "/pocketbase/api/health", &root).filter(|a| a.contains("200 OK"))
@@ -122,7 +134,10 @@ fn the_stack_works_under_strict() {
         let sandbox = &service["sandbox"];
         assert_eq!(sandbox["level"], "strict", "{service}");
         let why = sandbox["why"].to_string();
-        assert!(sandbox["grade"] == "full" || why.contains("not listed") || why.contains("no Landlock"), "{service}");
+        assert!(
+            sandbox["grade"] == "full" || why.contains("not listed") || why.contains("no Landlock"),
+            "{service}"
+        );
     }
     assert_eq!(run.end(Signal::INT).code, Some(0));
 }

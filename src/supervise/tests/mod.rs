@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::logs::Limits;
 use super::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
 use super::status::{Event, State, StateChange};
 use super::{Error, Options, Outcome, procfs, run_blocking};
@@ -51,6 +52,7 @@ fn script(service: &str, text: &str) -> ServiceSpec {
         ports: BTreeMap::new(),
         required: true,
         confine: None,
+        logs: Limits::default(),
     }
 }
 

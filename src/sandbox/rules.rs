@@ -7,13 +7,14 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset,
     RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, Scope,
 };
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 
 use super::{Level, Plan};
 use crate::fs;
@@ -107,7 +108,7 @@ fn exec(plan: &Plan, abi: ABI) -> Made {
     set = grant(set, plan.execute.iter().chain(&plan.loaders), AccessFs::Execute.into())?;
     // Moving files stays possible wherever that makes nothing executable.
     set = grant(set, [Path::new("/")], AccessFs::Refer.into())?;
-    set = grant(set, around(&plan.store), write)?;
+    set = grant_nofollow(set, around(&plan.store), write)?;
     grant(set, writable(plan), write)
 }
 
@@ -148,16 +149,37 @@ fn grant<P: AsRef<Path>>(
     access: BitFlags<AccessFs>,
 ) -> Made {
     for path in paths {
-        let Ok(meta) = fs::canonicalize(path.as_ref()).and_then(|real| fs::lstat(&real)) else {
-            continue;
-        };
-        let access = if meta.is_dir() { access } else { access & AccessFs::from_file(ABI::V5) };
         let Ok(fd) = PathFd::new(path.as_ref()) else { continue };
-        if !access.is_empty() {
-            set = set.add_rule(PathBeneath::new(fd, access))?;
-        }
+        set = allow(set, fd, access)?;
     }
     Ok(set)
+}
+
+/// The same for paths whose last step is not followed: it may have become a link meanwhile.
+fn grant_nofollow(
+    mut set: RulesetCreated,
+    paths: impl IntoIterator<Item = PathBuf>,
+    access: BitFlags<AccessFs>,
+) -> Made {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for path in paths {
+        let Ok(fd) = open(&path, flags, Mode::empty()) else { continue };
+        set = allow(set, fd, access)?;
+    }
+    Ok(set)
+}
+
+/// Adds a rule for what is open: directories take every access, links none.
+fn allow(set: RulesetCreated, fd: impl AsFd, access: BitFlags<AccessFs>) -> Made {
+    let access = match fstat(&fd).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::Directory) => access,
+        Ok(FileType::Symlink) | Err(_) => return Ok(set),
+        Ok(_) => access & AccessFs::from_file(ABI::V5),
+    };
+    if access.is_empty() {
+        return Ok(set);
+    }
+    set.add_rule(PathBeneath::new(fd, access))
 }
 
 /// What a plan lets be written, unless it holds the store.

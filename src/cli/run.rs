@@ -16,6 +16,9 @@ pub(crate) struct Args {
     /// Refuse to start unless every sandbox is fully held
     #[arg(long)]
     pub(crate) require_sandbox: bool,
+    /// Start also what was stopped with `runtime stop`
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
@@ -30,7 +33,8 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     ));
     let mut lines =
         Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
-    let outcome = ops::run::foreground(prepared, move |event| lines.show(&event))?;
+    let reset = ops::run::reset(&prepared, &args.services, args.all);
+    let outcome = ops::run::foreground(prepared, reset, move |event| lines.show(&event))?;
     if outcome.down.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

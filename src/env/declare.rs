@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::manifest::{Logs, Ready, Service};
-use crate::profile::model::{self, Probe, Restart};
+use super::manifest::{Alive, Logs, Ready, Service};
+use crate::profile::model::{self, Probe, Reload, Restart};
 use crate::profile::template::{Reference, Template};
 
 /// A service as `env.json` says it.
@@ -15,6 +15,16 @@ pub(super) fn declare(service: &model::Service) -> Service {
         cwd,
         ready,
         after,
+        conditions,
+        on_dependency_restart,
+        kind,
+        schedule,
+        replicas,
+        pre_start,
+        alive,
+        success_exit_codes,
+        on_exit,
+        reload,
         restart,
         stop,
         listen,
@@ -29,15 +39,36 @@ pub(super) fn declare(service: &model::Service) -> Service {
         env: env.clone(),
         cwd: cwd.clone(),
         ready: ready.as_ref().map(|ready| {
-            let (mut http, mut tcp, mut log) = (None, None, None);
+            let (mut http, mut tcp, mut log, mut exec) = (None, None, None, None);
             match &ready.probe {
                 Probe::Http(url) => http = Some(url.clone()),
                 Probe::Tcp(address) => tcp = Some(address.clone()),
                 Probe::Log(text) => log = Some(text.clone()),
+                Probe::Exec(words) => exec = Some(words.clone()),
+                Probe::Notify | Probe::Watchdog(_) => {}
             }
-            Ready { http, tcp, log, timeout_ms: millis(ready.timeout) }
+            let notify = matches!(ready.probe, Probe::Notify);
+            Ready { http, tcp, log, exec, notify, timeout_ms: millis(ready.timeout) }
         }),
         after: after.clone(),
+        conditions: conditions.clone(),
+        on_dependency_restart: *on_dependency_restart,
+        kind: *kind,
+        schedule: schedule.clone(),
+        replicas: *replicas,
+        pre_start: pre_start.clone(),
+        alive: alive.as_ref().map(declare_alive),
+        success_exit_codes: success_exit_codes.clone(),
+        on_exit: *on_exit,
+        reload_signal: match reload {
+            Some(Reload::Signal(signal)) => Some(signal.clone()),
+            _ => None,
+        },
+        reload_command: match reload {
+            Some(Reload::Command(words)) => Some(words.clone()),
+            _ => None,
+        },
+        stop_command: stop.command.clone(),
         restart: match restart {
             Restart::Always => "always",
             Restart::OnFailure => "on-failure",
@@ -59,6 +90,27 @@ pub(super) fn declare(service: &model::Service) -> Service {
     }
 }
 
+fn declare_alive(alive: &model::Alive) -> Alive {
+    let (mut http, mut tcp, mut exec, mut watchdog_ms) = (None, None, None, None);
+    match &alive.probe {
+        Probe::Http(url) => http = Some(url.clone()),
+        Probe::Tcp(address) => tcp = Some(address.clone()),
+        Probe::Exec(words) => exec = Some(words.clone()),
+        Probe::Watchdog(period) => watchdog_ms = Some(millis(*period)),
+        Probe::Log(_) | Probe::Notify => {}
+    }
+    let model::Alive { probe: _, interval, timeout, failures } = alive;
+    Alive {
+        http,
+        tcp,
+        exec,
+        watchdog_ms,
+        interval_ms: millis(*interval),
+        timeout_ms: millis(*timeout),
+        failures: *failures,
+    }
+}
+
 /// The ports that a service's command and readiness check name.
 fn named_ports(service: &model::Service) -> BTreeSet<String> {
     let templates = service.command.iter().chain(service.ready.as_ref().and_then(probe_template));
@@ -77,6 +129,6 @@ fn millis(duration: std::time::Duration) -> u64 {
 pub(super) fn probe_template(ready: &model::Ready) -> Option<&Template> {
     match &ready.probe {
         Probe::Http(template) | Probe::Tcp(template) => Some(template),
-        Probe::Log(_) => None,
+        Probe::Log(_) | Probe::Exec(_) | Probe::Notify | Probe::Watchdog(_) => None,
     }
 }

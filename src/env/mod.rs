@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod ports;
 pub mod program;
 mod remedy;
+pub mod replicas;
 pub mod resolve;
 pub mod service;
 pub mod shell;

@@ -6,7 +6,7 @@
 //! Invariant: what may be executed is the environment's objects, the loaders that their programs need,
 //! and what the profile lists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -14,21 +14,32 @@ use super::host::Host;
 use super::{Context, Error, Result};
 use crate::base::ServiceName;
 use crate::env::manifest::Service;
-use crate::env::program;
+use crate::env::{Values, program, replicas};
 use crate::profile::confine::Level;
 use crate::profile::template::Template;
 use crate::sandbox::plan::{Plan, Spec, Start, loaders_in};
 use crate::sandbox::script::Shebang;
+
+/// A service, or a copy of one.
+pub(super) struct Of<'a> {
+    /// Its own name.
+    pub(super) name: &'a ServiceName,
+    /// As declared.
+    pub(super) service: &'a Service,
+    /// The file that is started.
+    pub(super) program: &'a Path,
+}
 
 /// How a service is confined, and what else must be checked before it starts.
 pub(super) fn spec(
     context: &Context,
     environment: &Environment,
     host: &Host,
-    name: &ServiceName,
-    service: &Service,
-    found: &Path,
+    values: &Values,
+    of: &Of<'_>,
+    ports: &BTreeMap<String, u16>,
 ) -> Result<Spec> {
+    let Of { name, service, program: found } = *of;
     let confine = &service.confine;
     let data = host.values.data();
     let mut spec = Spec::off(Vec::new());
@@ -44,14 +55,14 @@ pub(super) fn spec(
     if level == Level::Strict || spec.person.is_some() {
         spec.own = vec![data.join(name.as_str()), data.join("tmp").join(name.as_str())];
     }
-    let mut make = Make { environment, host, name, plan: objects(context, environment) };
+    let mut make = Make { environment, host, values, name, plan: objects(context, environment) };
     let shebang = shebang(found);
     if level == Level::Off {
         spec.start = if shebang.is_some() { Start::ByPath } else { Start::Itself };
         return Ok(spec);
     }
     for allowed in &confine.allow.exec {
-        let path = PathBuf::from(host.values.expand(allowed)?);
+        let path = PathBuf::from(values.expand(allowed)?);
         spec.why.push(format!("the profile allows {}", path.display()));
         make.loader_of(&path);
         make.plan.execute.insert(path);
@@ -83,7 +94,7 @@ pub(super) fn spec(
             }
         },
     }
-    make.reach(&mut spec, level, service)?;
+    make.reach(&mut spec, level, service, ports)?;
     spec.plan = make.plan;
     spec.plan.level = level;
     Ok(spec)
@@ -93,6 +104,7 @@ pub(super) fn spec(
 struct Make<'a> {
     environment: &'a Environment,
     host: &'a Host,
+    values: &'a Values,
     name: &'a ServiceName,
     plan: Plan,
 }
@@ -145,11 +157,17 @@ impl Make<'_> {
     }
 
     /// Files and ports.
-    fn reach(&mut self, spec: &mut Spec, level: Level, service: &Service) -> Result<()> {
+    fn reach(
+        &mut self,
+        spec: &mut Spec,
+        level: Level,
+        service: &Service,
+        ports: &BTreeMap<String, u16>,
+    ) -> Result<()> {
         let allow = &service.confine.allow;
-        let host = self.host;
+        let values = self.values;
         let paths = |list: &[Template]| -> Result<BTreeSet<PathBuf>> {
-            list.iter().map(|t| Ok(PathBuf::from(host.values.expand(t)?))).collect()
+            list.iter().map(|t| Ok(PathBuf::from(values.expand(t)?))).collect()
         };
         self.plan.write = paths(&allow.write)?;
         for path in self.plan.write.iter().filter(|path| self.plan.store.starts_with(path)) {
@@ -161,13 +179,20 @@ impl Make<'_> {
         }
         self.plan.read = paths(&allow.read)?;
         self.plan.write.extend(spec.own.iter().cloned());
-        let ports = self.host.values.ports();
-        let of = |s: &Service| -> BTreeSet<u16> {
-            s.listen.iter().filter_map(|n| ports.get(n)).copied().collect()
-        };
-        let own = of(service);
-        let before = service.after.iter().filter_map(|s| self.environment.manifest.services.get(s));
-        let needed: BTreeSet<u16> = before.flat_map(of).collect();
+        let own: BTreeSet<u16> = ports.values().copied().collect();
+        let manifest = &self.environment.manifest;
+        let all = self.host.values.ports();
+        let before = service.after.iter().filter_map(|s| manifest.services.get_key_value(s));
+        let copies = before.flat_map(|(name, s)| {
+            replicas::names(name, s).into_iter().map(move |(number, _)| (number, s))
+        });
+        let needed: BTreeSet<u16> = copies
+            .flat_map(|(number, s)| {
+                let ports = replicas::ports_of(s, manifest, number, all);
+                let listened = s.listen.iter().filter_map(|name| ports.get(name).copied());
+                listened.collect::<Vec<u16>>()
+            })
+            .collect();
         self.plan.bind = own.union(&self.ports("allow.bind", &allow.bind)?).copied().collect();
         let listed = self.ports("allow.connect", &allow.connect)?;
         self.plan.connect = own.into_iter().chain(needed).chain(listed).collect();
@@ -176,7 +201,7 @@ impl Make<'_> {
 
     fn ports(&self, what: &'static str, list: &[Template]) -> Result<BTreeSet<u16>> {
         let number = |template: &Template| {
-            let value = self.host.values.expand(template)?;
+            let value = self.values.expand(template)?;
             value.parse::<u16>().map_err(|_| {
                 let why = "is not a port".to_owned();
                 Error::ServiceValue { service: self.name.to_string(), what, value, why }.into()

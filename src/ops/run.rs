@@ -16,9 +16,9 @@ use crate::env::values;
 use crate::env::{Generations, Manifest};
 use crate::supervise::control::Client;
 use crate::supervise::detach::{self, Detached, Notifier};
-use crate::supervise::spec::Stack;
-use crate::supervise::status::{Event, StackStatus};
-use crate::supervise::{self, Options, Outcome};
+use crate::supervise::spec::{ServiceSpec, Stack};
+use crate::supervise::status::{Event, ServiceStatus, StackStatus, State};
+use crate::supervise::{self, Options, Outcome, Reset};
 
 /// The hidden subcommand of `infra runtime` that a detached supervisor runs.
 pub const SUPERVISE: &str = "__supervise";
@@ -61,10 +61,15 @@ pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Pre
 }
 
 /// Supervises in this process until it is told to end. `show` gets every event, in order.
-pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Result<Outcome> {
+pub fn foreground(
+    prepared: Prepared,
+    reset: Reset,
+    mut show: impl FnMut(Event) + Send,
+) -> Result<Outcome> {
     let (face, mut events) = mpsc::channel(4096);
+    let signals = true;
     let options =
-        Options { signals: true, face: Some(face), face_logs: true, ..Options::default() };
+        Options { signals, face: Some(face), face_logs: true, reset, ..Options::default() };
     let stack = prepared.stack.clone();
     Ok(std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -81,6 +86,7 @@ pub fn background(
     context: &Context,
     name: &EnvName,
     only: &[String],
+    all: bool,
     mut show: impl FnMut(&Event) + Send,
 ) -> Result<Outcome> {
     let mut notifier = Notifier::from_stdin()?;
@@ -92,7 +98,8 @@ pub fn background(
         }
     };
     let (face, mut events) = mpsc::channel(1024);
-    let options = Options { signals: true, face: Some(face), ..Options::default() };
+    let reset = reset(&prepared, only, all);
+    let options = Options { signals: true, face: Some(face), reset, ..Options::default() };
     let stack = prepared.stack.clone();
     let outcome = std::thread::scope(|scope| {
         let teller = scope.spawn(move || {
@@ -112,6 +119,19 @@ pub fn background(
     Ok(outcome?)
 }
 
+/// Whose wish to stay stopped a start ends: what is named, or everybody's.
+pub fn reset(prepared: &Prepared, only: &[String], all: bool) -> Reset {
+    if all {
+        return Reset::All;
+    }
+    let named = |s: &&ServiceSpec| {
+        let of = s.replica_of.as_ref().map(ServiceName::as_str);
+        only.iter().any(|name| s.name.as_str() == name || of == Some(name.as_str()))
+    };
+    let services = prepared.stack.services.values();
+    Reset::Named(services.filter(named).map(|s| s.name.clone()).collect())
+}
+
 /// What [`up`] found or did.
 pub enum Up {
     /// A stack of this environment runs already.
@@ -122,7 +142,13 @@ pub enum Up {
 
 /// Starts the stack in the background and waits until it is ready. `require_full` refuses sandboxes
 /// that are held to less than their level.
-pub fn up(context: &Context, name: &EnvName, only: &[String], require_full: bool) -> Result<Up> {
+pub fn up(
+    context: &Context,
+    name: &EnvName,
+    only: &[String],
+    all: bool,
+    require_full: bool,
+) -> Result<Up> {
     let prepared = prepare(context, name, only)?;
     if require_full {
         require_sandbox(&prepared)?;
@@ -139,6 +165,7 @@ pub fn up(context: &Context, name: &EnvName, only: &[String], require_full: bool
     ] {
         args.extend([flag.into(), value.clone().into_os_string()]);
     }
+    args.extend(all.then(|| OsString::from("--all")));
     args.extend(only.iter().map(OsString::from));
     let env = context.environ().all().clone();
     let detached: Detached = detach::spawn(args, env, context.project(), &data)?;
@@ -206,34 +233,80 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
     let mut client = require(context, name)?;
     let before = client.status()?;
     check_generation(context, name, before.generation)?;
-    let names = services
-        .iter()
-        .map(|service| {
-            let known = || before.services.iter().map(|s| s.name.as_str());
-            match before.services.iter().find(|s| s.name.as_str() == service) {
-                Some(found) => Ok(found.name.clone()),
-                None => Err(Error::UnknownService {
-                    name: service.clone(),
-                    nearest: suggest::nearest(service, known()).map(str::to_owned),
-                }),
-            }
-        })
-        .collect::<std::result::Result<Vec<ServiceName>, Error>>()?;
+    let names = meant(&before, services)?;
     client.restart(&names)?;
-    let pids: BTreeMap<_, _> = before.services.iter().map(|s| (s.name.clone(), s.pid)).collect();
-    let asked = |name: &ServiceName| names.is_empty() || names.contains(name);
-    // Bounded by the supervisor itself: every service ends up ready, failed or blocked.
-    for _ in 0..12_000 {
-        let now = status_or_end(context, name, &mut client)?;
-        let done = |s: &crate::supervise::status::ServiceStatus| {
-            !asked(&s.name) || s.is_settled() && s.pid != pids.get(&s.name).copied().flatten()
+    let starts: BTreeMap<_, _> =
+        before.services.iter().map(|s| (s.name.clone(), (s.pid, s.restarts))).collect();
+    let asked = |s: &ServiceStatus| s.wanted && (names.is_empty() || names.contains(&s.name));
+    wait(context, name, &mut client, |s| {
+        // A task that ran anew has no process to tell it by.
+        let before = starts.get(&s.name).copied().unwrap_or_default();
+        let anew = s.pid != before.0 || s.restarts != before.1;
+        !asked(s) || s.is_settled() && (anew || s.state != State::Ready)
+    })
+}
+
+/// Stops services, which then stay stopped over runs, and waits until they rest.
+pub fn stop(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let names = meant(&client.status()?, services)?;
+    client.stop_services(&names)?;
+    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+}
+
+/// Starts services with what they come after, and waits until they are up or will not be.
+pub fn start(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let before = client.status()?;
+    check_generation(context, name, before.generation)?;
+    let names = meant(&before, services)?;
+    client.start_services(&names)?;
+    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+}
+
+/// Makes services take up changes; all that can when none is named.
+pub fn reload(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let names = meant(&client.status()?, services)?;
+    client.reload(&names)?;
+    Ok(client.status()?)
+}
+
+/// The running services that are meant: by their own name, or all copies by the name they share.
+fn meant(status: &StackStatus, services: &[String]) -> Result<Vec<ServiceName>> {
+    let mut names = Vec::new();
+    for service in services {
+        let before = names.len();
+        let is_meant = |s: &&ServiceStatus| {
+            let of = s.replica_of.as_ref().map(ServiceName::as_str);
+            s.name.as_str() == service || of == Some(service.as_str())
         };
-        if now.services.iter().all(done) {
+        names.extend(status.services.iter().filter(is_meant).map(|s| s.name.clone()));
+        if names.len() == before {
+            let known = status.services.iter().map(|s| s.name.as_str());
+            let nearest = suggest::nearest(service, known).map(str::to_owned);
+            return Err(Error::UnknownService { name: service.clone(), nearest }.into());
+        }
+    }
+    Ok(names)
+}
+
+/// Waits until every service is as it should be. Bounded by the supervisor itself: each ends up
+/// ready, failed or blocked.
+fn wait(
+    context: &Context,
+    name: &EnvName,
+    client: &mut Client,
+    done: impl Fn(&ServiceStatus) -> bool,
+) -> Result<StackStatus> {
+    for _ in 0..12_000 {
+        let now = status_or_end(context, name, client)?;
+        if now.services.iter().all(&done) {
             return Ok(now);
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    status_or_end(context, name, &mut client)
+    status_or_end(context, name, client)
 }
 
 /// The status, or that the supervisor has ended since.

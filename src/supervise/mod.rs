@@ -35,41 +35,46 @@
 //! | `lease` | writing the lease |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
 //!
-//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`,
+//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`, `run/desired.json`,
+//! `run/NAME.notify`,
 //! `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`, `logs/supervisor.log` (background starts only).
 //!
 //! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
 //! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
-//! Absent on purpose: forking daemons (a service stays in the foreground), shells, liveness checks
-//! after readiness, file watching. A dashboard and metrics beside [`control`] over the same [`status`].
+//! Absent on purpose: forking daemons (a service stays in the foreground), shells, file watching. A
+//! dashboard and metrics belong beside [`control`] over the same [`status`].
 
 pub mod backoff;
 pub mod confined;
 mod contain;
 pub mod control;
+mod desired;
 pub mod detach;
 mod error;
 pub mod fleet;
 pub mod guardian;
 pub mod hand_over;
+mod helper;
 mod lease;
 pub mod logs;
 mod manager;
+mod notify;
 pub mod order;
 pub mod ports;
 mod probe;
 mod process;
 mod procfs;
 mod reap;
+pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod status;
 pub mod tool;
 
 pub use error::Error;
-pub use manager::{Options, Outcome, run, run_blocking};
+pub use manager::{Options, Outcome, Reset, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;
 

@@ -27,13 +27,22 @@ pub enum State {
     Stopped,
     /// Ended by itself; starts again after a delay.
     Backoff,
-    /// Ended too often; still tried again, at the longest delay.
+    /// Ended too often, and still tried again at the longest delay; or a task that failed for good.
     Failed,
-    /// Cannot start and is not tried again until asked.
+    /// Cannot start and is not tried again until asked, or until the port it needs is free.
     Blocked,
+    /// Ran to its end with success and is not started again.
+    Completed,
+    /// A task that waits for its time.
+    Scheduled,
 }
 
 impl State {
+    /// Ready, ended for good with success, or waiting for its time.
+    pub const fn is_up(self) -> bool {
+        matches!(self, Self::Ready | Self::Completed | Self::Scheduled)
+    }
+
     /// The word shown to people and written in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +54,8 @@ impl State {
             Self::Backoff => "backoff",
             Self::Failed => "failed",
             Self::Blocked => "blocked",
+            Self::Completed => "completed",
+            Self::Scheduled => "scheduled",
         }
     }
 }
@@ -133,7 +144,17 @@ pub enum Cause {
     RestartAsked,
     /// Someone asked it, or the whole stack, to stop.
     StopAsked,
-    /// The delay after a failure is over.
+    /// Someone asked for a start.
+    StartAsked,
+    /// Someone asked it to reload.
+    ReloadAsked,
+    /// It reloads because a service it comes after ran anew or reloaded.
+    ReloadAfter(ServiceName),
+    /// It restarts because a service it comes after ran anew or reloaded.
+    RestartAfter(ServiceName),
+    /// Its scheduled time came.
+    Due,
+    /// The delay after a failure is over, or the port it needs is free again.
     Retry,
     /// The process runs.
     Spawned,
@@ -143,6 +164,14 @@ pub enum Cause {
     Exited(Exit),
     /// It was not ready in time; the text says what the check saw last.
     NotReady(String),
+    /// It was ready and then failed its liveness check; the text says what the check saw.
+    NotAlive(String),
+    /// It gave no sign of life in time, or said itself that it should be restarted.
+    Watchdog,
+    /// A port it needs is held by a process that is not of this stack; the text names it.
+    PortTaken(String),
+    /// The command before its start failed; the text says how.
+    PreStart(String),
     /// The gate refused it; the text is the gate's reason.
     GateRefused(String),
     /// The program could not be started; the text says why.
@@ -155,12 +184,22 @@ impl fmt::Display for Cause {
             Self::Boot => f.write_str("the stack starts"),
             Self::RestartAsked => f.write_str("restart asked"),
             Self::StopAsked => f.write_str("stop asked"),
+            Self::StartAsked => f.write_str("start asked"),
+            Self::ReloadAsked => f.write_str("reload asked"),
+            Self::ReloadAfter(name) => write!(f, "reloads after `{name}`"),
+            Self::RestartAfter(name) => write!(f, "restarts after `{name}`"),
+            Self::Due => f.write_str("its time came"),
             Self::Retry => f.write_str("trying again"),
             Self::Spawned => f.write_str("started"),
             Self::Ready => f.write_str("ready"),
             Self::Exited(exit) => write!(f, "ended by itself with {exit}"),
             Self::NotReady(why) => write!(f, "not ready in time: {why}"),
-            Self::GateRefused(why) | Self::CannotStart(why) => f.write_str(why),
+            Self::NotAlive(why) => write!(f, "not alive: {why}"),
+            Self::Watchdog => f.write_str("no sign of life in time (watchdog)"),
+            Self::PreStart(why) => write!(f, "pre-start failed: {why}"),
+            Self::GateRefused(why) | Self::CannotStart(why) | Self::PortTaken(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -170,6 +209,9 @@ impl fmt::Display for Cause {
 pub struct ServiceStatus {
     /// Its name.
     pub name: ServiceName,
+    /// The service it is one of several copies of.
+    #[serde(default)]
+    pub replica_of: Option<ServiceName>,
     /// Where it is.
     pub state: State,
     /// Why it is there.
@@ -184,6 +226,15 @@ pub struct ServiceStatus {
     pub ready_ms: Option<u64>,
     /// Milliseconds until the next try, while it backs off.
     pub retry_ms: Option<u64>,
+    /// Milliseconds until its next scheduled run.
+    #[serde(default)]
+    pub next_ms: Option<u64>,
+    /// False when somebody stopped it: then the stack is not down without it.
+    #[serde(default = "wanted")]
+    pub wanted: bool,
+    /// What it says of itself (`STATUS=` on its notify socket).
+    #[serde(default)]
+    pub says: Option<String>,
     /// Starts after the first one.
     pub restarts: u64,
     /// How its last process ended.
@@ -199,6 +250,10 @@ pub struct ServiceStatus {
     /// What keeps it in; `None` where it is started by path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<crate::sandbox::Report>,
+}
+
+const fn wanted() -> bool {
+    true
 }
 
 /// What went through a service's log since the supervisor started.
@@ -238,7 +293,7 @@ pub struct StackStatus {
 impl StackStatus {
     /// Required services that are not ready now.
     pub fn down(&self) -> Vec<&ServiceName> {
-        let down = |s: &&ServiceStatus| s.required && !s.is_up();
+        let down = |s: &&ServiceStatus| s.required && s.wanted && !s.is_up();
         self.services.iter().filter(down).map(|s| &s.name).collect()
     }
 }
@@ -246,16 +301,13 @@ impl StackStatus {
 impl ServiceStatus {
     /// Whether it is up or will not be without help: nothing is under way.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state, State::Ready | State::Stopped | State::Failed | State::Blocked)
+        let moving = [State::Waiting, State::Starting, State::Stopping, State::Backoff];
+        !moving.contains(&self.state)
     }
 
-    /// Ready, or ended for good with success.
+    /// Ready, ended for good with success, or waiting for its time.
     pub fn is_up(&self) -> bool {
-        match self.state {
-            State::Ready => true,
-            State::Stopped => self.why == Cause::Exited(Exit::Code(0)),
-            _ => false,
-        }
+        self.state.is_up()
     }
 }
 

@@ -4,8 +4,11 @@ mod down;
 pub(super) mod lines;
 mod list;
 mod logs;
+mod reload;
 mod restart;
+mod start;
 mod status;
+mod stop;
 mod supervise;
 mod time;
 mod up;
@@ -40,6 +43,15 @@ pub(crate) enum Command {
     /// Restart services and wait until they are up again
     #[command(after_help = "Examples:\n  infra runtime restart nats\n  infra runtime restart")]
     Restart(restart::Args),
+    /// Stop services; they stay stopped over runs until `start`
+    #[command(after_help = "Example:\n  infra runtime stop nats")]
+    Stop(stop::Args),
+    /// Start services that were stopped, with what they come after
+    #[command(after_help = "Example:\n  infra runtime start nats")]
+    Start(start::Args),
+    /// Make services take up changes without a restart
+    #[command(after_help = "Example:\n  infra runtime reload caddy")]
+    Reload(reload::Args),
     /// The supervisor that `up` starts.
     #[command(name = crate::ops::run::SUPERVISE, hide = true)]
     Supervise(supervise::Args),
@@ -53,6 +65,9 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::List(args) => list::run(&args, session),
         Command::Logs(args) => logs::run(&args, session),
         Command::Restart(args) => restart::run(&args, session),
+        Command::Stop(args) => stop::run(&args, session),
+        Command::Start(args) => start::run(&args, session),
+        Command::Reload(args) => reload::run(&args, session),
         Command::Supervise(args) => supervise::run(&args, session),
     }
 }

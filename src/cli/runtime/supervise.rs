@@ -11,12 +11,15 @@ use crate::ops;
 pub(crate) struct Args {
     /// Services to run
     pub(crate) services: Vec<String>,
+    /// Start also what was stopped
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
     let mut lines = Lines::new(session.printer.clone(), std::iter::empty());
-    let outcome =
-        ops::run::background(&session.context, name, &args.services, move |e| lines.show(e))?;
+    let show = move |e: &crate::supervise::status::Event| lines.show(e);
+    let outcome = ops::run::background(&session.context, name, &args.services, args.all, show)?;
     Ok(if outcome.down.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -11,6 +11,9 @@ pub(crate) struct Args {
     /// Refuse to start unless every sandbox is fully held
     #[arg(long)]
     pub(crate) require_sandbox: bool,
+    /// Start also what was stopped with `runtime stop`
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Status as JSON once it is up
     #[arg(long)]
     pub(crate) json: bool,
@@ -18,7 +21,8 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
-    let status = match ops::run::up(&session.context, name, &args.services, args.require_sandbox)? {
+    let (all, full) = (args.all, args.require_sandbox);
+    let status = match ops::run::up(&session.context, name, &args.services, all, full)? {
         Up::Started(status) => {
             session.printer.note(&format!("{name} is up (supervisor pid {})", status.supervisor));
             status

@@ -85,6 +85,21 @@ impl Client {
         self.ask(&Request::Restart { services: services.to_vec() }).map(drop)
     }
 
+    /// Stops services; they stay stopped until they are started.
+    pub fn stop_services(&mut self, services: &[ServiceName]) -> Result<(), Error> {
+        self.ask(&Request::StopServices { services: services.to_vec() }).map(drop)
+    }
+
+    /// Starts services and what they come after; all when none are named.
+    pub fn start_services(&mut self, services: &[ServiceName]) -> Result<(), Error> {
+        self.ask(&Request::StartServices { services: services.to_vec() }).map(drop)
+    }
+
+    /// Reloads services; all that can be when none are named.
+    pub fn reload(&mut self, services: &[ServiceName]) -> Result<(), Error> {
+        self.ask(&Request::Reload { services: services.to_vec() }).map(drop)
+    }
+
     /// Lines of logs: the newest `lines` of each service that are in memory, then, with `follow`,
     /// new ones. All services when none are named.
     pub fn logs(

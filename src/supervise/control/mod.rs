@@ -28,6 +28,21 @@ pub enum Request {
         /// Their names.
         services: Vec<ServiceName>,
     },
+    /// Stop these services; they stay stopped until somebody starts them.
+    StopServices {
+        /// Their names.
+        services: Vec<ServiceName>,
+    },
+    /// Start these services and what they come after.
+    StartServices {
+        /// Their names.
+        services: Vec<ServiceName>,
+    },
+    /// Reload these services; all that can be when none are named.
+    Reload {
+        /// Their names.
+        services: Vec<ServiceName>,
+    },
     /// Lines of these services' logs; of all when none are named.
     Logs {
         /// Their names.

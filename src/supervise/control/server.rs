@@ -35,6 +35,9 @@ pub(in crate::supervise) enum Ask {
     Status(oneshot::Sender<StackStatus>),
     Stop,
     Restart(Vec<ServiceName>, oneshot::Sender<Result<(), String>>),
+    StopServices(Vec<ServiceName>, oneshot::Sender<Result<(), String>>),
+    StartServices(Vec<ServiceName>, oneshot::Sender<Result<(), String>>),
+    Reload(Vec<ServiceName>, oneshot::Sender<Result<(), String>>),
 }
 
 /// What a connection may use.
@@ -144,23 +147,39 @@ async fn connection(stream: UnixStream, access: &Access) -> io::Result<()> {
     }
 }
 
+fn ended() -> Answer {
+    Answer::Error { message: "the supervisor is ending".to_owned() }
+}
+
+/// Asks the event loop for something that is done or refused.
+async fn done(
+    access: &Access,
+    ask: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Ask,
+) -> Answer {
+    let (reply, done) = oneshot::channel();
+    let _ = access.ask.send(ask(reply));
+    match done.await {
+        Ok(Ok(())) => Answer::Ok,
+        Ok(Err(message)) => Answer::Error { message },
+        Err(_) => ended(),
+    }
+}
+
 async fn answer(request: Request, access: &Access) -> Answer {
-    let ended = || Answer::Error { message: "the supervisor is ending".to_owned() };
     match request {
         Request::Status => {
             let (reply, status) = oneshot::channel();
             let _ = access.ask.send(Ask::Status(reply));
             status.await.map_or_else(|_| ended(), |s| Answer::Status(Box::new(s)))
         }
-        Request::Restart { services } => {
-            let (reply, done) = oneshot::channel();
-            let _ = access.ask.send(Ask::Restart(services, reply));
-            match done.await {
-                Ok(Ok(())) => Answer::Ok,
-                Ok(Err(message)) => Answer::Error { message },
-                Err(_) => ended(),
-            }
+        Request::Restart { services } => done(access, |r| Ask::Restart(services, r)).await,
+        Request::StopServices { services } => {
+            done(access, |r| Ask::StopServices(services, r)).await
         }
+        Request::StartServices { services } => {
+            done(access, |r| Ask::StartServices(services, r)).await
+        }
+        Request::Reload { services } => done(access, |r| Ask::Reload(services, r)).await,
         Request::Stop => {
             let _ = access.ask.send(Ask::Stop);
             Answer::Ok

@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use self::compress::Compressor;
 use self::file::LogFile;
 use self::frame::Stamp;
-pub(super) use self::pump::Pump;
+pub(super) use self::pump::{Outputs, Pump};
 use self::ring::{Place, Ring};
 pub(super) use self::watch::LineWatch;
 use super::Error;

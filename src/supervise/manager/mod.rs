@@ -8,7 +8,10 @@
 mod clock;
 mod face;
 mod report;
+mod times;
 mod unit;
+mod verbs;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -22,11 +25,13 @@ use tokio_util::sync::CancellationToken;
 use self::clock::Clock;
 use self::face::Signals;
 use self::report::Reports;
+use self::times::Times;
 use self::unit::Unit;
 use super::Error;
 use super::confined::{Groups, Sandboxes};
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
+use super::desired::Desired;
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
 use super::lease::{Lease, LeaseWriter, Leased, RunDir};
@@ -51,8 +56,22 @@ pub struct Options {
     pub face: Option<mpsc::Sender<Event>>,
     /// Whether lines of logs are among them.
     pub face_logs: bool,
+    /// Services that run even if somebody stopped them in an earlier run.
+    pub reset: Reset,
     /// The guardian's program and arguments; ours with its hidden subcommand when empty.
     pub guardian: Vec<OsString>,
+}
+
+/// Whose wish to stay stopped is forgotten at the start of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reset {
+    /// Nobody's.
+    #[default]
+    Nothing,
+    /// These services'.
+    Named(Vec<ServiceName>),
+    /// Everybody's.
+    All,
 }
 
 /// How a run ended.
@@ -77,8 +96,7 @@ pub struct Outcome {
 /// Needs a tokio runtime with time and I/O; one thread is enough.
 pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let system = |action| move |source| Error::System { action, source };
-    let after: super::order::After =
-        stack.services.iter().map(|(n, s)| (n.clone(), s.after.clone())).collect();
+    let after = stack.services.iter().map(|(n, s)| (n.clone(), s.after.clone())).collect();
     let rules = stack.services.iter().map(|(n, s)| (n.clone(), Rules::from(s))).collect();
     let fleet = Fleet::new(rules, after).map_err(|services| Error::Cycle { services })?;
 
@@ -86,6 +104,15 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let lock = dir.claim(&stack.env)?;
     reap::become_subreaper();
     let leftovers = dir.end_leftovers()?;
+    let mut desired = Desired::read(dir.path())?;
+    match &options.reset {
+        Reset::Nothing => {}
+        Reset::Named(names) => desired.set(names, false)?,
+        Reset::All => {
+            let all = desired.stopped().clone();
+            desired.set(&all, false)?;
+        }
+    }
     ports::check(stack.services.values())?;
 
     let logs = Logs::open(&stack.data, stack.services.iter().map(|(n, s)| (n, s.logs)))?;
@@ -110,20 +137,23 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     });
     let strays = tokio::spawn(face::collect_strays().map_err(system("listen to signals"))?);
 
+    let run_path: Arc<std::path::Path> = Arc::from(dir.path());
     let units = stack
         .services
         .values()
         .filter_map(|spec| {
             let log = logs.get(&spec.name)?.clone();
-            Some((
-                spec.name.clone(),
-                Unit::new(spec.clone(), log, &mark, news.clone(), groups.clone()),
-            ))
+            let (run, news) = (run_path.clone(), news.clone());
+            let unit = Unit::new(spec.clone(), log, run, &mark, news, groups.clone());
+            Some((spec.name.clone(), unit))
         })
         .collect();
+    let times = Times::new(&stack);
     let sandboxes = Sandboxes::open(&stack, &groups);
     sandboxes.look(&stack, &logs);
     let mut manager = Manager {
+        desired,
+        times,
         sandboxes,
         groups,
         clock: Clock::start(),
@@ -178,6 +208,8 @@ enum News {
 }
 
 struct Manager {
+    desired: Desired,
+    times: Times,
     stack: Stack,
     clock: Clock,
     fleet: Fleet,
@@ -212,7 +244,8 @@ impl Manager {
             self.reports.tell(Event::Note { text });
         }
         self.write_lease();
-        let actions = self.fleet.start_all(self.clock.moment());
+        let stopped = self.desired.stopped();
+        let actions = self.fleet.start_all(self.clock.moment(), stopped);
         self.perform(actions);
     }
 
@@ -225,7 +258,8 @@ impl Manager {
         stop: CancellationToken,
     ) {
         while !self.fleet.is_at_rest() {
-            let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet)];
+            let time = self.times.wait().map(|wait| self.clock.now() + wait);
+            let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet), time];
             let due = due.into_iter().flatten().min();
             let at =
                 self.clock.instant(due.unwrap_or(Duration::from_secs(86_400) + self.clock.now()));
@@ -238,6 +272,7 @@ impl Manager {
                 () = tokio::time::sleep_until(at), if due.is_some() => {
                     let actions = self.fleet.tick(self.clock.moment());
                     self.perform(actions);
+                    self.look_at_clock();
                     self.reports.waiting(&self.fleet, self.clock.now());
                 }
             }
@@ -284,33 +319,6 @@ impl Manager {
         self.perform(actions);
     }
 
-    fn answer(&mut self, ask: Ask) {
-        match ask {
-            Ask::Status(reply) => {
-                let _ = reply.send(self.status());
-            }
-            Ask::Stop => self.stop(),
-            Ask::Restart(names, reply) => {
-                let _ = reply.send(self.restart(names));
-            }
-        }
-    }
-
-    fn restart(&mut self, mut names: Vec<ServiceName>) -> Result<(), String> {
-        if self.fleet.is_stopping() {
-            return Err("the stack is stopping".to_owned());
-        }
-        if let Some(unknown) = names.iter().find(|n| !self.units.contains_key(*n)) {
-            return Err(format!("there is no service `{unknown}`"));
-        }
-        if names.is_empty() {
-            names = self.units.keys().cloned().collect();
-        }
-        let actions = self.fleet.restart(self.clock.moment(), &names);
-        self.perform(actions);
-        Ok(())
-    }
-
     fn stop(&mut self) {
         self.remember_down();
         let actions = self.fleet.stop_all(self.clock.moment());
@@ -336,15 +344,17 @@ impl Manager {
             }
         }
         self.reports.changes(&self.stack, &self.fleet, &self.units, self.clock.now());
+        if self.fleet.has_reason_to_end() {
+            self.stop();
+        }
     }
 
-    fn status(&self) -> StackStatus {
-        {
-            let (stack, fleet, units) = (&self.stack, &self.fleet, &self.units);
-            let mut status = report::status(stack, fleet, units, self.clock.now());
-            self.sandboxes.tell(&mut status);
-            status
-        }
+    fn status(&mut self) -> StackStatus {
+        self.times.tell(&mut self.units);
+        let (stack, fleet, units) = (&self.stack, &self.fleet, &self.units);
+        let mut status = report::status(stack, fleet, units, self.clock.now());
+        self.sandboxes.tell(&mut status);
+        status
     }
 
     fn tell_guardian(&mut self, tell: impl FnOnce(&mut Guardian) -> std::io::Result<()>) {

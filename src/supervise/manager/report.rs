@@ -21,7 +21,7 @@ const LAST_WORDS: usize = 8;
 /// What was told already.
 pub(super) struct Reports {
     events: broadcast::Sender<Event>,
-    seen: BTreeMap<ServiceName, (State, Generation)>,
+    seen: BTreeMap<ServiceName, (State, Generation, u64)>,
     stack_ready: bool,
     failed: Vec<ServiceName>,
     waits_told: Time,
@@ -54,14 +54,15 @@ impl Reports {
         let mut changed = false;
         let mut told = Vec::new();
         for (name, machine) in fleet.iter() {
-            let current = (machine.state(), machine.generation());
+            let current = (machine.state(), machine.generation(), machine.reloads());
             let before = self.seen.insert(name.clone(), current);
             let from = before.map_or(State::Stopped, |b| b.0);
             if before == Some(current) || (before.is_none() && from == current.0) {
                 continue;
             }
             changed = true;
-            if from == current.0 && current.0 != State::Starting {
+            let reloaded = before.is_some_and(|b| b.1 == current.1 && b.2 != current.2);
+            if from == current.0 && current.0 != State::Starting && !reloaded {
                 continue;
             }
             let change = StateChange {
@@ -96,8 +97,9 @@ impl Reports {
         units: &BTreeMap<ServiceName, Unit>,
         now: Time,
     ) {
-        let required = || fleet.iter().filter(|(n, _)| stack.services[*n].required);
-        if !self.stack_ready && required().all(|(_, m)| m.satisfies()) {
+        let required =
+            || fleet.iter().filter(|(n, _)| stack.services[*n].required && fleet.is_wanted(n));
+        if !self.stack_ready && required().all(|(_, m)| m.state().is_up()) {
             self.stack_ready = true;
             self.tell(Event::StackReady { at_ms: millis(now) });
         }
@@ -112,7 +114,7 @@ impl Reports {
                 let reason =
                     units.get(name).map_or_else(String::new, |u| reason(u, machine, fleet));
                 self.tell(Event::StackFailed { service: name.clone(), reason });
-            } else if told && machine.satisfies() {
+            } else if told && machine.state().is_up() {
                 self.failed.retain(|n| n != name);
             }
         }
@@ -149,8 +151,10 @@ fn is_consequence(state: State) -> bool {
 fn is_hopeless(machine: &Machine) -> bool {
     match machine.state() {
         State::Failed | State::Blocked => true,
-        State::Stopped => !machine.is_finished() && *machine.why() != Cause::StopAsked,
-        State::Stopping | State::Backoff => matches!(machine.why(), Cause::NotReady(_)),
+        State::Stopped => *machine.why() != Cause::StopAsked,
+        State::Stopping | State::Backoff => {
+            matches!(machine.why(), Cause::NotReady(_) | Cause::PreStart(_))
+        }
         _ => false,
     }
 }
@@ -158,8 +162,11 @@ fn is_hopeless(machine: &Machine) -> bool {
 fn reason(unit: &Unit, machine: &Machine, fleet: &Fleet) -> String {
     let mut text = match machine.state() {
         State::Waiting => {
-            let waits: Vec<String> =
-                fleet.waits_for(unit.name()).map(|n| format!("`{n}`")).collect();
+            let one = |n: &ServiceName| match fleet.get(n) {
+                Some(m) if is_hopeless(m) => format!("`{n}` ({})", m.why()),
+                _ => format!("`{n}`"),
+            };
+            let waits: Vec<String> = fleet.waits_for(unit.name()).map(one).collect();
             format!("waits for {}", waits.join(", "))
         }
         _ => machine.why().to_string(),
@@ -179,11 +186,14 @@ fn note(unit: &Unit, machine: &Machine, change: &StateChange) {
     let text = match change.to {
         State::Starting => return,
         State::Waiting => format!("waits; {why}"),
+        State::Ready if matches!(why, Cause::ReloadAsked | Cause::ReloadAfter(_)) => {
+            why.to_string()
+        }
         State::Ready => {
             let after = machine.ready_after().map_or(0, millis);
             format!("ready {after} ms after its start, pid {}", change.pid.unwrap_or(0))
         }
-        State::Backoff | State::Failed => {
+        State::Backoff | State::Failed if change.retry_ms.is_some() => {
             let wait = change.retry_ms.unwrap_or(0);
             let word = if change.to == State::Failed { "failed" } else { "down" };
             format!("{word}: {why}; next start in {wait} ms")
@@ -212,6 +222,7 @@ pub(super) fn status(
         let machine = fleet.get(unit.name())?;
         Some(ServiceStatus {
             name: unit.name().clone(),
+            replica_of: unit.spec().replica_of.clone(),
             state: machine.state(),
             why: machine.why().clone(),
             required: unit.spec().required,
@@ -219,6 +230,12 @@ pub(super) fn status(
             since_ms: millis(now.saturating_sub(machine.since())),
             ready_ms: machine.ready_after().map(millis),
             retry_ms: retry(machine, now),
+            next_ms: match machine.state() {
+                State::Scheduled => unit.next_run().map(millis),
+                _ => None,
+            },
+            wanted: fleet.is_wanted(unit.name()),
+            says: machine.says().map(str::to_owned),
             restarts: machine.restarts(),
             last_exit: machine.last_exit(),
             waits_for: match machine.state() {

@@ -119,7 +119,7 @@ async fn end(child: Arc<Child>, thorough: bool, mark: String) {
     child.ended().await;
     if thorough {
         let swept = child.clone();
-        let sweep = move || contain::sweep(&swept, &mark, Duration::ZERO);
+        let sweep = move || contain::sweep(&swept, &mark, None, Duration::ZERO);
         let _ = tokio::task::spawn_blocking(sweep).await;
     } else {
         // Once more: a member may have started another while the leader died.

@@ -15,7 +15,7 @@
 //! | 2 | [`binary`], [`config`], [`http`], [`nar`], [`profile`], [`ui`] |
 //! | 3 | [`archive`], [`oci`] |
 //! | 4 | [`build`], [`lock`], [`provenance`], [`store`] |
-//! | 5 | [`cache`], [`env`], [`exchange`], [`source`] |
+//! | 5 | [`cache`], [`env`], [`exchange`], [`sandbox`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
 //! | 7 | [`ops`] |
 //! | 8 | [`cli`] |
@@ -40,6 +40,7 @@
 //! | [`store`] | objects, registrations, artifacts, evidence, roots, collection, verification |
 //! | [`cache`] | binary caches in Nix's form: narinfo, signatures, back ends, push, pull, serve |
 //! | [`env`](mod@env) | environments: resolving, the object, generations, values, shells |
+//! | [`sandbox`] | what a service may do: Landlock and seccomp rules, limits, the held executable, the probe that tries the ways around |
 //! | [`source`] | `pypi:`, `npm:`, `go:`, `url:`, `path:` and more behind one trait |
 //! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
 //! | [`sync`] | from profiles to lock ([`sync::resolve()`]) and from lock to store ([`sync::execute()`]) |
@@ -107,6 +108,7 @@ pub mod oci;
 pub mod ops;
 pub mod profile;
 pub mod provenance;
+pub mod sandbox;
 pub mod source;
 pub mod store;
 pub mod supervise;

@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["binary", "config", "http", "nar", "profile", "ui"],
     &["archive", "oci"],
     &["build", "lock", "provenance", "store"],
-    &["cache", "env", "exchange", "source"],
+    &["cache", "env", "exchange", "sandbox", "source"],
     &["supervise", "sync"],
     &["ops"],
     &["cli"],

@@ -1,9 +1,9 @@
 //! Named interruption points: where the crash tests kill the process.
 //!
 //! A step that must survive `kill -9` calls [`point`] with its name just before and after the
-//! instruction that matters. In a normal run this is one atomic load. When [`arm`] was called
+//! instruction that matters; a step that others may disturb calls it where they would. In a normal run this is one atomic load. When [`arm`] was called
 //! (the program does so from [`super::vars::INTERRUPT_AT`]) the process ends at the named point as
-//! abruptly as SIGKILL would end it: no destructor, no flush.
+//! abruptly as SIGKILL would end it: no destructor, no flush. Armed with a file, it waits there instead.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +12,8 @@ static ARMED: OnceLock<Armed> = OnceLock::new();
 
 struct Armed {
     name: String,
+    /// Made when the point is reached; what waits there goes on when it is gone.
+    pause: Option<std::path::PathBuf>,
     /// How often the point is still passed unharmed.
     spared: AtomicU32,
 }
@@ -39,25 +41,46 @@ pub const POINTS: &[&str] = &[
     "import.object",
 ];
 
+/// Points where nothing is being written: a process may wait there, and need not be killed.
+pub const WAITS: &[&str] = &["service.checked"];
+
 /// Ends the process at `POINT` from now on, or with `POINT:N` when it comes there the Nth time.
-/// Only the first call counts.
+/// `POINT@FILE` waits there while FILE, which it makes, exists, at most half a minute. Only the first
+/// call counts.
 pub fn arm(what: &str) {
+    let (what, pause) = match what.split_once('@') {
+        Some((what, file)) => (what, Some(file.into())),
+        None => (what, None),
+    };
     let (name, nth) = match what.rsplit_once(':') {
         Some((name, nth)) => (name, nth.parse().unwrap_or(1)),
         None => (what, 1),
     };
     let spared = AtomicU32::new(u32::saturating_sub(nth, 1));
-    let _ = ARMED.set(Armed { name: name.to_owned(), spared });
+    let _ = ARMED.set(Armed { name: name.to_owned(), pause, spared });
 }
 
 /// An interruption point.
 #[inline]
 pub fn point(name: &'static str) {
     if let Some(armed) = ARMED.get() {
-        debug_assert!(POINTS.contains(&name), "{name} is not listed");
+        debug_assert!(POINTS.contains(&name) || WAITS.contains(&name), "{name} is not listed");
         if armed.name == name && armed.is_due() {
-            std::process::abort();
+            match &armed.pause {
+                Some(file) => pause(file),
+                None => std::process::abort(),
+            }
         }
+    }
+}
+
+fn pause(file: &std::path::Path) {
+    let made = std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(file);
+    for _ in 0..30_000 {
+        if made.is_err() || !file.exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
 
@@ -74,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_nth_time_is_due() {
-        let armed = Armed { name: "lock.staged".to_owned(), spared: AtomicU32::new(2) };
+        let armed =
+            Armed { name: "lock.staged".to_owned(), pause: None, spared: AtomicU32::new(2) };
         assert_eq!([(); 4].map(|()| armed.is_due()), [false, false, true, true]);
     }
 }

@@ -63,7 +63,7 @@ pub const RETRIES: Var =
 /// Crash tests.
 pub const INTERRUPT_AT: Var = Var {
     name: "INFRA_INTERRUPT_AT",
-    help: "Ends the process at a named interruption point, or at its Nth passage with `:N` (crash tests)",
+    help: "Ends the process at a named interruption point, or at its Nth passage with `:N`; with `@FILE` waits there (crash tests)",
 };
 
 /// All of them, sorted by name.

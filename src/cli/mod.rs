@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, each parses and calls `ops`.
 //!
 //! Owns clap, the exit code and the choice of streams (through `ui`). Refuses nothing itself beyond
-//! bad usage. Invariant: the hidden guardian is dispatched before anything else is set up.
+//! bad usage. Invariant: the hidden guardian and the sandbox's probe are dispatched before anything else is set up.
 
 mod args;
 mod cache;
@@ -27,6 +27,8 @@ use crate::base::interrupt;
 use crate::base::vars;
 use crate::config::{Environ, Flags, Settings};
 use crate::ops::Context;
+#[cfg(target_os = "linux")]
+use crate::sandbox::probe;
 use crate::supervise::guardian;
 use crate::ui::Printer;
 use args::{Cli, Command};
@@ -47,6 +49,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if arguments.get(1).is_some_and(|a| a == guardian::SUBCOMMAND) {
         return ExitCode::from(guardian::main(std::io::stdin().lock()));
+    }
+    #[cfg(target_os = "linux")]
+    if arguments.get(1).is_some_and(|a| a == probe::SUBCOMMAND) {
+        let Some(answer) = probe::main(std::io::stdin().lock()) else { return ExitCode::FAILURE };
+        Printer::new(false, true).data(&answer);
+        return ExitCode::SUCCESS;
     }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,

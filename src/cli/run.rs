@@ -46,6 +46,9 @@ pub(crate) struct Select {
     /// A service or @group not to run; may be repeated
     #[arg(long, value_name = "SERVICE")]
     pub(crate) skip: Vec<String>,
+    /// Refuse to start unless every sandbox is fully held
+    #[arg(long)]
+    pub(crate) require_sandbox: bool,
     /// Start also what was stopped with `runtime stop`
     #[arg(long)]
     pub(crate) all: bool,
@@ -67,6 +70,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         return Ok(show_plan(&plan, args.json, session));
     }
     let prepared = ops::run::prepare(&session.context, name, &select)?;
+    if args.select.require_sandbox {
+        ops::run::require_sandbox(&prepared)?;
+    }
     session.printer.note(&format!(
         "{name}: generation {}, {}",
         prepared.environment.generation, prepared.environment.digest

@@ -31,6 +31,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         secrets,
         required,
         group,
+        confine,
         logs,
     } = service;
     let listen = if listen.is_empty() { named_ports(service) } else { listen.clone() };
@@ -81,6 +82,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         secrets: secrets.clone(),
         required: *required,
         group: group.clone(),
+        confine: confine.clone(),
         logs: Logs {
             size: logs.size,
             age_ms: logs.age.map(millis),

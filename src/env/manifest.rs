@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{CommandName, DepName, EnvName, ObjectName, Platform, RelPath, ServiceName};
 use crate::base::{TreeHash, Version};
+use crate::profile::confine::Confine;
 use crate::profile::model::{OnDependencyRestart, OnExit, ServiceKind, When};
 use crate::profile::template::Template;
 
@@ -130,6 +131,9 @@ pub struct Service {
     /// Names under which it can be meant together with others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub group: BTreeSet<String>,
+    /// Sandbox, limits and whom it runs as.
+    #[serde(default, skip_serializing_if = "Confine::is_empty")]
+    pub confine: Confine,
     /// How much of its output is kept.
     #[serde(default, skip_serializing_if = "Logs::is_default")]
     pub logs: Logs,

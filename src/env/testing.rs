@@ -93,6 +93,7 @@ pub(super) fn service(command: &[&str]) -> Service {
         secrets: BTreeSet::from(["TOKEN".to_owned()]),
         required: true,
         group: BTreeSet::new(),
+        confine: Default::default(),
         logs: Default::default(),
     }
 }

@@ -135,6 +135,14 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A sandbox is held to less than was required.
+    #[error("the sandbox of service `{service}` is not fully held: {report}")]
+    Sandbox {
+        /// The service.
+        service: String,
+        /// What the probe saw.
+        report: Box<crate::sandbox::Report>,
+    },
     /// A service that was asked for is not in the profile.
     #[error("no service is called `{name}`")]
     UnknownService {
@@ -378,6 +386,11 @@ impl Diagnose for Error {
             Self::NoSecret { variable, .. } => {
                 vec![format!("export {variable}, or put `{variable}=…` into the project's .env")]
             }
+            Self::Sandbox { .. } => vec![
+                "`docs/technical/sandbox.md` says what opens a sandbox; without \
+                 `--require-sandbox` it starts and `infra runtime status` shows this"
+                    .into(),
+            ],
             Self::NotRunning(name) => vec![format!("`infra runtime up --env {name}` starts it")],
             Self::Ended(name) => vec![
                 format!("`infra runtime logs --env {name}` says why"),

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod bundle;
 pub mod cache;
 pub mod config;
+mod confine;
 pub mod context;
 pub mod control;
 pub mod dep_diff;

@@ -38,6 +38,17 @@ pub struct Prepared {
     _lease: crate::store::Lease,
 }
 
+/// Refuses a stack with a service whose sandbox is held to less than its level, as probed here.
+pub fn require_sandbox(prepared: &Prepared) -> Result<()> {
+    for (service, report) in crate::supervise::confined::look(&prepared.stack) {
+        if report.grade != crate::sandbox::Grade::Full {
+            let (service, report) = (service.to_string(), Box::new(report));
+            return Err(Error::Sandbox { service, report }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Builds the environment where needed, resolves the stack and checks every object it starts from.
 pub fn prepare(context: &Context, name: &EnvName, select: &Selection) -> Result<Prepared> {
     let environment = environment::ensure(context, name)?;
@@ -137,9 +148,13 @@ pub enum Up {
     Started(Box<StackStatus>),
 }
 
-/// Starts the stack in the background and waits until it is ready.
-pub fn up(context: &Context, name: &EnvName, select: &Selection) -> Result<Up> {
+/// Starts the stack in the background and waits until it is ready. `require_full` refuses sandboxes
+/// that are held to less than their level.
+pub fn up(context: &Context, name: &EnvName, select: &Selection, require_full: bool) -> Result<Up> {
     let prepared = prepare(context, name, select)?;
+    if require_full {
+        require_sandbox(&prepared)?;
+    }
     let data = prepared.stack.data.clone();
     if let Some(mut client) = Client::connect(&data)? {
         return Ok(Up::Running(Box::new(client.status()?)));

@@ -16,7 +16,7 @@ use super::environment::Environment;
 use super::host::Host;
 use super::secrets::Secrets;
 use super::select::Selection;
-use super::{Context, Error, Result};
+use super::{Context, Error, Result, confine};
 use crate::base::{DepName, Problem, Secret, ServiceName};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::{self, Service};
@@ -24,8 +24,10 @@ use crate::env::ports::InUse;
 use crate::env::replicas;
 use crate::env::service::{AliveValues, CommandValues, ProbeValues, ReadyValues, ServiceValues};
 use crate::profile::Profiles;
+use crate::profile::confine::Level;
 use crate::profile::model::{OnDependencyRestart, OnExit, Port, ServiceKind, When};
 use crate::profile::template::Template;
+use crate::sandbox::plan::{Start, is_scrubbed};
 use crate::store::{CheckLevel, ObjectPath, Store};
 use crate::supervise::logs::Limits;
 use crate::supervise::ports;
@@ -86,7 +88,12 @@ pub fn assemble(
             }
             let one = Copy { number, name: copy.clone(), of: &name };
             let spec = service_spec(context, environment, &host, &secrets, &one, service)?;
-            objects.insert(copy.clone(), starts_from.clone());
+            let mut from = starts_from.clone();
+            // The interpreter of a script is executed, too.
+            if let Some(Start::Interpreter(path, _)) = spec.confine.as_deref().map(|c| &c.start) {
+                from.extend(object_of(&store, environment, path)?);
+            }
+            objects.insert(copy.clone(), from);
             services.insert(copy, spec);
         }
     }
@@ -100,6 +107,18 @@ pub fn assemble(
         services,
         gate: Arc::new(StoreGate { store, objects }),
     })
+}
+
+/// The environment's object that a path lies in.
+fn object_of(store: &Store, environment: &Environment, path: &Path) -> Result<Option<ObjectPath>> {
+    for object in environment.objects() {
+        if let Some(object) = store.get(&object)?
+            && path.starts_with(object.path())
+        {
+            return Ok(Some(object));
+        }
+    }
+    Ok(None)
 }
 
 /// One of a service's copies.
@@ -137,6 +156,19 @@ fn service_spec(
     for variable in &service.secrets {
         env.insert(variable.into(), secret(secrets, name, variable)?.expose().into());
     }
+    let confined = {
+        let of = confine::Of { name: &copy.name, service, program: &found.program };
+        confine::spec(context, environment, host, &values, &of, &found.ports)?
+    };
+    if confined.plan.level == Level::Strict {
+        // The shared one is not for it.
+        env.insert("TMPDIR".into(), host.values.data().join("tmp").join(copy.name.as_str()).into());
+    }
+    env.retain(|key, value| match (key.to_str(), value.to_str()) {
+        (Some(key), Some(value)) => !is_scrubbed(key, value, &confined.plan),
+        (Some(key), None) => !is_scrubbed(key, "", &confined.plan),
+        (None, _) => true,
+    });
     let reload = match (&service.reload_signal, found.reload) {
         (_, Some(command)) => Some(ReloadSpec::Command(command_spec(command))),
         (Some(text), None) => Some(ReloadSpec::Signal(signal(name, "reload signal", text)?)),
@@ -197,6 +229,7 @@ fn service_spec(
         stop_grace: Duration::from_millis(service.stop_grace_ms),
         ports: found.ports,
         required: service.required,
+        confine: Some(Arc::new(confined)),
         logs: log_limits(&service.logs),
     })
 }

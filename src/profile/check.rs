@@ -177,6 +177,9 @@ fn service(
             Probe::Log(_) | Probe::Exec(_) | Probe::Notify | Probe::Watchdog(_) => {}
         }
     }
+    for template in says.confine.templates() {
+        names.check(&template.value, &template.spot)?;
+    }
     let alive = given(&says.alive);
     if let Some(alive) = alive
         && let Probe::Http(template) | Probe::Tcp(template) = &alive.value.probe
@@ -224,6 +227,7 @@ fn service(
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
         group: given(&says.group).cloned().unwrap_or_default(),
+        confine: says.confine.model(names.layer.sandbox),
         logs: names.layer.logs.overridden_by(says.logs),
     })
 }

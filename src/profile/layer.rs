@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::confine::Level;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::model::{Alive, OnDependencyRestart, OnExit, ServiceKind, When};
 use super::model::{Logs, Port, Probe, Reload, Requirement, Restart, SourceOverride, Stop};
 use super::policy::PolicyLayer;
+use super::read_confine::ConfineLayer;
 use super::spot::{Spanned, Spot};
 use super::template::Template;
 use crate::base::suggest::nearest;
@@ -47,6 +49,7 @@ pub(super) struct Layer {
     pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
     pub(super) policy: Option<Spanned<PolicyLayer>>,
     pub(super) cache: CacheLayer,
+    pub(super) sandbox: Option<Level>,
     pub(super) logs: Logs,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
@@ -82,6 +85,7 @@ pub(super) struct ServiceLayer {
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
     pub(super) group: Option<Entry<BTreeSet<String>>>,
+    pub(super) confine: ConfineLayer,
     pub(super) logs: Logs,
 }
 
@@ -157,6 +161,7 @@ impl Layer {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),
             data: child.data.or(self.data),
+            sandbox: child.sandbox.or(self.sandbox),
             ..self
         })
     }
@@ -186,6 +191,7 @@ impl ServiceLayer {
             secrets,
             required,
             group,
+            confine,
             logs,
         } = child;
         over(&mut self.on_dependency_restart, on_dependency_restart)?;
@@ -208,6 +214,7 @@ impl ServiceLayer {
         over(&mut self.group, group)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
+        self.confine.overridden_by(confine)?;
         self.logs = self.logs.overridden_by(logs);
         Ok(())
     }
@@ -218,7 +225,7 @@ fn nothing_to_remove<T>(entry: &Entry<T>, near: Option<&str>) -> Error {
     Error::at(&entry.key, flaw, "not inherited")
 }
 
-fn over<T>(parent: &mut Option<Entry<T>>, child: Option<Entry<T>>) -> Result<()> {
+pub(super) fn over<T>(parent: &mut Option<Entry<T>>, child: Option<Entry<T>>) -> Result<()> {
     match child {
         None => {}
         Some(entry) if entry.value.is_some() => *parent = Some(entry),

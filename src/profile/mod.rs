@@ -11,6 +11,7 @@
 
 mod check;
 mod circles;
+pub mod confine;
 mod duration;
 pub mod edit;
 pub mod error;
@@ -24,6 +25,7 @@ mod ports;
 mod profiles;
 mod read;
 mod read_cache;
+mod read_confine;
 mod read_dep;
 mod read_logs;
 mod read_policy;

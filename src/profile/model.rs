@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::confine::{Allow, Confine, Level, Limits};
 pub use super::policy::{Policy, SourcePattern, Whom};
 use super::template::Template;
 use crate::base::{
@@ -358,6 +359,8 @@ pub struct Service {
     pub required: bool,
     /// `group`: names under which it can be meant together with others.
     pub group: BTreeSet<String>,
+    /// `sandbox`, `limits`, `user`, `user-group`, `umask`, `nice`
+    pub confine: Confine,
     /// `logs`: how much of its output is kept; what `[logs]` says is in it.
     pub logs: Logs,
 }

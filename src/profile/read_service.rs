@@ -15,6 +15,7 @@ use super::model::When;
 use super::model::{Alive, OnDependencyRestart, OnExit, Probe, Reload, Restart, ServiceKind, Stop};
 use super::node::Node;
 use super::read::{entry, variable_name, variables};
+use super::read_confine::ConfineLayer;
 use super::spot::Spanned;
 use super::template::Template;
 use crate::base::ServiceName;
@@ -39,6 +40,12 @@ const KEYS: &[&str] = &[
     "replicas",
     "schedule",
     "success-exit-codes",
+    "sandbox",
+    "limits",
+    "user",
+    "user-group",
+    "umask",
+    "nice",
     "logs",
     "group",
 ];
@@ -83,6 +90,7 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
         let value = n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?;
         out.required = Some(value);
     }
+    out.confine = ConfineLayer::read(&mut fields)?;
     if let Some(n) = fields.take("logs") {
         out.logs = super::read_logs::logs(&n)?;
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::model::{Port, Probe, Profile, Restart};
+use super::model::{Level, Port, Probe, Profile, Restart};
+use super::template::Template;
 use super::{DEFAULT_PLATFORMS, Profiles, locate, source_files};
 use crate::base::{CommandName, EnvName, Platform, SourceKind};
 use crate::fs;
@@ -112,6 +113,36 @@ fn services_in_full() {
     assert_eq!(b.ready.as_ref().map(|r| &r.probe), Some(&Probe::Log("$ready".to_owned())));
     assert_eq!((b.restart, b.required), (Restart::Always, true));
     assert_eq!((b.stop.signal.as_str(), b.stop.grace), ("SIGTERM", Duration::from_secs(10)));
+}
+
+#[test]
+fn confinement_of_services_and_its_default() {
+    let profile = one(r#"
+        sandbox = "strict"
+        [port]
+        db = 5432
+        [service.a]
+        command = ["a"]
+        limits = { nofile = 64, memory = "512M", cpus = "1.5" }
+        user = "web"
+        group = 44
+        umask = 0o027
+        nice = -5
+        sandbox = { allow = { read = ["${project}/x"], connect = [443, "${port.db}"] } }
+        [service.b]
+        command = ["b"]
+        sandbox = "off"
+    "#);
+    let confine = &profile.services["a"].confine;
+    assert_eq!(confine.level, Some(Level::Strict));
+    let limits = confine.limits;
+    assert_eq!((limits.nofile, limits.memory), (Some(64), Some(512 << 20)));
+    assert_eq!((limits.milli_cpus, limits.pids), (Some(1500), None));
+    let who = (confine.user.as_deref(), confine.group.as_deref(), confine.umask, confine.nice);
+    assert_eq!(who, (Some("web"), Some("44"), Some(0o27), Some(-5)));
+    let connect: Vec<_> = confine.allow.connect.iter().map(Template::as_str).collect();
+    assert_eq!(connect, ["443", "${port.db}"]);
+    assert_eq!(profile.services["b"].confine.level, Some(Level::Off));
 }
 
 const BASE: &str = r#"

@@ -4,11 +4,13 @@
 //! variable that every process of a run inherits. Blocking; called off the event loop. Invariant:
 //! signals go only to processes that were found to belong, by pid and start time.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::confined;
 use super::procfs::{self, Process};
 use super::reap::{self, Child};
 use crate::base::vars::exported;
@@ -55,7 +57,7 @@ impl RunMark {
 }
 
 /// What is left of a service whose leader has ended (or is about to): all of it but the leader.
-fn rest(child: &Child, mark: &str) -> Vec<Process> {
+fn rest(child: &Child, mark: &str, group: Option<&Path>) -> Vec<Process> {
     let all = procfs::all();
     let roots: Vec<u32> = reap::strays(&all)
         .iter()
@@ -63,38 +65,53 @@ fn rest(child: &Child, mark: &str) -> Vec<Process> {
         .map(|p| p.pid)
         .collect();
     let mut found = procfs::members(&all, Some(child.pid()), &roots);
+    found.extend(of_group(group, &found));
     found.retain(|p| p.pid != child.pid());
     found
 }
 
+/// Processes of a control group that were not found yet.
+fn of_group(group: Option<&Path>, found: &[Process]) -> Vec<Process> {
+    let pids = group.map(confined::processes).unwrap_or_default();
+    let new = pids.into_iter().filter(|pid| found.iter().all(|p| p.pid != *pid));
+    new.filter_map(procfs::process).filter(|p| !p.zombie).collect()
+}
+
 /// Sends a signal to everything of a service that left its leader's process group.
-pub(super) fn signal_others(child: &Child, mark: &str, number: i32) {
+pub(super) fn signal_others(child: &Child, mark: &str, group: Option<&Path>, number: i32) {
     let Some(signal) = Signal::from_named_raw(number) else { return };
-    for process in rest(child, mark).iter().filter(|p| p.group != child.pid()) {
+    for process in rest(child, mark, group).iter().filter(|p| p.group != child.pid()) {
         reap::signal_exact(process, signal);
     }
 }
 
 /// Waits until nothing but the leader is left, with SIGKILL after `patience`. Gives how many had
 /// to be killed, and how many are left all the same.
-pub(super) fn sweep(child: &Child, mark: &str, patience: Duration) -> (usize, usize) {
+pub(super) fn sweep(
+    child: &Child,
+    mark: &str,
+    group: Option<&Path>,
+    patience: Duration,
+) -> (usize, usize) {
     if !cfg!(target_os = "linux") {
         // Nothing can be found there; the process group is what can be reached.
         std::thread::sleep(patience.min(Duration::from_millis(50)));
         child.signal(libc::SIGKILL);
     }
-    let find = || rest(child, mark);
-    let swept = end(find, patience, None);
+    let find = || rest(child, mark, group);
+    let swept = end(find, patience, None, group);
     reap::collect_strays();
     swept
 }
 
 /// Ends every process of a run whose supervisor is gone: SIGTERM, then SIGKILL after `grace`.
-/// `sessions` holds the leaders' pid and start time. `fresh` says that the supervisor died just
+/// `sessions` holds the leaders' pid and start time. `group` is the run's control
+/// group. `fresh` says that the supervisor died just
 /// now, so that a session's number cannot have been given anew even if its leader is dead.
 pub(super) fn end_run(
     mark: &RunMark,
     sessions: &[(u32, u64)],
+    group: Option<&Path>,
     grace: Duration,
     fresh: bool,
 ) -> (usize, usize) {
@@ -126,10 +143,15 @@ pub(super) fn end_run(
                 found.push(*process);
             }
         }
+        found.extend(of_group(group, &found));
         found.retain(|p| p.pid != us);
         found
     };
-    end(find, grace, Some(Signal::TERM))
+    let ended = end(find, grace, Some(Signal::TERM), group);
+    if let Some(group) = group {
+        confined::remove(group);
+    }
+    ended
 }
 
 /// Where sessions cannot be looked into: ends the leaders' process groups.
@@ -164,10 +186,15 @@ pub(super) fn end_strays(mark: &RunMark) -> (usize, usize) {
         let roots: Vec<u32> = strays.iter().map(|p| p.pid).collect();
         procfs::members(&all, None, &roots)
     };
-    end(find, Duration::ZERO, None)
+    end(find, Duration::ZERO, None, None)
 }
 
-fn end(find: impl Fn() -> Vec<Process>, patience: Duration, ask: Option<Signal>) -> (usize, usize) {
+fn end(
+    find: impl Fn() -> Vec<Process>,
+    patience: Duration,
+    ask: Option<Signal>,
+    group: Option<&Path>,
+) -> (usize, usize) {
     let start = Instant::now();
     let mut left = find();
     if let Some(signal) = ask {
@@ -178,6 +205,10 @@ fn end(find: impl Fn() -> Vec<Process>, patience: Duration, ask: Option<Signal>)
     while !left.is_empty() {
         let waited = start.elapsed();
         if waited >= patience {
+            // At once, however fast they fork.
+            if let Some(group) = group {
+                confined::kill(group);
+            }
             for process in &left {
                 reap::signal_exact(process, Signal::KILL);
                 if !killed.contains(&process.pid) {

@@ -63,6 +63,7 @@ pub fn spawn(
         stdout: Stdio::from(out),
         stderr: Stdio::from(err),
         dies_with_us: false,
+        ready: None,
     })
     .map_err(|e| Error::System {
         action: "start itself in the background",

@@ -6,14 +6,15 @@
 //! Invariants: it lives in its own session, without death signal and without the supervisor's
 //! other descriptors; it never touches a process that does not belong to the run it was told of.
 //!
-//! Lines: `! MARK` once, `+ PID START` when a service starts, `- PID` when nothing of it is left.
+//! Lines: `! MARK` once, `@ GROUP` where the run has a control group, `+ PID START` when a service starts, `- PID` when nothing of it is left.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, PipeWriter, Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use super::confined;
 use super::contain::{self, RunMark};
 use super::process::{self, Launch};
 use super::reap::Child;
@@ -29,15 +30,20 @@ const GRACE: Duration = Duration::from_millis(300);
 pub fn main(input: impl Read) -> u8 {
     let mut mark = None;
     let mut sessions: Vec<(u32, u64)> = Vec::new();
+    let mut group = None;
     let mut reader = BufReader::with_capacity(512, input);
     let mut line = String::new();
     // An unreadable pipe is a dead supervisor, too.
     while reader.read_line(&mut line).is_ok_and(|n| n > 0) {
-        note(line.trim_end(), &mut mark, &mut sessions);
+        match line.trim_end().strip_prefix("@ ") {
+            Some(path) => group = Some(PathBuf::from(path)),
+            None => note(line.trim_end(), &mut mark, &mut sessions),
+        }
         line.clear();
     }
     if let Some(mark) = mark {
-        contain::end_run(&mark, &sessions, GRACE, true);
+        let group = group.filter(|group| confined::is_of(group, &mark));
+        contain::end_run(&mark, &sessions, group.as_deref(), GRACE, true);
     }
     0
 }
@@ -71,7 +77,11 @@ pub(super) struct Guardian {
 impl Guardian {
     /// Starts the guardian: `command` is a program and its arguments, our own with
     /// [`SUBCOMMAND`] unless a test says otherwise.
-    pub(super) fn start(command: &[OsString], mark: &RunMark) -> io::Result<Self> {
+    pub(super) fn start(
+        command: &[OsString],
+        mark: &RunMark,
+        group: Option<&Path>,
+    ) -> io::Result<Self> {
         let (program, args) = match command.split_first() {
             Some((program, args)) => (PathBuf::from(program), args.to_vec()),
             None => (process::own_program()?, vec![SUBCOMMAND.into()]),
@@ -87,10 +97,14 @@ impl Guardian {
             stdout: Stdio::null(),
             stderr: Stdio::null(),
             dies_with_us: false,
+            ready: None,
         })
         .map_err(|e| io::Error::other(e.line()))?;
         let mut guardian = Self { pipe, child: child.into() };
         guardian.tell(&format!("! {}\n", mark.as_str()))?;
+        if let Some(group) = group {
+            guardian.tell(&format!("@ {}\n", group.display()))?;
+        }
         Ok(guardian)
     }
 

@@ -96,6 +96,7 @@ async fn to_the_end(
         stdout,
         stderr,
         dies_with_us: true,
+        ready: None,
     };
     let child = Arc::new(process::spawn(launch).await.map_err(|e| e.line())?);
     let outcome = tokio::select! {
@@ -118,7 +119,7 @@ async fn end(child: Arc<Child>, thorough: bool, mark: String) {
     child.ended().await;
     if thorough {
         let swept = child.clone();
-        let sweep = move || contain::sweep(&swept, &mark, Duration::ZERO);
+        let sweep = move || contain::sweep(&swept, &mark, None, Duration::ZERO);
         let _ = tokio::task::spawn_blocking(sweep).await;
     } else {
         // Once more: a member may have started another while the leader died.

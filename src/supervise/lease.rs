@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+use super::confined;
 use super::contain::{self, RunMark};
 use super::procfs;
 use super::usage;
@@ -76,7 +77,8 @@ impl RunDir {
         let sessions: Vec<(u32, u64)> =
             lease.services.values().map(|s| (s.pid, s.start_time)).collect();
         let mark = RunMark::from_text(&lease.run);
-        Ok(Some(contain::end_run(&mark, &sessions, GRACE, false)))
+        let group = lease.group.filter(|group| confined::is_of(group, &mark));
+        Ok(Some(contain::end_run(&mark, &sessions, group.as_deref(), GRACE, false)))
     }
 
     /// The run ended in order and left nothing.
@@ -109,6 +111,9 @@ pub(super) struct Lease {
     pub(super) boot_id: String,
     /// The mark of the run's processes.
     pub(super) run: String,
+    /// Its control group, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<PathBuf>,
     /// Each service's leader; its pid is its session's number.
     pub(super) services: BTreeMap<ServiceName, Leased>,
 }
@@ -194,6 +199,7 @@ mod tests {
             supervisor: me,
             boot_id: "another".into(),
             run: "1.1".into(),
+            group: None,
             services: [(ServiceName::new("s").unwrap(), me)].into(),
         });
         drop(writer);

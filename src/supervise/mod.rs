@@ -44,10 +44,11 @@
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
 //! Absent on purpose: forking daemons (a service stays in the foreground), shells; watching files is
-//! an operation's, which asks for [`plan`]'s changes. A kernel sandbox belongs into `process`' first
-//! steps, cgroups beside `contain`, a dashboard beside [`control`] over the same [`status`].
+//! an operation's, which asks for [`plan`]'s changes. A dashboard belongs beside [`control`] over the
+//! same [`status`].
 
 pub mod backoff;
+pub mod confined;
 mod contain;
 pub mod control;
 mod desired;

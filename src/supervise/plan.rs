@@ -214,8 +214,8 @@ fn print(spec: &ServiceSpec, object: &Path) -> Print {
     // Everything that a process is started and looked at with.
     let (kind, schedule, pre) = (spec.kind, &spec.schedule, &spec.pre_start);
     command.push(place.neutral(OsStr::new(&format!(
-        "{:?} {:?} {kind:?} {schedule:?} {pre:?}",
-        spec.ready, spec.alive
+        "{:?} {:?} {kind:?} {schedule:?} {pre:?} {:?}",
+        spec.ready, spec.alive, spec.confine
     ))));
     let mut env = BTreeMap::new();
     for (name, value) in &spec.env {

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 
 use super::reap::{self, Child};
 use crate::fs;
+use crate::sandbox::{Ready, Step};
 
 /// A program to start.
 pub(super) struct Launch {
@@ -34,6 +35,8 @@ pub(super) struct Launch {
     pub(super) stderr: Stdio,
     /// Ends with this process (services do, the guardian and a detached supervisor do not).
     pub(super) dies_with_us: bool,
+    /// The program as it is held, and what the process puts itself under. By path when `None`.
+    pub(super) ready: Option<Arc<Ready>>,
 }
 
 /// Why a program did not start.
@@ -51,6 +54,26 @@ pub enum StartError {
     /// The file is there, its interpreter (`#!` or ELF) is not.
     #[error("`{}` needs an interpreter that this machine does not have", .0.display())]
     Interpreter(PathBuf),
+    /// Its own sandbox does not let it be executed.
+    #[error(
+        "`{}` may not be executed in its sandbox: it, its interpreter or its loader is not of the \
+         environment",
+        .0.display()
+    )]
+    Forbidden(PathBuf),
+    /// It could not be put under its limits or rules.
+    #[error("could not {} (`{}`)", step.says(), program.display())]
+    Confine {
+        /// The program.
+        program: PathBuf,
+        /// The step.
+        step: Step,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Somebody wrote to it between its check and its start.
+    #[error("`{}` was written to after it was checked", .0.display())]
+    Changed(PathBuf),
     /// The working directory cannot be entered.
     #[error("the working directory `{}` cannot be entered", .0.display())]
     WorkingDirectory(PathBuf),
@@ -91,7 +114,9 @@ impl StartError {
     /// The text with its reason, in one line.
     pub(super) fn line(&self) -> String {
         match self {
-            Self::Refused { source, .. } => format!("{self}: {source}"),
+            Self::Refused { source, .. } | Self::Confine { source, .. } => {
+                format!("{self}: {source}")
+            }
             _ => self.to_string(),
         }
     }
@@ -141,6 +166,9 @@ fn is_executable_format(program: &Path) -> bool {
 
 /// Starts a program from this thread; for what must not die with a thread.
 pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
+    if let Some(ready) = launch.ready.clone() {
+        return start_ready(launch, &ready);
+    }
     if !is_executable_format(&launch.program) {
         return Err(StartError::new(&launch, io::Error::from_raw_os_error(libc::ENOEXEC)));
     }
@@ -150,18 +178,10 @@ pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
         .env_clear()
         .envs(launch.env.iter().map(|(k, v)| (k, v)))
         .current_dir(&launch.cwd);
-    let us = rustix::process::getpid();
-    let dies_with_us = launch.dies_with_us;
+    let death = Death::new(launch.dies_with_us);
     let first_steps = move || {
         rustix::process::setsid()?;
-        if dies_with_us {
-            #[cfg(target_os = "linux")]
-            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-            // We may have died between fork and prctl: then nobody would end this child.
-            if rustix::process::getppid() != Some(us) {
-                return Err(io::Error::from_raw_os_error(libc::ESRCH));
-            }
-        }
+        death.follow()?;
         reset_signals();
         Ok(())
     };
@@ -172,13 +192,105 @@ pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
     unsafe {
         command.pre_exec(first_steps);
     }
-    let Launch { stdin, stdout, stderr, .. } = launch;
-    let launch =
-        Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch };
-    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    let launch = take_streams(launch, &mut command);
     // The command holds our copies of the pipes' ends; they close when it is dropped.
     reap::register(|| command.spawn().map(|child| child.id()))
         .map_err(|source| StartError::new(&launch, source))
+}
+
+fn take_streams(launch: Launch, command: &mut Command) -> Launch {
+    let Launch { stdin, stdout, stderr, .. } = launch;
+    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch }
+}
+
+/// Starts a program that is held: puts the child under its rules and executes the descriptor.
+fn start_ready(launch: Launch, ready: &Arc<Ready>) -> Result<Child, StartError> {
+    let program = launch.program.clone();
+    let refused = |source| StartError::Refused { program: program.clone(), source };
+    if !ready.intact() {
+        return Err(StartError::Changed(program));
+    }
+    let image = ready.image(&launch.args, &launch.env).map_err(refused)?;
+    let (mut told, tell) = io::pipe().map_err(refused)?;
+    // Streams, directory and the fork itself are the command's business; the program is ours.
+    let mut command = Command::new(&launch.program);
+    command.env_clear().current_dir(&launch.cwd);
+    let death = Death::new(launch.dies_with_us);
+    let rules = ready.clone();
+    let first_steps = move || {
+        rustix::process::setsid()?;
+        reset_signals();
+        let (step, errno) = match rules.confinement().apply() {
+            Ok(()) => {
+                // A change of user takes the death signal away, so it comes after.
+                death.follow()?;
+                image.exec()
+            }
+            Err(failed) => failed,
+        };
+        let _ = rustix::io::write(&tell, &[step as u8]);
+        Err(io::Error::from_raw_os_error(errno))
+    };
+    #[allow(unsafe_code, reason = "the child's first steps have no safe interface")]
+    // SAFETY: between fork and exec only async-signal-safe work is allowed. The closure makes
+    // system calls on data that was made before (rules, image, pipe) and allocates nothing: the
+    // error holds only a number.
+    unsafe {
+        command.pre_exec(first_steps);
+    }
+    let launch = take_streams(launch, &mut command);
+    let started = reap::register(|| command.spawn().map(|child| child.id()));
+    // Our copy of the pipe's end.
+    drop(command);
+    let child = started.map_err(|source| {
+        let mut step = [0u8; 1];
+        let read = told.read(&mut step);
+        match Step::from_byte(if matches!(read, Ok(1)) { step[0] } else { 0 }) {
+            Step::Start => StartError::new(&launch, source),
+            Step::Exec => match source.raw_os_error() {
+                Some(libc::EACCES) if ready.confinement().has_rules() => {
+                    StartError::Forbidden(program.clone())
+                }
+                _ => StartError::new(&launch, source),
+            },
+            step => StartError::Confine { program: program.clone(), step, source },
+        }
+    })?;
+    if ready.intact() {
+        return Ok(child);
+    }
+    child.signal(libc::SIGKILL);
+    while child.peek().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.reap();
+    Err(StartError::Changed(program))
+}
+
+/// Whether and whose death a child follows.
+#[derive(Clone, Copy)]
+struct Death {
+    us: Option<rustix::process::Pid>,
+}
+
+impl Death {
+    fn new(dies_with_us: bool) -> Self {
+        Self { us: dies_with_us.then(rustix::process::getpid) }
+    }
+
+    /// Called in the child.
+    fn follow(self) -> io::Result<()> {
+        let Some(us) = self.us else { return Ok(()) };
+        #[cfg(target_os = "linux")]
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // We may have died between fork and prctl: then nobody would end this child.
+        if rustix::process::getppid() == Some(us) {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(libc::ESRCH))
+        }
+    }
 }
 
 /// Default dispositions: an ignored signal is inherited over exec, and `nohup` or a shell's

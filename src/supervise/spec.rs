@@ -96,6 +96,9 @@ pub struct ServiceSpec {
     pub ports: BTreeMap<String, u16>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// Its sandbox, limits and identity; its program is held while it is checked and started.
+    /// Started by path, as it is, when `None`.
+    pub confine: Option<Arc<crate::sandbox::Spec>>,
     /// How much of its log is kept.
     pub logs: Limits,
 }

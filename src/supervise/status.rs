@@ -264,6 +264,9 @@ pub struct ServiceStatus {
     /// What its processes use, where it was asked for and can be seen.
     #[serde(default)]
     pub usage: Option<Usage>,
+    /// What keeps it in; `None` where it is started by path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<crate::sandbox::Report>,
 }
 
 /// What the processes of a service use, read from the kernel when it was asked for.

@@ -37,5 +37,7 @@ mod oci;
 #[cfg(feature = "provenance")]
 mod provenance;
 mod sameness;
+#[cfg(target_os = "linux")]
+mod sandbox;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

@@ -31,6 +31,8 @@ mod failures;
 mod go;
 mod registries;
 mod s3;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod sbom;
 mod stack;
 #[cfg(feature = "provenance")]

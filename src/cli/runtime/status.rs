@@ -1,11 +1,13 @@
 //! `infra runtime status`
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use crate::cli::{Outcome, Session};
 use crate::ops;
+use crate::sandbox::Report;
 use crate::supervise::status::{StackStatus, State};
 use crate::ui::{Style, Table};
 
@@ -48,7 +50,30 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         ));
     }
     session.printer.data(&table(&status, session.printer.style()));
+    for line in sandboxes(&status) {
+        session.printer.note(&line);
+    }
     Ok(verdict(&status))
+}
+
+/// `exec full`; the reasons stand below the table.
+fn sandbox(report: Option<&Report>) -> String {
+    report.map_or_else(|| "-".to_owned(), |report| format!("{} {}", report.level, report.grade))
+}
+
+/// Why sandboxes are not full, and what is limited: services of which the same is said share a line.
+fn sandboxes(status: &StackStatus) -> Vec<String> {
+    let mut lines: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for service in &status.services {
+        let Some(report) = &service.sandbox else { continue };
+        if !report.why.is_empty() {
+            lines.entry(format!("sandbox {report}")).or_default().push(service.name.as_str());
+        }
+        for limit in &report.limits {
+            lines.entry(format!("limit {limit}")).or_default().push(service.name.as_str());
+        }
+    }
+    lines.into_iter().map(|(line, names)| format!("{}: {line}", names.join(", "))).collect()
 }
 
 /// Success unless a required service is down.
@@ -59,7 +84,7 @@ pub(super) fn verdict(status: &StackStatus) -> ExitCode {
 /// The services of a running stack.
 pub(super) fn table(status: &StackStatus, style: Style) -> String {
     let mut table = Table::new(&[
-        "SERVICE", "STATE", "PID", "FOR", "RESTARTS", "CPU", "MEMORY", "PORTS", "NOTE",
+        "SERVICE", "STATE", "PID", "FOR", "RESTARTS", "CPU", "MEMORY", "PORTS", "SANDBOX", "NOTE",
     ]);
     for service in &status.services {
         let word = service.state.as_str();
@@ -87,6 +112,7 @@ pub(super) fn table(status: &StackStatus, style: Style) -> String {
             service.usage.map_or_else(|| "-".to_owned(), |u| processor(u.cpu_ms)),
             service.usage.map_or_else(|| "-".to_owned(), |u| memory(u.rss_bytes)),
             ports.join(" "),
+            sandbox(service.sandbox.as_ref()),
             note.unwrap_or_default(),
         ]);
     }

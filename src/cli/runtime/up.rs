@@ -16,7 +16,8 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
-    let status = match ops::run::up(&session.context, name, &args.select.selection())? {
+    let (select, full) = (args.select.selection(), args.select.require_sandbox);
+    let status = match ops::run::up(&session.context, name, &select, full)? {
         Up::Started(status) => {
             session.printer.note(&format!("{name} is up (supervisor pid {})", status.supervisor));
             status

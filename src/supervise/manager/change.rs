@@ -6,6 +6,7 @@
 use super::times::Times;
 use super::{Event, Manager, Unit, report};
 use crate::base::ServiceName;
+use crate::supervise::confined::Sandboxes;
 use crate::supervise::control::Refusal;
 use crate::supervise::plan::{self, Plan, Step, Wanted};
 use crate::supervise::ports;
@@ -49,7 +50,8 @@ impl Manager {
             let Some(spec) = stack.services.get(name) else { continue };
             let log = self.logs.add(name, spec.logs).map_err(|e| Refusal::new(e.to_string()))?;
             let (run, news) = (self.run_path.clone(), self.news.clone());
-            added.push(Unit::new(spec.clone(), log, run, &self.mark, news));
+            let groups = self.groups.clone();
+            added.push(Unit::new(spec.clone(), log, run, &self.mark, news, groups));
         }
         let after = stack.services.iter().map(|(n, s)| (n.clone(), s.after.clone())).collect();
         let rules = stack.services.iter().map(|(n, s)| (n.clone(), Rules::from(s))).collect();
@@ -79,6 +81,8 @@ impl Manager {
         std::mem::swap(&mut self.stack, &mut stack);
         std::mem::swap(&mut self.wanted, &mut wanted);
         self.times = Times::new(&self.stack);
+        self.sandboxes = Sandboxes::open(&self.stack, &self.groups);
+        self.sandboxes.look(&self.stack, &self.logs);
         self.reports.tell(Event::Change(report::info(&self.stack)));
         let moment = self.clock.moment();
         let mut actions = self.fleet.ask(moment, &stop, &Input::Stop);

@@ -29,6 +29,7 @@ use self::report::Reports;
 use self::times::Times;
 use self::unit::Unit;
 use super::Error;
+use super::confined::{Groups, Sandboxes};
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
 use super::control::tcp::Loopback;
@@ -132,8 +133,9 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let loopback = loopback(&options).await?;
     let journal =
         JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
-    let guardian =
-        Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;
+    let groups = Arc::new(Groups::open(&mark, &stack));
+    let guardian = Guardian::start(&options.guardian, &mark, groups.run())
+        .map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
     let lease = LeaseWriter::start(&dir).map_err(system("start a thread"))?;
     let signals = Signals::listen(options.signals).map_err(system("listen to signals"))?;
@@ -169,16 +171,21 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
         .values()
         .filter_map(|spec| {
             let log = logs.get(&spec.name)?;
-            let unit = Unit::new(spec.clone(), log, run_path.clone(), &mark, news.clone());
+            let (run, news) = (run_path.clone(), news.clone());
+            let unit = Unit::new(spec.clone(), log, run, &mark, news, groups.clone());
             Some((spec.name.clone(), unit))
         })
         .collect();
     let times = Times::new(&stack);
     let wanted = plan::wanted(&stack);
+    let sandboxes = Sandboxes::open(&stack, &groups);
+    sandboxes.look(&stack, &logs);
     let mut manager = Manager {
         desired,
         times,
         run_path,
+        sandboxes,
+        groups,
         clock: Clock::start(),
         reports: Reports::new(events, journal),
         logs,
@@ -260,6 +267,8 @@ struct Manager {
     guardian: Option<Guardian>,
     guardian_command: Vec<OsString>,
     mark: RunMark,
+    groups: Arc<Groups>,
+    sandboxes: Sandboxes,
     lease: LeaseWriter,
     reports: Reports,
     news: mpsc::UnboundedSender<News>,
@@ -404,7 +413,10 @@ impl Manager {
 
     fn status(&mut self) -> StackStatus {
         self.times.tell(&mut self.units);
-        report::status(&self.stack, &self.fleet, &self.units, self.clock.now())
+        let (stack, fleet, units) = (&self.stack, &self.fleet, &self.units);
+        let mut status = report::status(stack, fleet, units, self.clock.now());
+        self.sandboxes.tell(&mut status);
+        status
     }
 
     fn tell_guardian(&mut self, tell: impl FnOnce(&mut Guardian) -> std::io::Result<()>) {
@@ -427,8 +439,8 @@ impl Manager {
 
     /// Somebody ended the guardian: without one, our own death would leave orphans.
     fn replace_guardian(&mut self) {
-        let started =
-            Guardian::start(&self.guardian_command, &self.mark).and_then(|mut guardian| {
+        let started = Guardian::start(&self.guardian_command, &self.mark, self.groups.run())
+            .and_then(|mut guardian| {
                 for child in self.units.values().filter_map(Unit::child) {
                     guardian.add(child)?;
                 }
@@ -458,6 +470,7 @@ impl Manager {
             supervisor: Leased { pid: us, start_time: procfs::start_time(us) },
             boot_id: procfs::boot_id(),
             run: self.mark.as_str().to_owned(),
+            group: self.groups.run().map(Into::into),
             services: self.units.iter().filter_map(running).collect(),
         });
     }
@@ -478,6 +491,7 @@ impl Manager {
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss().await;
         }
+        self.groups.remove();
         self.reports.close(Event::End { asked }).await;
         Outcome { down, asked, last }
     }

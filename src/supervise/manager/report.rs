@@ -306,6 +306,7 @@ pub(super) fn status(
             logged: unit.logged(),
             start: machine.generation(),
             usage: None,
+            sandbox: None,
         })
     };
     StackStatus {

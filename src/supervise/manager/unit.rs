@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -14,8 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::News;
 use super::watch::Watch;
+use crate::base::interrupt;
 use crate::base::vars::exported;
 use crate::base::{Problem, ServiceName};
+use crate::sandbox::Ready;
+use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::helper::{Helper, Surroundings};
 use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
@@ -50,6 +53,10 @@ pub(super) struct Unit {
     notify: Option<NotifySocket>,
     /// Tells that the awaited line came.
     line: Option<oneshot::Receiver<()>>,
+    /// Its control group.
+    groups: Arc<Groups>,
+    /// Its program, held since the gate's check.
+    held: Arc<Mutex<Option<Arc<Ready>>>>,
     next_run: Option<Duration>,
 }
 
@@ -60,6 +67,7 @@ impl Unit {
         run: Arc<Path>,
         run_mark: &RunMark,
         news: mpsc::UnboundedSender<News>,
+        groups: Arc<Groups>,
     ) -> Self {
         let mark = run_mark.of_service(spec.name.as_str());
         let around = Arc::new(Surroundings {
@@ -83,6 +91,8 @@ impl Unit {
             notify: None,
             line: None,
             next_run: None,
+            groups,
+            held: Arc::default(),
         }
     }
 
@@ -106,16 +116,25 @@ impl Unit {
     /// The gate, then its ports, then the command before the start.
     fn ask(&mut self, generation: Generation, gate: Arc<dyn Gate>) {
         let (name, news) = (self.spec.name.clone(), self.news.clone());
+        let (spec, groups, held) = (self.spec.clone(), self.groups.clone(), self.held.clone());
         let (ports, mark) = (self.spec.ports.clone(), self.run_mark.clone());
         let hook = self.spec.pre_start.clone().map(|command| (command, self.helper_output()));
         let around = self.around.clone();
         let cancel = CancellationToken::new();
         self.hook = cancel.clone();
         let task = tokio::spawn(async move {
-            let service = name.clone();
             let looked = tokio::task::spawn_blocking(move || {
-                if let Err(problem) = gate.check(&service) {
-                    return Some(Input::GateRefused(generation, told(&problem)));
+                let look = || {
+                    // Held first: what is checked now cannot be changed before it is executed.
+                    let ready = confined::ready(&spec, &groups)?;
+                    gate.check(&spec.name).map_err(|problem| told(&problem))?;
+                    confined::confirm(&spec, ready.as_deref())?;
+                    interrupt::point("service.checked");
+                    *held.lock().unwrap_or_else(PoisonError::into_inner) = ready;
+                    Ok(())
+                };
+                if let Err(why) = look() {
+                    return Some(Input::GateRefused(generation, why));
                 }
                 ports::foreign(&ports, &mark).map(|why| Input::PortTaken(generation, why))
             });
@@ -257,6 +276,7 @@ impl Unit {
             stdout: outputs.out.into(),
             stderr: outputs.err.into(),
             dies_with_us: true,
+            ready: self.held.lock().unwrap_or_else(PoisonError::into_inner).take(),
         };
         tokio::spawn(async move {
             let started = process::spawn(launch).await;
@@ -317,16 +337,22 @@ impl Unit {
         // Nearly all services are one process group; the rest takes a look at every process.
         child.signal(number);
         let mark = self.mark.clone();
-        tokio::task::spawn_blocking(move || contain::signal_others(&child, &mark, number));
+        let group = self.groups.of(&self.spec.name);
+        tokio::task::spawn_blocking(move || {
+            contain::signal_others(&child, &mark, group.as_deref(), number);
+        });
     }
 
     fn sweep(&mut self, generation: Generation, patience: Duration) {
         let (name, news, mark) = (self.spec.name.clone(), self.news.clone(), self.mark.clone());
         let (child, pump) = (self.child.clone(), self.pump.take());
+        let group = self.groups.of(&self.spec.name);
         self.watch.end_hearing();
         tokio::spawn(async move {
             let sweep = tokio::task::spawn_blocking(move || {
-                child.map_or((0, 0), |child| contain::sweep(&child, &mark, patience))
+                child.map_or((0, 0), |child| {
+                    contain::sweep(&child, &mark, group.as_deref(), patience)
+                })
             });
             let swept = sweep.await.unwrap_or((0, 0));
             if let Some(pump) = pump {

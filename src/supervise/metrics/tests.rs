@@ -32,6 +32,7 @@ fn service(text: &str) -> ServiceStatus {
         next_ms: None,
         wanted: true,
         says: None,
+        sandbox: None,
         usage: Some(Usage { processes: 1, cpu_ms: 40, rss_bytes: 4096, open_fds: Some(5) }),
     }
 }

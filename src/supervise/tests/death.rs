@@ -22,6 +22,7 @@ fn supervisor(data: &Path, kind: &str) -> Child {
         stdout: std::process::Stdio::null(),
         stderr: std::process::Stdio::null(),
         dies_with_us: false,
+        ready: None,
     })
     .unwrap()
 }

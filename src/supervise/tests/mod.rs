@@ -68,6 +68,7 @@ pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
         stop_grace: Duration::from_secs(10),
         ports: BTreeMap::new(),
         required: true,
+        confine: None,
         logs: Limits::default(),
     }
 }

@@ -229,7 +229,7 @@ impl Diagnose for Error {
             Self::Offline { .. } => &["run without --offline (and INFRA_OFFLINE)"],
             Self::Request { .. } => &["base URLs start with http:// or https://"],
             Self::Certificate { .. } => {
-                &["name a file in PEM format with the certificate and its key, in that order"]
+                &["name a file in PEM format with the certificate and its key"]
             }
             Self::Roots { .. } => &["name a file in PEM format with at least one certificate"],
             Self::Setup { .. } => {

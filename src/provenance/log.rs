@@ -186,6 +186,34 @@ mod tests {
         assert_eq!(entry(other.entry.as_bytes(), &certificate).expect("entry"), None);
     }
 
+    #[cfg(feature = "provenance")]
+    #[test]
+    fn a_statement_apart_is_put_together() {
+        use super::super::testing::{Authority, Identity};
+        use super::super::{Slsa, slsa};
+        let authority = Authority::new();
+        let who = Identity::workflow("o/r", "release.yml", "refs/tags/v1");
+        let digest = Integrity::sha256_of(b"bytes");
+        let bundle = authority.attest(&who, &[("tool.zip", "sha256", &digest.hex())]);
+        let other = authority.attest(&who, &[("x.zip", "sha256", &"ab".repeat(32))]);
+        let apart = authority.apart(&bundle);
+        let lines = format!("{}\n{}\n{bundle}\n", authority.apart(&other).envelope, apart.envelope);
+        let found = slsa(lines.as_bytes(), std::slice::from_ref(&digest)).expect("lines");
+        let [Slsa::Envelope { envelope, certificate }, Slsa::Bundle(whole)] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let entry = entry(apart.entry.as_bytes(), certificate).expect("entry").expect("ours");
+        assert_eq!((&certificate.stated(envelope, entry), whole), (&bundle, &bundle));
+        // Without one about the artifact, the others are the answer.
+        let found = slsa(other.to_string().as_bytes(), &[digest]).expect("lines");
+        assert_eq!(found, [Slsa::Bundle(other)]);
+        let bare = br#"{"payload": "e30=", "payloadType": "x", "signatures": [{"sig": "x"}]}"#;
+        assert_eq!(slsa(bare, &[]).expect("line"), [Slsa::Bare]);
+        for bad in ["<html>", "1", "{}", "{\"payload\""] {
+            assert!(slsa(bad.as_bytes(), &[]).is_err(), "{bad}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics(s in "\\PC{0,60}", t in "\\{\"[0-9a-f]{2}\":\\{\"body\":\"[A-Za-z0-9=]{0,20}\".{0,20}") {

@@ -320,3 +320,36 @@ pub async fn verify_again(
     }
     Ok(worst)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_not_all_have_counts_for_none() {
+        let one = |kind, signer: &str| Attestation {
+            kind,
+            signer: signer.to_owned(),
+            list: None,
+            of: None,
+            bundle: Integrity::sha256_of(signer.as_bytes()),
+        };
+        use Proof::{Cosign, Minisign, PypiAttestation};
+        let single = Of::all([("a", vec![one(Minisign, "m")])].into_iter());
+        assert_eq!((single.kinds, single.first), (vec![Minisign], vec![]));
+        assert_eq!(single.attestations[0].of, None);
+        let found = Of::all(
+            [
+                ("a", vec![one(Minisign, "m"), one(Cosign, "c")]),
+                ("b", vec![one(Minisign, "m"), one(PypiAttestation, "p")]),
+            ]
+            .into_iter(),
+        );
+        assert_eq!((found.kinds, found.first), (vec![Minisign], vec![Cosign]));
+        let told: Vec<_> =
+            found.attestations.iter().map(|a| (a.of.as_deref().unwrap_or("-"), a.kind)).collect();
+        assert_eq!(told, [("a", Minisign), ("a", Cosign), ("b", Minisign), ("b", PypiAttestation)]);
+        let bare = Of::all(std::iter::empty());
+        assert!(bare.kinds.is_empty() && bare.attestations.is_empty());
+    }
+}

@@ -133,7 +133,8 @@ fn project() -> Project {
         if !with.is_empty() {
             row["with"] = json!(with);
         }
-        let rest = json!({"tree": tree, "object": object, "bin": {}, "verified": ["registry-hash"]});
+        let rest =
+            json!({"tree": tree, "object": object, "bin": {}, "verified": ["registry-hash"]});
         row.as_object_mut().expect("object").extend(rest.as_object().expect("object").clone());
         deps.insert(
             name.clone(),

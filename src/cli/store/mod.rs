@@ -14,8 +14,8 @@ mod why;
 
 use clap::Subcommand;
 
-pub(in crate::cli) use crate::base::bytes;
 use super::{Outcome, Session};
+pub(in crate::cli) use crate::base::bytes;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

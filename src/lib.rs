@@ -87,7 +87,8 @@
 //! In a binary cache's directory: `nix-cache-info`, `<digest>.narinfo`, `nar/`, `tmp/` ([`cache`]).
 //!
 //! In the user's cache directory: `infra/clients.json`, what installed clients reported
-//! ([`config::ecosystem`]).
+//! ([`config::ecosystem`]); `infra/starts/`, which files of the store this host has all for
+//! ([`ops`]).
 //!
 //! In an environment's object: `bin/`, `etc/` ([`env::build`]) and `env.json` ([`env::manifest`]).
 

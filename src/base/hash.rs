@@ -14,7 +14,8 @@ use sha2::{Digest as _, Sha256, Sha512};
 use super::nix32;
 
 /// A hash function that a source may publish. Weaker ones are not accepted anywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// SHA-256 (FIPS 180-4).
     Sha256,

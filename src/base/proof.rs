@@ -37,6 +37,8 @@ pub enum Proof {
     NpmProvenance,
     /// An artifact attestation of GitHub.
     GithubAttestation,
+    /// A provenance statement among a release's files (SLSA).
+    SlsaProvenance,
     /// Nothing but the first download: later ones must equal it.
     FirstUse,
     /// A directory of this project, under its own version control.
@@ -50,7 +52,7 @@ pub struct UnknownProof;
 
 impl Proof {
     /// Every kind, in the order of the lock.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RegistryHash,
         Self::ReleaseDigest,
         Self::SignedRelease,
@@ -64,6 +66,7 @@ impl Proof {
         Self::PypiAttestation,
         Self::NpmProvenance,
         Self::GithubAttestation,
+        Self::SlsaProvenance,
         Self::FirstUse,
         Self::Local,
     ];
@@ -84,9 +87,24 @@ impl Proof {
             Self::PypiAttestation => "pypi-attestation",
             Self::NpmProvenance => "npm-provenance",
             Self::GithubAttestation => "github-attestation",
+            Self::SlsaProvenance => "slsa-provenance",
             Self::FirstUse => "first-use",
             Self::Local => "local",
         }
+    }
+
+    /// Whether it is somebody's signature over the artifact, or over a file that lists it.
+    pub const fn is_signed(self) -> bool {
+        matches!(
+            self,
+            Self::NpmSignature
+                | Self::Minisign
+                | Self::Cosign
+                | Self::PypiAttestation
+                | Self::NpmProvenance
+                | Self::GithubAttestation
+                | Self::SlsaProvenance
+        )
     }
 
     /// Whether somebody else than the one who served the bytes vouches for them.

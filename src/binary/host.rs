@@ -5,7 +5,7 @@
 //! left out: it is the caller's, not the host's. Invariant: [`Host::lacks`] says nothing that the
 //! loader would not fail on.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ pub struct Host {
     root: PathBuf,
     cache: OnceCell<Vec<u8>>,
     glibc: OnceCell<Option<Vec<u32>>>,
+    relied: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl Host {
@@ -79,7 +80,27 @@ impl Host {
 
     /// The one whose files lie below `root`.
     pub fn at(root: &Path) -> Self {
-        Self { root: root.to_owned(), cache: OnceCell::new(), glibc: OnceCell::new() }
+        let (cache, glibc) = (OnceCell::new(), OnceCell::new());
+        Self { root: root.to_owned(), cache, glibc, relied: RefCell::default() }
+    }
+
+    /// Every file and directory that what was said so far rests on: while none of them changes, what
+    /// was not lacking is not lacking.
+    pub fn relied_on(&self) -> BTreeSet<PathBuf> {
+        self.relied.borrow().clone()
+    }
+
+    fn relies_on(&self, path: &Path) {
+        self.relied.borrow_mut().insert(path.to_owned());
+    }
+
+    /// Whether a library lies in a directory, which what is said then rests on either way: one that
+    /// comes to lie there later is taken before others.
+    fn is_in(&self, directory: &Path, name: &str, arch: Arch) -> bool {
+        let path = directory.join(name);
+        let found = is_for(&path, arch);
+        self.relies_on(if found { &path } else { directory });
+        found
     }
 
     /// The C libraries whose loader is there, glibc with its version where it can be read.
@@ -145,7 +166,8 @@ impl Host {
         while let Some((path, executable, inherited)) = open.pop() {
             let search = [directories(&path, &executable), inherited].concat();
             for name in &executable.needs.libraries {
-                let own = search.iter().map(|d| d.join(name)).find(|p| is_for(p, arch));
+                let own = search.iter().find(|d| self.is_in(d, name, arch));
+                let own = own.map(|directory| directory.join(name));
                 if let Some(own) = own
                     && seen.insert(own.clone())
                     && let Some(library) = inspect_file(fs::open(&own)?)
@@ -176,8 +198,11 @@ impl Host {
 
     fn exists(&self, path: &str) -> bool {
         let path = path.trim_start_matches('/');
+        let full = self.root.join(path);
         // Following links: a link that leads nowhere starts nothing.
-        !path.is_empty() && fs::open(&self.root.join(path)).is_ok()
+        let is_there = !path.is_empty() && fs::open(&full).is_ok();
+        self.relies_on(&full);
+        is_there
     }
 
     /// glibc's version, from its library: the highest that it defines symbols for, or that its own
@@ -197,27 +222,34 @@ impl Host {
         if name.contains('/') {
             return self.exists(name);
         }
-        if search.iter().any(|directory| is_for(&directory.join(name), arch)) {
+        if search.iter().any(|directory| self.is_in(directory, name, arch)) {
             return true;
         }
         if libc == libc_name(Libc::Musl) {
-            let file = format!("etc/ld-musl-{}.path", loader::machine(arch));
-            let file = fs::read_to_string_if_exists(&self.root.join(file)).ok().flatten();
+            let file = self.root.join(format!("etc/ld-musl-{}.path", loader::machine(arch)));
+            self.relies_on(&file);
+            let file = fs::read_to_string_if_exists(&file).ok().flatten();
             let places = loader::musl_directories(file.as_deref());
             return loader::is_musl_itself(name)
-                || places.iter().any(|place| is_for(&self.root.join(place).join(name), arch));
+                || places.iter().any(|place| self.is_in(&self.root.join(place), name, arch));
         }
         self.find(name, arch).is_some()
     }
 
     /// Where glibc's loader finds a library of the host.
     fn find(&self, name: &str, arch: Arch) -> Option<PathBuf> {
-        let read = || fs::read(&self.root.join("etc/ld.so.cache")).unwrap_or_default();
+        let file = self.root.join("etc/ld.so.cache");
+        self.relies_on(&file);
+        let read = || fs::read(&file).unwrap_or_default();
         let cached = loader::in_cache(self.cache.get_or_init(read), name, arch);
         let cached = cached.iter().map(|path| self.root.join(path.trim_start_matches('/')));
         let places = loader::glibc_directories(arch);
         let default = places.iter().map(|place| self.root.join(place).join(name));
-        cached.chain(default).find(|path| is_for(path, arch))
+        let found = cached.chain(default).find(|path| is_for(path, arch));
+        if let Some(path) = &found {
+            self.relies_on(path);
+        }
+        found
     }
 }
 
@@ -346,6 +378,29 @@ mod tests {
             fake.lacks(&musl),
             ["the library libz.so.1, which is nowhere this host's loader looks"]
         );
+    }
+
+    #[test]
+    fn what_it_rests_on() {
+        let fake = Fake::new();
+        fake.glibc("2.36").library("usr/lib/x86_64-linux-gnu/libz.so.1").library("own/libown.so.1");
+        let host = Host::at(fake.0.path());
+        let search = ["none", "own"].map(|name| fake.0.path().join(name));
+        let needs = needs(&["libc.so.6", "libz.so.1", "libown.so.1"]);
+        assert_eq!(host.lacks(&needs, Arch::X86_64, &search), []);
+        let relied = host.relied_on();
+        for path in [
+            "lib64/ld-linux-x86-64.so.2",
+            "opt/libc.so.6",
+            "etc/ld.so.cache",
+            "usr/lib/x86_64-linux-gnu/libz.so.1",
+            "own/libown.so.1",
+            // What comes to lie there would be taken before others.
+            "none",
+            "own",
+        ] {
+            assert!(relied.contains(&fake.0.path().join(path)), "{path}: {relied:?}");
+        }
     }
 
     #[test]

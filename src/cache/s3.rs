@@ -9,6 +9,7 @@
 use std::fmt::Write as _;
 
 use data_encoding::HEXLOWER;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -16,6 +17,10 @@ use url::Url;
 use super::backend::Entry;
 use crate::base::Secret;
 
+/// All but RFC 3986's unreserved characters.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// The same in a path.
+const PATH: AsciiSet = UNRESERVED.remove(b'/');
 /// How long a signed URL holds, in seconds: as long as the largest file takes.
 const EXPIRES: &str = "43200";
 
@@ -127,15 +132,7 @@ fn canonical_query(words: &[(String, String)]) -> String {
 
 /// RFC 3986's unreserved characters stay, and slashes in a path.
 fn encode(text: &str, is_path: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || is_path && byte == b'/' {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    utf8_percent_encode(text, if is_path { &PATH } else { &UNRESERVED }).to_string()
 }
 
 /// A page of a listing.

@@ -46,6 +46,7 @@ pub(super) fn pin(name: &str, fill: u8, commands: &[&str]) -> Pin {
         bin: bin.collect(),
         needs: None,
         verified: vec![Proof::RegistryHash],
+        first: Vec::new(),
         attestations: Vec::new(),
     }
 }

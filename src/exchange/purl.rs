@@ -3,6 +3,8 @@
 //! Owns which type each source has, and the name of its ecosystem in OSV data. Reference: the
 //! package-url specification. Invariant: equal packages give equal text.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::base::{DepName, SourceKind, SourceRef, Version};
 use crate::build::{Line, sum};
 use crate::lock::model::Build;
@@ -71,8 +73,21 @@ pub fn identity_of(
 }
 
 /// The package URL of a version. Of a command that is built from a module, the module's, with the
-/// package as the path in it.
-pub fn purl(dep: &DepName, source: &SourceRef, build: Option<&Build>, version: &Version) -> String {
+/// package as the path in it; of a file that a registry of definitions names, the repository's that
+/// publishes it, at the tag (`artifact` is the file as locked).
+pub fn purl(
+    dep: &DepName,
+    source: &SourceRef,
+    build: Option<&Build>,
+    version: &Version,
+    artifact: Option<&str>,
+) -> String {
+    if source.kind() == SourceKind::Aqua
+        && let Some((repository, tag)) = artifact.and_then(published)
+    {
+        let repository = escaped(&repository.to_ascii_lowercase(), true);
+        return format!("pkg:github/{repository}@{}", escaped(&tag, false));
+    }
     let identity = identity_of(dep, source, build, version);
     if source.kind() != SourceKind::Go {
         return format!("{}@{}", identity.purl, escaped(version.as_str(), false));
@@ -83,6 +98,19 @@ pub fn purl(dep: &DepName, source: &SourceRef, build: Option<&Build>, version: &
         (!below.is_empty()).then(|| format!("#{}", escaped(&below, true)))
     });
     format!("{}@v{}{}", identity.purl, escaped(version.as_str(), false), below.unwrap_or_default())
+}
+
+/// Repository and tag of a locked file of `aqua:`; none of one that has an address of its own.
+fn published(artifact: &str) -> Option<(String, String)> {
+    let mut parts = artifact.splitn(4, '/');
+    let (owner, name, kind, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let tag = match kind {
+        "releases" => rest.rsplit_once('/')?.0.to_owned(),
+        "contents" => rest.split_once('/')?.0.replace("%2F", "/"),
+        "archive" => rest.strip_suffix(".tar.gz")?.to_owned(),
+        _ => return None,
+    };
+    Some((format!("{owner}/{name}"), tag))
 }
 
 /// The module of a package among the sums it was built from.
@@ -104,18 +132,14 @@ pub(super) fn pypi_name(name: &str) -> String {
     out
 }
 
-/// Percent-encodes what the specification wants encoded; `/` separates a namespace where there is
-/// one.
+/// What the specification wants encoded.
+const ENCODED: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
+/// The same, where `/` separates a namespace.
+const IN_NAMESPACE: AsciiSet = ENCODED.remove(b'/');
+
 fn escaped(text: &str, namespace: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'/' if namespace => out.push('/'),
-            b if b.is_ascii_alphanumeric() || b"-._~:".contains(&b) => out.push(char::from(b)),
-            b => out.push_str(&format!("%{b:02X}")),
-        }
-    }
-    out
+    utf8_percent_encode(text, if namespace { &IN_NAMESPACE } else { &ENCODED }).to_string()
 }
 
 #[cfg(test)]
@@ -133,8 +157,25 @@ mod tests {
             ("url:http://mirror.invalid/${version}", "1.0.0", "pkg:generic/tool@1.0.0"),
         ] {
             let source = source.parse().expect("source");
-            assert_eq!(purl(&dep, &source, None, &version.parse().expect("version")), want);
+            assert_eq!(purl(&dep, &source, None, &version.parse().expect("version"), None), want);
         }
+    }
+
+    #[test]
+    fn a_file_of_a_definition_belongs_to_its_repository() {
+        let dep = DepName::new("tool").expect("name");
+        let source = "aqua:Some/Tool/sub".parse().expect("source");
+        let version = "2.1.0".parse().expect("version");
+        for (artifact, want) in [
+            ("Some/Tool/releases/v2.1.0/tool.zip", "pkg:github/some/tool@v2.1.0"),
+            ("some/tool/releases/sub/v2.1.0/tool.zip", "pkg:github/some/tool@sub%2Fv2.1.0"),
+            ("some/tool/contents/sub%2Fv2.1.0/bin/tool", "pkg:github/some/tool@sub%2Fv2.1.0"),
+            ("some/tool/archive/v2.1.0.tar.gz", "pkg:github/some/tool@v2.1.0"),
+            ("url/v2.1.0/tool.zip", "pkg:generic/tool@2.1.0"),
+        ] {
+            assert_eq!(purl(&dep, &source, None, &version, Some(artifact)), want, "{artifact}");
+        }
+        assert_eq!(purl(&dep, &source, None, &version, None), "pkg:generic/tool@2.1.0");
     }
 
     #[test]
@@ -148,7 +189,7 @@ mod tests {
             version: "1.26.6".to_owned(),
             sums: vec![format!("example.com/cli v0.5.0 {sum}")],
         };
-        let of = |build| purl(&dep, &source, build, &version);
+        let of = |build| purl(&dep, &source, build, &version, None);
         assert_eq!(of(Some(&build)), "pkg:golang/example.com/cli@v0.5.0#nats");
         assert_eq!(of(None), "pkg:golang/example.com/cli/nats@v0.5.0");
         let identity = identity_of(&dep, &source, Some(&build), &version);

@@ -1,14 +1,14 @@
 //! SPDX 2.3, as JSON.
 //!
-//! A package per dep, and one per platform's file, a `VARIANT_OF` its dep. Where the format wants
+//! A package per dep, and one per platform's file, a `VARIANT_OF` its dep; one of several files
+//! `CONTAINS` a package for each. Where the format wants
 //! a value that nobody knows, it says `NOASSERTION`; where it wants a time and none was given, the
 //! epoch, so that the same lock is the same document. Invariant: every identifier is unique.
 
 use serde_json::{Value, json};
 
 use super::bom::{Bom, Component, File};
-use super::purl::purl;
-use crate::base::Algorithm;
+use crate::base::{Algorithm, Integrity};
 
 const NONE: &str = "NOASSERTION";
 
@@ -25,6 +25,14 @@ pub fn render(bom: &Bom) -> Value {
             let file_id = format!("{id}-{}", plain(file.platform.name()));
             packages.push(variant(&file_id, component, file));
             relations.push(relation(&file_id, "VARIANT_OF", &id));
+            for (n, one) in file.artifacts.iter().enumerate().filter(|_| file.artifacts.len() > 1) {
+                let part_id = format!("{file_id}-{n}");
+                let name = format!("{} ({}), part {n}", component.name, file.platform);
+                let version = Some(component.version.as_str());
+                let part = with_artifact(package(&part_id, &name, version, "ARCHIVE"), one);
+                packages.push(part);
+                relations.push(relation(&file_id, "CONTAINS", &part_id));
+            }
         }
     }
     let created = bom.created_text().unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
@@ -70,7 +78,7 @@ fn dep(id: &str, n: usize, it: &Component, extracted: &mut Vec<Value>) -> Value 
     out["externalRefs"] = json!([{
         "referenceCategory": "PACKAGE-MANAGER",
         "referenceType": "purl",
-        "referenceLocator": purl(&it.name, &it.source, it.build.as_ref(), &it.version),
+        "referenceLocator": it.purl(),
     }]);
     if let Some((text, spdx)) =
         it.licence.as_ref().and_then(|l| l.licence.as_ref().map(|text| (text, l.spdx)))
@@ -89,17 +97,22 @@ fn dep(id: &str, n: usize, it: &Component, extracted: &mut Vec<Value>) -> Value 
 
 fn variant(id: &str, of: &Component, it: &File) -> Value {
     let name = format!("{} ({})", of.name, it.platform);
-    let purpose = if it.artifact.is_some() { "ARCHIVE" } else { "SOURCE" };
+    let purpose = if it.artifacts.is_empty() { "SOURCE" } else { "ARCHIVE" };
     let mut out = package(id, &name, Some(of.version.as_str()), purpose);
     out["comment"] = json!(format!("unpacked tree: {}", it.tree));
-    if let Some((file, _, integrity)) = &it.artifact {
-        let algorithm = match integrity.algorithm() {
-            Algorithm::Sha256 => "SHA256",
-            Algorithm::Sha512 => "SHA512",
-        };
-        out["packageFileName"] = json!(file);
-        out["checksums"] = json!([{"algorithm": algorithm, "checksumValue": integrity.hex()}]);
+    match it.artifacts.as_slice() {
+        [only] => with_artifact(out, only),
+        _ => out,
     }
+}
+
+fn with_artifact(mut out: Value, (file, _, integrity): &(String, u64, Integrity)) -> Value {
+    let algorithm = match integrity.algorithm() {
+        Algorithm::Sha256 => "SHA256",
+        Algorithm::Sha512 => "SHA512",
+    };
+    out["packageFileName"] = json!(file);
+    out["checksums"] = json!([{"algorithm": algorithm, "checksumValue": integrity.hex()}]);
     out
 }
 
@@ -139,7 +152,7 @@ mod tests {
                 assert!(ids.contains(relation[end].as_str().expect(end)));
             }
         }
-        assert_eq!(relations.len(), 1 + 3 + 4);
+        assert_eq!(relations.len(), 1 + 3 + 4 + 2);
         let declared: Vec<_> = out["packages"]
             .as_array()
             .expect("packages")

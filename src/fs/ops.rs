@@ -82,6 +82,11 @@ pub fn lstat_if_exists(path: &Path) -> Result<Option<Metadata>> {
     missing_is_none(lstat(path))
 }
 
+/// Metadata of what a path leads to, links followed; `None` when nothing is there.
+pub fn stat_if_exists(path: &Path) -> Result<Option<Metadata>> {
+    missing_is_none(fs::metadata(path).context("inspect", path))
+}
+
 /// Whether there is anything at the path (a dangling link counts).
 pub fn exists(path: &Path) -> Result<bool> {
     Ok(lstat_if_exists(path)?.is_some())

@@ -30,6 +30,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The certificate that a host is to be shown cannot be used.
+    #[error("the client certificate for the host of `{url}` cannot be used: {reason}")]
+    Certificate {
+        /// What was asked for.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
     /// TLS could not be set up at all.
     #[error("cannot set up TLS: {reason}")]
     Setup {
@@ -220,6 +228,9 @@ impl Diagnose for Error {
         let hints: &[&str] = match self {
             Self::Offline { .. } => &["run without --offline (and INFRA_OFFLINE)"],
             Self::Request { .. } => &["base URLs start with http:// or https://"],
+            Self::Certificate { .. } => {
+                &["name a file in PEM format with the certificate and its key"]
+            }
             Self::Roots { .. } => &["name a file in PEM format with at least one certificate"],
             Self::Setup { .. } => {
                 &["install the system's CA certificates, or name a PEM file in SSL_CERT_FILE"]

@@ -124,7 +124,7 @@ async fn attempt(
     }
 }
 
-async fn body(
+pub(super) async fn body(
     transport: &Transport,
     request: &Get,
     mut response: Response,

@@ -10,7 +10,7 @@
 //! Client::get ─────── get ──── cache (body + validators on disk)
 //! Client::download ── download (resume, hash, size)
 //!                      └─ both ── circuit ── retry ── transport (one answer or one failure)
-//! Client::put, size, delete ── upload ── retry ── transport
+//! Client::put, post, size, delete ── upload ── retry ── transport
 //! probe ── hyper over TCP, nothing shared
 //! ```
 
@@ -19,6 +19,7 @@ mod circuit;
 mod download;
 mod error;
 mod get;
+mod identity;
 mod link;
 mod probe;
 mod retry;
@@ -111,6 +112,12 @@ impl Client {
         Self { transport: Arc::clone(&self.transport), hasty: true }
     }
 
+    /// Shows a certificate (PEM, with its key) to a URL's host and port, where the server asks for
+    /// one; to no other, redirects included. Plain http has no such thing.
+    pub fn identify(&self, at: &Url, identity: Secret) {
+        self.transport.identities.add(at, identity);
+    }
+
     /// How long a host takes to answer anything at all, tried once; at most `within`.
     pub async fn answers(&self, request: &Get, within: Duration) -> Result<Duration, Error> {
         let began = std::time::Instant::now();
@@ -186,6 +193,17 @@ impl Client {
         task: &dyn Task,
     ) -> Result<(), Error> {
         upload::put(&self.transport, request, content_type, body, task).await
+    }
+
+    /// Sends a question with `POST` and gives its answer, a small document that is kept nowhere; the
+    /// question must be one that may be asked again.
+    pub async fn post(
+        &self,
+        request: &Get,
+        content_type: &'static str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        upload::post(&self.transport, request, content_type, body).await
     }
 
     /// The size that the server announces for a file; `None` when there is none of that name.

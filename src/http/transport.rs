@@ -1,6 +1,6 @@
 //! One request, one answer or one failure.
 //!
-//! Owns the connection pool and what is trusted. Invariant: nothing of TLS is set up before the
+//! Owns the connection pool and what is trusted; who is shown a certificate is [`identity`]'s. Invariant: nothing of TLS is set up before the
 //! first request, and an answer handed out is 200, 203, 206, 304 or 416.
 
 use std::error::Error as StdError;
@@ -18,6 +18,7 @@ use rustls::CertificateError;
 use url::Url;
 
 use super::circuit::Circuits;
+use super::identity::{self, Identities};
 use super::retry::{Again, Failure, Pace, Tries, retry_after};
 use super::{Error, Get, Options, shown};
 use crate::fs;
@@ -27,21 +28,23 @@ const STREAM_WINDOW: u32 = 8 << 20;
 /// Bytes of all responses of a connection that may be under way.
 const CONNECTION_WINDOW: u32 = 32 << 20;
 
-const REDIRECTS: usize = 10;
+pub(super) const REDIRECTS: usize = 10;
 
 /// The pool and its options.
 pub(super) struct Transport {
     pub(super) options: Options,
     pub(super) pace: Pace,
     circuits: Circuits,
+    pub(super) identities: Identities,
     client: OnceLock<reqwest::Client>,
     building: Mutex<()>,
 }
 
 impl Transport {
     pub(super) fn new(options: Options, pace: Pace) -> Self {
-        let circuits = Circuits::default();
-        Self { options, pace, circuits, client: OnceLock::new(), building: Mutex::new(()) }
+        let (circuits, identities) = (Circuits::default(), Identities::default());
+        let (client, building) = (OnceLock::new(), Mutex::new(()));
+        Self { options, pace, circuits, identities, client, building }
     }
 
     pub(super) fn tries(&self, hasty: bool) -> Tries {
@@ -61,12 +64,9 @@ impl Transport {
         }
         self.circuits.admit(url, Instant::now()).map_err(Failure::last)?;
         let headers = headers(request, more)?;
-        let sent = self.client().map_err(Failure::last)?.get(url.clone()).headers(headers).send();
-        let patience = self.options.stall_timeout + self.options.connect_timeout;
-        let response = match tokio::time::timeout(patience, sent).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(e)) => return Err(explain(url, e)),
-            Err(_) => return Err(stalled(url, self.options.stall_timeout)),
+        let response = match self.identities.client_for(url, &self.options)? {
+            Some(client) => identity::follow(self, client, request, headers).await?,
+            None => self.first(url, self.client().map_err(Failure::last)?, headers).await?,
         };
         match response.status() {
             StatusCode::OK
@@ -75,6 +75,22 @@ impl Transport {
             | StatusCode::NOT_MODIFIED
             | StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             status => Err(refused(url, status, response.headers(), self.pace.longest_delay)),
+        }
+    }
+
+    /// The head of whatever a client's request is answered with.
+    pub(super) async fn first(
+        &self,
+        url: &Url,
+        client: &reqwest::Client,
+        headers: HeaderMap,
+    ) -> Result<Response, Failure> {
+        let sent = client.get(url.clone()).headers(headers).send();
+        let patience = self.options.stall_timeout + self.options.connect_timeout;
+        match tokio::time::timeout(patience, sent).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(e)) => Err(explain(url, e)),
+            Err(_) => Err(stalled(url, self.options.stall_timeout)),
         }
     }
 
@@ -98,7 +114,12 @@ impl Transport {
             return Err(Error::Offline { url: shown(url) });
         }
         let headers = headers(request, HeaderMap::new()).map_err(|failure| failure.error)?;
-        let sent = self.client()?.head(url.clone()).headers(headers).send();
+        let own = self.identities.client_for(url, &self.options).map_err(|f| f.error)?;
+        let client = match &own {
+            Some(client) => client,
+            None => self.client()?,
+        };
+        let sent = client.head(url.clone()).headers(headers).send();
         match tokio::time::timeout(within, sent).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(e)) => Err(explain(url, e).error),
@@ -113,7 +134,12 @@ impl Transport {
         // Reading the system's roots takes milliseconds: once is enough, even when many start.
         let _building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
         if self.client.get().is_none() {
-            let _ = self.client.set(build(&self.options, self.pace.direct)?);
+            let mut builder = builder(&self.options)?.redirect(Policy::custom(follow));
+            if self.pace.direct {
+                builder = builder.no_proxy();
+            }
+            let built = builder.build().map_err(|e| Error::Setup { reason: root_cause(&e) })?;
+            let _ = self.client.set(built);
         }
         self.client.get().ok_or_else(|| Error::Setup { reason: "it was not kept".to_owned() })
     }
@@ -139,7 +165,7 @@ pub(super) fn announced(response: &Response) -> Option<u64> {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this room owns HTTP")]
-fn build(options: &Options, direct: bool) -> Result<reqwest::Client, Error> {
+pub(super) fn builder(options: &Options) -> Result<reqwest::ClientBuilder, Error> {
     // An error only says that another client came first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -152,11 +178,7 @@ fn build(options: &Options, direct: bool) -> Result<reqwest::Client, Error> {
         // Given at once: a window that grows with what it has seen lets the first files, which are
         // often all there are, wait for it.
         .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW)
-        .redirect(Policy::custom(follow));
-    if direct {
-        builder = builder.no_proxy();
-    }
+        .http2_initial_connection_window_size(CONNECTION_WINDOW);
     for path in &options.extra_roots {
         let unusable = |reason: String| Error::Roots { path: path.display().to_string(), reason };
         let roots = reqwest::Certificate::from_pem_bundle(&fs::read(path)?)
@@ -166,12 +188,12 @@ fn build(options: &Options, direct: bool) -> Result<reqwest::Client, Error> {
         }
         builder = builder.tls_certs_merge(roots);
     }
-    builder.build().map_err(|e| Error::Setup { reason: root_cause(&e) })
+    Ok(builder)
 }
 
 /// Why a redirect was not followed.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error("more than {REDIRECTS} times")]
     TooOften,
     #[error("from https to http")]
@@ -296,7 +318,7 @@ fn inner(error: Cause<'_>) -> Option<Cause<'_>> {
 }
 
 /// The innermost reason, which is what a person can use.
-fn root_cause(error: Cause<'_>) -> String {
+pub(super) fn root_cause(error: Cause<'_>) -> String {
     let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

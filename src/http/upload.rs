@@ -1,7 +1,7 @@
-//! Sending files, asking for sizes, removing: what a writable file server understands.
+//! Sending files and questions, asking for sizes, removing: what a writable file server understands.
 //!
 //! Refuses nothing of its own; a body is sent with its length, since storage services accept no
-//! other. Invariant: each of the three may be repeated without harm, and so is tried again as
+//! other. Invariant: each of these may be repeated without harm, and so is tried again as
 //! reading is.
 
 use std::path::Path;
@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::retry::Failure;
 use super::transport::{Transport, announced, explain, refused, sensitive, stalled};
-use super::{Error, Get, shown};
+use super::{Error, Get, get, shown};
 use crate::base::Task;
 use crate::fs;
 
@@ -103,6 +103,33 @@ fn open(path: &Path) -> Result<(tokio::fs::File, u64), Failure> {
     Ok((tokio::fs::File::from_std(file), length))
 }
 
+pub(super) async fn post(
+    transport: &Transport,
+    request: &Get,
+    content_type: &'static str,
+    body: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let mut tries = transport.tries(false);
+    loop {
+        match try_post(transport, request, content_type, body).await {
+            Ok(answer) => return Ok(answer),
+            Err(failure) => tries.next(failure).await?,
+        }
+    }
+}
+
+async fn try_post(
+    transport: &Transport,
+    request: &Get,
+    content_type: &'static str,
+    body: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    let builder = begin(transport, Method::POST, request)?.header(CONTENT_TYPE, content_type);
+    let response = sent(transport, request, builder.body(body.to_vec())).await?;
+    success(transport, request, &response)?;
+    get::body(transport, request, response).await
+}
+
 pub(super) async fn size(transport: &Transport, request: &Get) -> Result<Option<u64>, Error> {
     let answer = ask(transport, Method::HEAD, request).await?;
     Ok(answer.map(|response| announced(&response).unwrap_or(0)))
@@ -132,16 +159,22 @@ async fn try_ask(
     method: Method,
     request: &Get,
 ) -> Result<Option<Response>, Failure> {
-    let sent = begin(transport, method, request)?.send();
-    let response = match tokio::time::timeout(patience(transport), sent).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(e)) => return Err(explain(&request.url, e)),
-        Err(_) => return Err(stalled(&request.url, transport.options.stall_timeout)),
-    };
+    let response = sent(transport, request, begin(transport, method, request)?).await?;
     if response.status() == StatusCode::NOT_FOUND {
         return Ok(None);
     }
     success(transport, request, &response).map(|()| Some(response))
+}
+
+async fn sent(
+    transport: &Transport,
+    request: &Get,
+    builder: RequestBuilder,
+) -> Result<Response, Failure> {
+    match tokio::time::timeout(patience(transport), builder.send()).await {
+        Ok(answer) => answer.map_err(|e| explain(&request.url, e)),
+        Err(_) => Err(stalled(&request.url, transport.options.stall_timeout)),
+    }
 }
 
 /// How long an answer may take: to connect, then to begin.

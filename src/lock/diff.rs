@@ -3,9 +3,11 @@
 //! Pure. Invariant: equal locks give no change, different locks give at least one; a hash that
 //! changed while the version did not is never folded into another change.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::model::{Lock, LockedDep, Pin, Row};
+use super::proofs::{Shift, shifts};
 use crate::base::{DepName, Platform, SourceRef, Version};
 
 /// One difference.
@@ -111,7 +113,16 @@ pub enum Change {
         /// The same now.
         to: Option<String>,
     },
-    /// The same bytes, with other commands, needs or proofs.
+    /// Something else vouches for it, or somebody else.
+    Proof {
+        /// Its name.
+        dep: DepName,
+        /// The platforms where it is so.
+        platforms: Vec<Platform>,
+        /// What changed.
+        shift: Shift,
+    },
+    /// The same bytes, with other commands or needs.
     Details {
         /// Its name.
         dep: DepName,
@@ -121,10 +132,14 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether a reviewer must not overlook it: bytes that changed without a new version, or a
-    /// platform that is no longer served.
+    /// Whether a reviewer must not overlook it: bytes that changed without a new version, a
+    /// platform that is no longer served, less proof or another signer.
     pub fn is_alarming(&self) -> bool {
-        matches!(self, Self::SameVersionOtherBytes { .. } | Self::Unavailable { .. })
+        match self {
+            Self::SameVersionOtherBytes { .. } | Self::Unavailable { .. } => true,
+            Self::Proof { shift, .. } => shift.is_weaker(),
+            _ => false,
+        }
     }
 }
 
@@ -171,13 +186,22 @@ fn diff_dep(dep: &DepName, old: &LockedDep, new: &LockedDep, out: &mut Vec<Chang
     }
     // A new version or source explains new bytes, and so does another toolchain.
     let same_release = out.len() == start;
+    let mut shifted: BTreeMap<Shift, Vec<Platform>> = BTreeMap::new();
     let platforms = old.platforms.keys().chain(new.platforms.keys());
     for platform in platforms.collect::<std::collections::BTreeSet<_>>() {
         let (dep, platform) = (dep.clone(), *platform);
         match (old.platforms.get(&platform), new.platforms.get(&platform)) {
-            (Some(Row::Pinned(a)), Some(Row::Pinned(b))) if same_release && a != b => {
-                let built = new.build.is_some();
-                out.push(diff_pin(dep, platform, &new.version, built, a, b));
+            (Some(Row::Pinned(a)), Some(Row::Pinned(b))) => {
+                let found = if old.source == new.source { shifts(a, b) } else { Vec::new() };
+                let is_told = !found.is_empty();
+                found.into_iter().for_each(|s| shifted.entry(s).or_default().push(platform));
+                if same_release && a != b {
+                    let change = diff_pin(dep, platform, &new.version, new.build.is_some(), a, b);
+                    // Other proofs are details that are told by themselves.
+                    let told =
+                        is_told && matches!(change, Change::Details { .. }) && same_else(a, b);
+                    out.extend((!told).then_some(change));
+                }
             }
             (Some(Row::Pinned(_)), Some(Row::Unavailable { reason })) => {
                 out.push(Change::Unavailable { dep, platform, reason: reason.clone() });
@@ -195,12 +219,22 @@ fn diff_dep(dep: &DepName, old: &LockedDep, new: &LockedDep, out: &mut Vec<Chang
             _ => {}
         }
     }
+    for (shift, platforms) in shifted {
+        out.push(Change::Proof { dep: dep.clone(), platforms, shift });
+    }
     if (&old.build, &old.definition) != (&new.build, &new.definition) && out.len() == start {
         out.push(Change::Built { dep: dep.clone(), from: with(old), to: with(new) });
     }
     if old.requirement != new.requirement && out.len() == start {
         out.push(Change::Requirement { dep: dep.clone() });
     }
+}
+
+/// Whether two pins are the same but for who vouches.
+fn same_else(a: &Pin, b: &Pin) -> bool {
+    let proofs = (b.verified.clone(), b.first.clone(), b.attestations.clone());
+    let (verified, first, attestations) = proofs;
+    Pin { verified, first, attestations, ..a.clone() } == *b
 }
 
 fn diff_pin(
@@ -300,6 +334,11 @@ impl fmt::Display for Change {
             Self::Built { dep, from, to } => {
                 let what = |it: &Option<String>| it.clone().unwrap_or_else(|| "nothing".to_owned());
                 write!(f, "~ {dep}: built with {} → {}", what(from), what(to))
+            }
+            Self::Proof { dep, platforms, shift } => {
+                let on: Vec<_> = platforms.iter().map(|platform| platform.name()).collect();
+                let mark = if shift.is_weaker() { '!' } else { '~' };
+                write!(f, "{mark} {dep} ({}): {}", on.join(", "), shift.words())
             }
             Self::Details { dep, platform } => {
                 write!(f, "~ {dep} ({platform}): same bytes, other details")

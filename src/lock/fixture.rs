@@ -48,6 +48,7 @@ pub(crate) fn pin(dep: &str, version: &str, seed: u8, artifact: Option<Artifact>
         .into(),
         needs: None,
         verified: vec![Proof::RegistryHash],
+        first: Vec::new(),
         attestations: Vec::new(),
     }
 }
@@ -198,7 +199,10 @@ prop_compose! {
                     Proof::Local,
                 ][n]
             }).collect(),
+            first: Vec::new(),
             attestations: signers.into_iter().map(|signer| Attestation {
+                list: None,
+                of: None,
                 kind: Proof::PypiAttestation,
                 bundle: Integrity::sha256_of(signer.as_bytes()),
                 signer,

@@ -104,9 +104,11 @@ pub struct Pin {
     pub bin: BTreeMap<CommandName, RelPath>,
     /// What its executables expect of the host; `None` when all are static.
     pub needs: Option<Needs>,
-    /// What vouched for it when it was locked.
+    /// What vouched for it, all artifacts of it, when it was locked.
     pub verified: Vec<Proof>,
-    /// Signed statements among those, which can be verified again without the network.
+    /// What vouched for the first artifact alone, when there are several.
+    pub first: Vec<Proof>,
+    /// Signed statements, which can be verified again without the network.
     pub attestations: Vec<Attestation>,
 }
 
@@ -139,6 +141,13 @@ pub struct Attestation {
     pub kind: Proof,
     /// Who signed it; the same for every version of the same publisher.
     pub signer: String,
+    /// The checksum file that was signed and lists the artifact; `None` when the artifact itself
+    /// was signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// The artifact that it is about, when there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
     /// Hash of the statement's bytes, by which they are kept.
     pub bundle: Integrity,
 }

@@ -89,6 +89,8 @@ fn rows_are_whole_or_unavailable() {
     assert!(refused(&no_size).to_string().contains("go together"));
     let both = golden().replacen("\"unavailable\"", "\"bin\": {}, \"unavailable\"", 1);
     assert!(refused(&both).to_string().contains("stands alone"));
+    let alone = golden().replacen("\"verified\"", "\"first\": [\"minisign\"], \"verified\"", 1);
+    assert!(refused(&alone).to_string().contains("one of several artifacts"));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! requirements   hash over the wishes that the rows answer, for tools and reviewers
 //! deps.NAME      source, requirement, version, build?, definition?
 //!   .platforms.P artifact, size, integrity, format, strip?   (not for `path:`)
-//!                with? (more artifacts), linking?, tree, object, bin, needs?, verified, attestations?
+//!                with? (more artifacts), linking?, tree, object, bin, needs?, verified, first?,
+//!                attestations?
 //!             or unavailable: the reason
 //! ```
 //! Refuses unknown fields and names that are listed twice (a merge can do that, and JSON parsers
@@ -80,6 +81,8 @@ pub(super) struct RowV1 {
     needs: Option<Needs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verified: Option<Vec<Proof>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    first: Vec<Proof>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     attestations: Vec<Attestation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -176,14 +179,25 @@ impl RowV1 {
             }
             Row::Pinned(pin) => pin,
         };
-        let Pin { artifact, with, linking, tree, object, bin, needs, verified, attestations } =
-            pin.as_ref();
+        let Pin {
+            artifact,
+            with,
+            linking,
+            tree,
+            object,
+            bin,
+            needs,
+            verified,
+            first,
+            attestations,
+        } = pin.as_ref();
         let mut out = Self {
             tree: Some(*tree),
             object: Some(object.clone()),
             bin: Some(Unique(bin.clone())),
             needs: needs.clone(),
             verified: Some(verified.clone()),
+            first: first.clone(),
             with: with.iter().map(ArtifactV1::of).collect(),
             linking: *linking,
             attestations: attestations.clone(),
@@ -213,6 +227,7 @@ impl RowV1 {
             bin,
             needs,
             verified,
+            first,
             attestations,
             unavailable,
         } = self;
@@ -231,6 +246,9 @@ impl RowV1 {
         if artifact.is_none() && !with.is_empty() {
             return Err("`with` lies over an `artifact`".to_owned());
         }
+        if with.is_empty() && (!first.is_empty() || attestations.iter().any(|a| a.of.is_some())) {
+            return Err("`first` and `of` are about one of several artifacts".to_owned());
+        }
         match (tree, object, bin, verified, unavailable) {
             (Some(tree), Some(object), Some(bin), Some(verified), None) => {
                 Ok(Row::Pinned(Box::new(Pin {
@@ -242,6 +260,7 @@ impl RowV1 {
                     bin: bin.0,
                     needs,
                     verified,
+                    first,
                     attestations,
                 })))
             }

@@ -16,4 +16,4 @@ pub mod registry;
 pub use error::{Error, Result};
 pub use image::{Descriptor, Document, Image, LayerKind};
 pub use name::{digest, is_repository, is_tag, parse_digest};
-pub use registry::Registry;
+pub use registry::{Login, Registry};

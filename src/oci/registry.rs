@@ -24,10 +24,21 @@ use crate::http;
 const PAGES: usize = 200;
 /// Tags asked for at once; a registry may send fewer.
 const PAGE: &str = "1000";
+/// Who this program says it is to token services.
+const CLIENT: &str = "infra";
 /// How long a token serves that does not say it, in seconds (token specification).
 const LIFETIME: i64 = 60;
 /// A token is renewed so many seconds before its end: a request must arrive with it.
 const MARGIN: i64 = 15;
+
+/// Who asks a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// An `Authorization` header: user and password, or a token that was configured.
+    Header(Secret),
+    /// A refresh token, which the token service takes for one that can be sent.
+    Refresh(Secret),
+}
 
 /// A registry at one base URL.
 pub struct Registry {
@@ -36,8 +47,7 @@ pub struct Registry {
     root: Url,
     /// What comes before every repository's name.
     prefix: String,
-    /// Basic, or a token that was configured.
-    credentials: Option<Secret>,
+    login: Option<Login>,
     how: Mutex<Option<Option<Challenge>>>,
     tokens: Mutex<BTreeMap<String, (Secret, i64)>>,
 }
@@ -65,7 +75,7 @@ pub struct Blob {
 impl Registry {
     /// A registry; asks nothing yet. A path in the base comes before every repository's name,
     /// unless it ends in `/v2/`: then it is the API's own place, as some proxies have it.
-    pub fn new(client: http::Client, base: &Url, credentials: Option<Secret>) -> Self {
+    pub fn new(client: http::Client, base: &Url, login: Option<Login>) -> Self {
         let mut root = base.clone();
         root.set_query(None);
         root.set_fragment(None);
@@ -74,7 +84,7 @@ impl Registry {
         root.set_path(&if own { format!("/{path}/") } else { "/v2/".to_owned() });
         let prefix = if own || path.is_empty() { String::new() } else { format!("{path}/") };
         let (how, tokens) = (Mutex::default(), Mutex::default());
-        Self { client, root, prefix, credentials, how, tokens }
+        Self { client, root, prefix, login, how, tokens }
     }
 
     /// Its base, to be shown.
@@ -206,12 +216,14 @@ impl Registry {
     }
 
     async fn authorization(&self, repository: &str) -> Result<Option<Secret>> {
-        if self.credentials.as_ref().is_some_and(|c| c.expose().starts_with("Bearer ")) {
-            return Ok(self.credentials.clone());
+        if let Some(Login::Header(token)) = &self.login
+            && token.expose().starts_with("Bearer ")
+        {
+            return Ok(Some(token.clone()));
         }
         let Challenge::Bearer { realm, service } = (match self.how().await? {
             None => return Ok(None),
-            Some(Challenge::Basic) => return Ok(self.credentials.clone()),
+            Some(Challenge::Basic) => return Ok(self.header()),
             Some(bearer) => bearer,
         }) else {
             return Ok(None);
@@ -226,6 +238,13 @@ impl Registry {
         let until = now.saturating_add(lifetime.saturating_sub(MARGIN).max(1));
         lock(&self.tokens).insert(repository.to_owned(), (token.clone(), until));
         Ok(Some(token))
+    }
+
+    fn header(&self) -> Option<Secret> {
+        match &self.login {
+            Some(Login::Header(secret)) => Some(secret.clone()),
+            _ => None,
+        }
     }
 
     async fn token(
@@ -252,16 +271,30 @@ impl Registry {
             return Err(refuse("its token service is not reached by https"));
         }
         let scope = format!("repository:{}{repository}:pull", self.prefix);
-        {
-            let mut query = url.query_pairs_mut();
-            if let Some(service) = service {
-                query.append_pair("service", service);
+        let said = service.map(|service| ("service", service)).into_iter();
+        let said = said.chain([("scope", scope.as_str())]);
+        let body = match &self.login {
+            // The token specification's "OAuth2": a refresh token is sent in a form.
+            Some(Login::Refresh(token)) => {
+                let more = [
+                    ("grant_type", "refresh_token"),
+                    ("client_id", CLIENT),
+                    ("refresh_token", token.expose()),
+                ];
+                let form = url::form_urlencoded::Serializer::new(String::new())
+                    .extend_pairs(said.chain(more))
+                    .finish();
+                let request = http::Get { url: url.clone(), accept: None, authorization: None };
+                let kind = "application/x-www-form-urlencoded";
+                self.client.post(&request, kind, form.as_bytes()).await?
             }
-            query.append_pair("scope", &scope);
-        }
-        let authorization = self.credentials.clone();
-        let request = http::Get { url: url.clone(), accept: None, authorization };
-        let body = self.client.fresh(&request).await?;
+            _ => {
+                url.query_pairs_mut().extend_pairs(said);
+                let authorization = self.header();
+                let request = http::Get { url: url.clone(), accept: None, authorization };
+                self.client.fresh(&request).await?
+            }
+        };
         let malformed = |why: String| Error::Malformed { url: http::shown(&url), why };
         let token: Token = serde_json::from_slice(&body).map_err(|e| malformed(e.to_string()))?;
         let lifetime = token.expires_in.unwrap_or(LIFETIME);

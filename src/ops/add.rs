@@ -24,6 +24,8 @@ pub struct Request {
     pub asset: Option<String>,
     /// `tag` of the dep, for `github:`.
     pub tag: Option<String>,
+    /// `closure` of the dep, for `deb:`.
+    pub closure: bool,
     /// The profile to write it to.
     pub profile: EnvName,
     /// Deps whose proof may change.
@@ -70,10 +72,13 @@ pub fn add(context: &Context, request: &Request) -> Result<Added> {
         Some(version) => version.clone(),
         None => newest_series(context, &name, request)?,
     };
-    let extra: Extra = [("asset", &request.asset), ("tag", &request.tag)]
+    let mut extra: Extra = [("asset", &request.asset), ("tag", &request.tag)]
         .into_iter()
         .filter_map(|(key, text)| Some((key.to_owned(), text.clone()?.into())))
         .collect();
+    if request.closure {
+        extra.push(("closure".to_owned(), true.into()));
+    }
     let old = fs::read_to_string(&file)?;
     let new = edit::add_dep(&old, &name, &request.source, &version, &extra)?;
     fs::write_atomic(&file, new.as_bytes())?;

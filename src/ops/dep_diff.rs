@@ -24,6 +24,9 @@ pub struct Line {
     /// What it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// Who vouches for it now: kinds of proof and signers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
     /// Whether a reviewer must not overlook it.
     pub alarming: bool,
     /// All of it as a sentence.
@@ -76,11 +79,45 @@ fn line(change: &Change, old: &Lock, new: &Lock) -> Line {
         }
         Change::Built { dep, from, to } if from == to => (dep, "other inputs", None, None, None),
         Change::Built { dep, from, to } => (dep, "other toolchain", None, from.clone(), to.clone()),
+        Change::Proof { dep, platforms, shift } => {
+            let what = match (&shift.before, &shift.now) {
+                (Some(_), None) => "LESS PROOF",
+                (None, _) => "more proof",
+                _ if shift.is_weaker() => "ANOTHER SIGNER",
+                _ => "fewer signers",
+            };
+            let on: Vec<_> = platforms.iter().map(|platform| platform.name()).collect();
+            let words = format!("{dep}: {} ({})", shift.words(), on.join(", "));
+            let told = |signers: &Option<Vec<String>>| {
+                Some(match signers.as_deref() {
+                    None => format!("no {}", shift.kind),
+                    Some([]) => shift.kind.to_string(),
+                    Some(all) => format!("{} by {}", shift.kind, all.join(", ")),
+                })
+            };
+            let (from, to) = (told(&shift.before), told(&shift.now));
+            let (dep, proof, alarming) = (dep.clone(), None, change.is_alarming());
+            // All platforms are told in the words; one alone has its own place.
+            let platform = match platforms.as_slice() {
+                [only] => Some(*only),
+                _ => None,
+            };
+            return Line { dep, change: what, platform, from, to, proof, alarming, words };
+        }
         Change::Details { dep, platform } => (dep, "other details", Some(*platform), None, None),
     };
-    let words = sentence(dep, what, platform, from.as_deref(), to.as_deref());
+    let mut words = sentence(dep, what, platform, from.as_deref(), to.as_deref());
+    let moves =
+        matches!(change, Change::Added { .. } | Change::Source { .. } | Change::Version { .. });
+    let proof = new.deps.get(dep).filter(|_| moves).map(|locked| {
+        let pins = locked.platforms.iter().filter_map(|(p, row)| Some((*p, row.pin()?)));
+        lock::proofs::said_of(pins)
+    });
+    if let Some(proof) = &proof {
+        words.push_str(&format!("; vouched for by {proof}"));
+    }
     let dep = dep.clone();
-    Line { dep, change: what, platform, from, to, alarming: change.is_alarming(), words }
+    Line { dep, change: what, platform, from, to, proof, alarming: change.is_alarming(), words }
 }
 
 fn sentence(
@@ -106,7 +143,8 @@ fn sentence(
 pub fn markdown(lines: &[Line]) -> String {
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
     let code = |text: Option<&String>| text.map_or_else(String::new, |t| format!("`{}`", cell(t)));
-    let mut out = String::from("| dep | change | from | to |\n|---|---|---|---|\n");
+    let mut out =
+        String::from("| dep | change | from | to | vouched for by |\n|---|---|---|---|---|\n");
     for line in lines {
         let what = match line.platform {
             Some(platform) => format!("{} ({platform})", line.change),
@@ -114,7 +152,9 @@ pub fn markdown(lines: &[Line]) -> String {
         };
         let what = if line.alarming { format!("**{what}**") } else { what };
         let (from, to) = (code(line.from.as_ref()), code(line.to.as_ref()));
-        out.push_str(&format!("| {} | {what} | {from} | {to} |\n", cell(line.dep.as_str())));
+        let proof = line.proof.as_deref().map(cell).unwrap_or_default();
+        let dep = cell(line.dep.as_str());
+        out.push_str(&format!("| {dep} | {what} | {from} | {to} | {proof} |\n"));
     }
     out
 }
@@ -134,12 +174,15 @@ mod tests {
             platform: Some(Platform::X86_64Windows),
             from: None,
             to: Some("a | b".to_owned()),
+            proof: Some("registry-hash".to_owned()),
             alarming: true,
             words,
         };
         assert_eq!(
             markdown(&[line]).lines().last(),
-            Some("| caddy | **no longer available (x86_64-windows)** |  | `a \\| b` |")
+            Some(
+                "| caddy | **no longer available (x86_64-windows)** |  | `a \\| b` | registry-hash |"
+            )
         );
     }
 }

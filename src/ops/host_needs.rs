@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use super::environment::Environment;
+use super::host_memory::Memory;
 use super::{Context, Error, Result};
 use crate::base::{CommandName, DepName, Libc, Platform, SourceKind, Version};
 use crate::binary::{Host, Lack};
@@ -122,7 +123,16 @@ pub(super) fn check(
     dep: &DepName,
     file: &Path,
 ) -> Result<()> {
-    refuse(&Host::here(), context, environment, dep, file)
+    let Some(locked) = environment.manifest.deps.get(dep) else { return Ok(()) };
+    let cache = context.client_answers();
+    let memory = Memory::new(&cache, &locked.object, file);
+    if memory.holds() {
+        return Ok(());
+    }
+    let host = Host::here();
+    refuse(&host, context, environment, dep, file)?;
+    memory.keep(&host);
+    Ok(())
 }
 
 fn refuse(

@@ -78,7 +78,7 @@ fn places(context: &Context, union: &Union) -> Vec<Asked> {
         for (index, repository) in found.unwrap_or_default().into_iter().enumerate() {
             let first = (repository.base, repository.authorization);
             for (base, authorization) in std::iter::once(first).chain(repository.mirrors) {
-                let endpoint = Endpoint { base, authorization, ca: None };
+                let endpoint = Endpoint { base, authorization, ca: None, identity: None };
                 let kind = SourceKind::Deb;
                 // Suites of one mirror are one place.
                 let same = |a: &Asked| a.endpoint.base.value == endpoint.base.value;
@@ -106,6 +106,9 @@ fn ask(
     let mut questions = Vec::new();
     for place in places {
         let client = client.clone();
+        if let Some(identity) = &place.endpoint.identity {
+            client.identify(&place.endpoint.base.value, identity.clone());
+        }
         let request = http::Get {
             url: place.endpoint.base.value.clone(),
             accept: None,

@@ -24,6 +24,7 @@ pub mod export;
 pub mod gc;
 mod git;
 mod host;
+mod host_memory;
 mod host_needs;
 pub mod import;
 pub mod init;

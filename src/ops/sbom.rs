@@ -25,9 +25,8 @@ pub fn sbom(context: &Context, format: Format, name: Option<&str>) -> Result<ser
     for (name, locked) in &lock.deps {
         let files = locked.platforms.iter().filter_map(|(platform, row)| {
             let pin = Row::pin(row)?;
-            let artifact = pin.artifact.as_ref();
-            let artifact = artifact.map(|a| (a.file.clone(), a.size, a.integrity.clone()));
-            Some(File { platform: *platform, artifact, tree: pin.tree })
+            let artifacts = pin.artifacts().map(|a| (a.file.clone(), a.size, a.integrity.clone()));
+            Some(File { platform: *platform, artifacts: artifacts.collect(), tree: pin.tree })
         });
         bom.components.push(Component {
             name: name.clone(),

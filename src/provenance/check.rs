@@ -1,7 +1,9 @@
 //! One kind of evidence after the other: what each must say of the artifact and its signer.
 
 use super::evidence::Evidence;
-use super::{Error, Result, Subject, Trust, Verified, identity, keys, sigstore};
+use super::sums::Sums;
+use super::{Content, Error, Result, Subject, Trust, Verified, identity, keys, sigstore};
+use crate::base::{Algorithm, Hasher, Integrity};
 
 /// See [`super::verify()`].
 pub(super) fn verify(
@@ -49,6 +51,17 @@ pub(super) fn verify(
             identity::check_named(&sound.certificate, identity, issuer)?;
             marked(identity::signer(&sound.certificate)?, trust)
         }
+        Evidence::Slsa { repository, reference, bundle } => {
+            let sound = sigstore::by_certificate(bundle, subject, trust)?;
+            identity::check_repository(&sound.certificate, repository)?;
+            if let Some(reference) = reference {
+                identity::check_reference(&sound.certificate, reference)?;
+            }
+            marked(identity::builder(&sound.certificate, repository)?, trust)
+        }
+        Evidence::Listed { list, text, file, sums, by } => {
+            return by_list((list, text), (file, sums), by, subject, trust);
+        }
         Evidence::CosignKey { key, signature } => {
             if signature.trim_start().starts_with('{') {
                 let bundle = serde_json::from_str(signature).map_err(Error::malformed)?;
@@ -61,7 +74,41 @@ pub(super) fn verify(
             }
         }
     };
-    Ok(Verified { kind, signer })
+    Ok(Verified { kind, signer, list: None })
+}
+
+/// A checksum file is signed: it lists the artifact under the artifact's own name, and the
+/// signature holds for the checksum file.
+fn by_list(
+    (list, text): (&str, &str),
+    (file, sums): (&str, &Sums),
+    by: &Evidence,
+    subject: &Subject<'_>,
+    trust: &Trust,
+) -> Result<Verified> {
+    if matches!(by, Evidence::Listed { .. }) {
+        return Err(Error::malformed("a checksum file lists a checksum file"));
+    }
+    let own = subject.file.strip_suffix(file);
+    let listed =
+        sums.find(text, file).map_err(|why| Error::malformed(format!("`{list}`: {why}")))?;
+    let is_named = !file.is_empty() && own.is_some_and(|own| own.is_empty() || own.ends_with('/'));
+    if !is_named || !subject.digests.contains(&listed) {
+        let same = |digest: &&Integrity| digest.algorithm() == listed.algorithm();
+        let Some(digest) = subject.digests.iter().find(same) else {
+            return Err(Error::NeedsContent);
+        };
+        let expected = format!("{digest}  `{}`", subject.file);
+        return Err(Error::OtherFile { expected, found: vec![format!("{listed}  `{file}`")] });
+    }
+    let digests = [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(text.as_bytes());
+        hasher.finish()
+    });
+    let content = Some(Content::Bytes(text.as_bytes()));
+    let of_list = Subject { file: list, digests: &digests, content };
+    Ok(Verified { list: Some(list.to_owned()), ..verify(by, &of_list, trust)? })
 }
 
 /// A root of the project's own is part of who signed.

@@ -39,6 +39,14 @@ pub enum Error {
         /// Who did.
         found: String,
     },
+    /// It was made at another git reference.
+    #[error("it is about another tag")]
+    OtherReference {
+        /// The tag that was locked, as a reference.
+        expected: String,
+        /// What it was made at.
+        found: String,
+    },
     /// A signature, certificate or log entry in it does not hold.
     #[error("it does not hold: {why}")]
     Rejected {
@@ -113,7 +121,7 @@ impl Diagnose for Error {
                 let found = found.iter().map(|f| format!("found     {f}"));
                 std::iter::once(format!("expected  {expected}")).chain(found).collect()
             }
-            Self::OtherSigner { expected, found } => {
+            Self::OtherSigner { expected, found } | Self::OtherReference { expected, found } => {
                 vec![format!("expected  {expected}"), format!("found     {found}")]
             }
             Self::File(e) => e.details(),

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::statement::Statement;
+use super::sums::Sums;
 use super::{Error, Result};
-use crate::base::{Integrity, Proof};
+use crate::base::{Algorithm, Integrity, Proof};
 
 /// A signed statement or signature with what it must be compared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,29 @@ pub enum Evidence {
         /// The signature, base64.
         signature: String,
     },
+    /// A provenance statement among a release's files.
+    Slsa {
+        /// `OWNER/REPOSITORY` that the artifact must have been built from.
+        repository: String,
+        /// The git reference that it must have been built at; any when `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        /// The Sigstore bundle.
+        bundle: Value,
+    },
+    /// A signature over a checksum file that lists the artifact.
+    Listed {
+        /// The checksum file's name.
+        list: String,
+        /// Its text, as it was signed.
+        text: String,
+        /// The name that the artifact has in it.
+        file: String,
+        /// How it is read.
+        sums: Sums,
+        /// What vouches for the checksum file.
+        by: Box<Evidence>,
+    },
 }
 
 /// A key of an npm registry.
@@ -103,6 +127,8 @@ impl Evidence {
             Self::GithubAttestation { .. } => Proof::GithubAttestation,
             Self::Minisign { .. } => Proof::Minisign,
             Self::Cosign { .. } | Self::CosignKey { .. } => Proof::Cosign,
+            Self::Slsa { .. } => Proof::SlsaProvenance,
+            Self::Listed { by, .. } => by.kind(),
         }
     }
 
@@ -115,6 +141,14 @@ impl Evidence {
                 .flatten()
                 .is_some_and(|statement| statement.about(std::slice::from_ref(digest)).is_ok()),
             _ => false,
+        }
+    }
+
+    /// The hash of the artifact that it is compared with, where it is of one kind alone.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        match self {
+            Self::Listed { sums, .. } => Some(sums.algorithm),
+            _ => None,
         }
     }
 
@@ -137,6 +171,7 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sums::Read;
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
@@ -146,6 +181,19 @@ mod tests {
         fn a_document_is_read_back(key in "\\PC{0,40}", signature in "\\PC{0,80}", n in any::<u32>()) {
             let some = [
                 Evidence::Minisign { key: key.clone(), signature: signature.clone() },
+                Evidence::Listed {
+                    list: key.clone(),
+                    text: signature.clone(),
+                    file: key.clone(),
+                    sums: Sums {
+                        algorithm: Algorithm::Sha512,
+                        read: Read::Patterns { checksum: key.clone(), file: None },
+                    },
+                    by: Box::new(Evidence::CosignKey {
+                        key: signature.clone(),
+                        signature: key.clone(),
+                    }),
+                },
                 Evidence::GithubAttestation {
                     repository: key.clone(),
                     bundle: json!({"b": n, "a": [signature, null, true]}),

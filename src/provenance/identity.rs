@@ -25,6 +25,31 @@ pub(super) fn signer(certificate: &CertificateInfo) -> Result<String> {
     Ok(format!("{} ({issuer})", subject(certificate)?))
 }
 
+/// The signer of an artifact that a shared workflow built for a repository: the workflow of
+/// somebody else is not enough to know who signed.
+pub(super) fn builder(certificate: &CertificateInfo, repository: &str) -> Result<String> {
+    let issuer = certificate.issuer.as_deref().unwrap_or("no issuer");
+    let subject = subject(certificate)?;
+    let repository = repository.to_ascii_lowercase();
+    let own = path(&subject).to_ascii_lowercase();
+    if own.strip_prefix(&repository).is_some_and(|rest| rest.starts_with('/')) {
+        return Ok(format!("{subject} ({issuer})"));
+    }
+    Ok(format!("{subject} for {repository} ({issuer})"))
+}
+
+/// The artifact was built at this git reference.
+pub(super) fn check_reference(certificate: &CertificateInfo, wanted: &str) -> Result<()> {
+    let claims = &certificate.ci_claims;
+    let found = claims.source_repository_ref.as_deref();
+    let found = found.or(claims.deprecated_github.workflow_ref.as_deref());
+    if found == Some(wanted) {
+        return Ok(());
+    }
+    let found = found.unwrap_or("no reference").to_owned();
+    Err(Error::OtherReference { expected: wanted.to_owned(), found })
+}
+
 /// `https://…/release.yml@refs/tags/v1` → `https://…/release.yml`; e-mail addresses stay whole.
 pub(super) fn without_reference(identity: &str) -> &str {
     match identity.split_once('@') {

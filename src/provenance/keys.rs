@@ -2,7 +2,8 @@
 //!
 //! Invariant: the key that verified is the one that the signer's name says.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use data_encoding::BASE64;
 use minisign_verify::{PublicKey, Signature};
@@ -10,7 +11,7 @@ use sigstore_verify::crypto::{VerificationKey, sha256};
 use sigstore_verify::types::{DerPublicKey, SignatureBytes};
 
 use super::evidence::NpmSigningKey;
-use super::{Error, Result, Subject, crypto};
+use super::{Content, Error, Result, Subject, crypto};
 use crate::base::{Algorithm, Integrity};
 use crate::fs::{self, Context as _};
 
@@ -30,8 +31,12 @@ pub(super) fn minisign(key: &str, signature: &str, subject: &Subject<'_>) -> Res
     // Shown as minisign does: eight bytes, last first.
     let id: Vec<u8> = bytes.iter().skip(2).take(8).rev().copied().collect();
     let signer = format!("minisign:{}", data_encoding::HEXUPPER.encode(&id));
-    let path = subject.content.ok_or(Error::NeedsContent)?;
-    let mut file = fs::open_nofollow(path)?;
+    let shown = Path::new(subject.file);
+    let (path, mut file): (&Path, Box<dyn io::Read + '_>) =
+        match subject.content.ok_or(Error::NeedsContent)? {
+            Content::File(path) => (path, Box::new(fs::open_nofollow(path)?)),
+            Content::Bytes(bytes) => (shown, Box::new(bytes)),
+        };
     let refused = |e: minisign_verify::Error| match e {
         minisign_verify::Error::UnexpectedKeyId => {
             let found = "another minisign key".to_owned();

@@ -13,6 +13,7 @@
 
 #[cfg(feature = "provenance")]
 mod check;
+pub mod checksum;
 #[cfg(feature = "provenance")]
 mod crypto;
 mod error;
@@ -21,10 +22,12 @@ mod evidence;
 mod identity;
 #[cfg(feature = "provenance")]
 mod keys;
+pub mod log;
 mod read;
 #[cfg(feature = "provenance")]
 mod sigstore;
 mod statement;
+mod sums;
 #[cfg(all(test, feature = "provenance"))]
 #[path = "../../tests/it/upstream/authority.rs"]
 pub(crate) mod testing;
@@ -36,7 +39,8 @@ use std::path::Path;
 
 pub use error::Error;
 pub use evidence::Evidence;
-pub use read::{NpmKey, github, npm_keys, npm_provenance, pypi};
+pub use read::{NpmKey, Slsa, github, npm_keys, npm_provenance, pypi, slsa};
+pub use sums::{Read, Sums};
 pub use trust::Trust;
 
 use crate::base::{Integrity, Proof};
@@ -55,8 +59,17 @@ pub struct Subject<'a> {
     pub file: &'a str,
     /// Hashes of its bytes; the locked one, and others where the bytes were at hand.
     pub digests: &'a [Integrity],
-    /// Where its bytes lie, if they do: some signatures are over the bytes and not over a hash.
-    pub content: Option<&'a Path>,
+    /// Its bytes, if they are at hand: some signatures are over the bytes and not over a hash.
+    pub content: Option<Content<'a>>,
+}
+
+/// Bytes that may be signed.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// In a file.
+    File(&'a Path),
+    /// In memory: a small document.
+    Bytes(&'a [u8]),
 }
 
 /// What was verified.
@@ -66,6 +79,8 @@ pub struct Verified {
     pub kind: Proof,
     /// Who signed; the same for every version of the same publisher.
     pub signer: String,
+    /// The checksum file that was signed in the artifact's place, and lists it.
+    pub list: Option<String>,
 }
 
 /// Verifies evidence about an artifact.

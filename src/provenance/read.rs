@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::evidence::{Evidence, NpmSigningKey};
+use super::log::Certificate;
+use super::statement::Statement;
 use super::{Error, Result};
+use crate::base::Integrity;
 
 /// A key of an npm registry, as it publishes it.
 pub type NpmKey = NpmSigningKey;
@@ -104,6 +107,56 @@ pub fn github(body: &[u8], repository: &str) -> Result<Vec<Evidence>> {
         out.push(Evidence::GithubAttestation { repository: repository.to_owned(), bundle });
     }
     Ok(out)
+}
+
+/// One line of a file of provenance statements.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Slsa {
+    /// A whole bundle.
+    Bundle(Value),
+    /// A signed statement with the certificate that signed it; the log's word is missing.
+    Envelope {
+        /// The envelope (DSSE).
+        envelope: Value,
+        /// Who signed it.
+        certificate: Certificate,
+    },
+    /// A signed statement that says nothing of who signed it.
+    Bare,
+}
+
+/// A file of provenance statements (`.intoto.jsonl`): envelopes or bundles, one a line, or one
+/// document over several lines. Those that name other hashes than `digests` are left out, unless
+/// there is no other.
+pub fn slsa(body: &[u8], digests: &[Integrity]) -> Result<Vec<Slsa>> {
+    let values: Vec<Value> = serde_json::Deserializer::from_slice(body)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .map_err(Error::malformed)?;
+    let names = |value: &Value| {
+        let envelope = value.get("dsseEnvelope").unwrap_or(value);
+        let bundle = serde_json::json!({ "dsseEnvelope": envelope });
+        let statement = Statement::of(&bundle).ok().flatten();
+        statement.is_none_or(|statement| statement.about(digests).is_ok())
+    };
+    let (about, other): (Vec<Value>, Vec<Value>) = values.into_iter().partition(names);
+    // Statements about other files alone are an answer as well: a wrong one.
+    let chosen = if about.is_empty() { other } else { about };
+    chosen.into_iter().map(line).collect()
+}
+
+fn line(value: Value) -> Result<Slsa> {
+    if value.get("verificationMaterial").is_some() {
+        return Ok(Slsa::Bundle(value));
+    }
+    if value.get("payload").is_none() {
+        return Err(Error::malformed("a line of it is neither an envelope nor a bundle"));
+    }
+    let certificate = value.pointer("/signatures/0/cert").and_then(Value::as_str);
+    Ok(match certificate.and_then(Certificate::read) {
+        Some(certificate) => Slsa::Envelope { envelope: value, certificate },
+        None => Slsa::Bare,
+    })
 }
 
 /// Whether a bundle says how its subject was built. Forges also sign statements of their own about

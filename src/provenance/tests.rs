@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::evidence::NpmSigningKey;
 use super::testing::{Authority, Identity, Minisigner, SigningKey, attestation_object};
-use super::{Error, Evidence, Subject, Trust, verify};
+use super::{Content, Error, Evidence, Read, Subject, Sums, Trust, verify};
 use crate::base::{Algorithm, Hasher, Integrity, Proof};
 
 const BYTES: &[u8] = b"the artifact";
@@ -232,7 +232,8 @@ fn minisign() {
     crate::fs::write_atomic(&path, BYTES).expect("write");
     let (one, other) = (Minisigner::new(1), Minisigner::new(2));
     let digests = [Integrity::sha256_of(BYTES)];
-    let subject = Subject { file: "tool.zip", digests: &digests, content: Some(&path) };
+    let subject =
+        Subject { file: "tool.zip", digests: &digests, content: Some(Content::File(&path)) };
     let check = |key: &Minisigner, signature: String| {
         let evidence = Evidence::Minisign { key: key.public(), signature };
         verify(&evidence, &subject, &Trust::public())
@@ -285,4 +286,69 @@ fn a_root_that_is_none() {
         let error = Trust::custom(json.to_owned()).expect_err(json);
         assert!(matches!(error, Error::TrustRoot { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_checksum_file_is_signed() {
+    let bench = Bench::new();
+    let hex = bench.digests[0].hex();
+    let list = |text: &str, file: &str, by: Evidence| Evidence::Listed {
+        list: "sums.txt".to_owned(),
+        text: text.to_owned(),
+        file: file.to_owned(),
+        sums: Sums { algorithm: Algorithm::Sha256, read: Read::Lines },
+        by: Box::new(by),
+    };
+    let key = SigningKey::new();
+    let signed =
+        |text: &str| Evidence::CosignKey { key: key.pem(), signature: key.sign(text.as_bytes()) };
+    let text = format!("{}  other.zip\n{hex}  tool.zip\n", "ab".repeat(32));
+    let sound = list(&text, "tool.zip", signed(&text));
+    let subject = Subject { file: "v1/tool.zip", digests: &bench.digests, content: None };
+    let found = verify(&sound, &subject, &bench.trust).expect("sound");
+    assert_eq!(found.list.as_deref(), Some("sums.txt"));
+    assert_eq!((found.kind, found.signer), (Proof::Cosign, format!("cosign-key:{}", key.id())));
+    // Minisign signs bytes, and those of the list are here.
+    let signer = Minisigner::new(3);
+    let signature = signer.sign(text.as_bytes());
+    let by = Evidence::Minisign { key: signer.public(), signature };
+    assert!(bench.verify(&list(&text, "tool.zip", by)).is_ok());
+
+    let changed = text.replace("ab", "cd");
+    for (evidence, file) in [
+        (list(&changed, "tool.zip", signed(&text)), "v1/tool.zip"),
+        (list(&text, "other.zip", signed(&text)), "v1/other.zip"),
+        (list(&text, "tool.zip", signed(&text)), "v1/other.zip"),
+        (list(&text, "ool.zip", signed(&text)), "v1/tool.zip"),
+        (list(&text, "tool.zip", sound.clone()), "v1/tool.zip"),
+        (list(&text, "tool.zip", github(bench.attest(&release("v1")))), "v1/tool.zip"),
+    ] {
+        let error = bench.verify_as(&evidence, file).expect_err("refused");
+        assert!(error.is_refusal(), "{error}");
+    }
+    let long = Bench { digests: vec![sha512(BYTES)], ..bench };
+    assert!(matches!(long.verify(&sound), Err(Error::NeedsContent)));
+}
+
+#[test]
+fn a_statement_among_the_files_of_a_release() {
+    let bench = Bench::new();
+    let slsa = |who: &Identity| Evidence::Slsa {
+        repository: "o/R".to_owned(),
+        reference: Some("refs/tags/v1".to_owned()),
+        bundle: bench.attest(who),
+    };
+    assert_eq!(bench.verify(&slsa(&release("v1"))).expect("sound"), bench.marked());
+    let mut shared = release("v1");
+    shared.san = "https://forge.example/b/s/.github/workflows/g.yml@refs/tags/v9".to_owned();
+    let signer = bench.verify(&slsa(&shared)).expect("sound");
+    assert!(signer.contains("/g.yml for o/r (https://issuer.example)"), "{signer}");
+    let error = bench.verify(&slsa(&release("v2"))).expect_err("another tag");
+    assert!(matches!(error, Error::OtherReference { .. }), "{error}");
+    let unsaid = Identity { reference: None, ..release("v1") };
+    let error = bench.verify(&slsa(&unsaid)).expect_err("no tag");
+    assert!(matches!(error, Error::OtherReference { .. }), "{error}");
+    let stranger = Identity::workflow("x/r", "release.yml", "refs/tags/v1");
+    let error = bench.verify(&slsa(&stranger)).expect_err("another repository");
+    assert!(matches!(error, Error::OtherSigner { .. }), "{error}");
 }

@@ -42,6 +42,28 @@ impl Trust {
         self.custom.as_ref().map(|(_, digest)| digest)
     }
 
+    /// Where its signature logs are asked, in the root's order.
+    pub fn logs(&self) -> Vec<String> {
+        #[derive(serde::Deserialize)]
+        struct Root {
+            #[serde(default)]
+            tlogs: Vec<Log>,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Log {
+            #[serde(default)]
+            base_url: String,
+        }
+        #[cfg(feature = "provenance")]
+        let public = sigstore_trust_root::SIGSTORE_PRODUCTION_TRUSTED_ROOT;
+        #[cfg(not(feature = "provenance"))]
+        let public = "{}";
+        let json = self.custom.as_ref().map_or(public, |(json, _)| json.as_str());
+        let root = serde_json::from_str::<Root>(json).map(|root| root.tlogs).unwrap_or_default();
+        root.into_iter().map(|log| log.base_url).filter(|url| !url.is_empty()).collect()
+    }
+
     #[cfg(feature = "provenance")]
     pub(super) fn roots(&self) -> Result<&super::sigstore::Roots> {
         if let Some(made) = self.made.get() {

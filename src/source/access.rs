@@ -67,18 +67,21 @@ impl Access {
                 let (scope, cache) = (scope.as_deref(), cache.as_deref());
                 ecosystem::indexes(kind, &urls, scope, &environ, &project, cache)
             });
-            match task.await {
-                Ok(Ok(indexes)) => Ok(indexes),
-                Ok(Err(config::Error::NoBase { .. })) => {
-                    Err(Error::NoBase { subject: query.subject() })
+            let indexes = match joined(task).await {
+                Ok(indexes) => indexes,
+                Err(config::Error::NoBase { .. }) => {
+                    return Err(Error::NoBase { subject: query.subject() });
                 }
-                Ok(Err(e)) => {
-                    Err(Error::Endpoint { subject: query.subject(), source: Box::new(e) })
+                Err(e) => {
+                    return Err(Error::Endpoint { subject: query.subject(), source: Box::new(e) });
                 }
-                Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
-                // The runtime is shutting down and will drop this future too.
-                Err(_) => std::future::pending().await,
+            };
+            for endpoint in indexes.iter().flatten() {
+                if let Some(identity) = &endpoint.identity {
+                    self.client.identify(&endpoint.base.value, identity.clone());
+                }
             }
+            Ok(indexes)
         };
         self.endpoints.get((kind, scope.clone()), find).await
     }
@@ -171,6 +174,16 @@ impl Access {
     }
 }
 
+/// What a thread of its own found out.
+pub(super) async fn joined<T>(task: tokio::task::JoinHandle<T>) -> T {
+    match task.await {
+        Ok(found) => found,
+        Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
+        // The runtime is shutting down and will drop this future too.
+        Err(_) => std::future::pending().await,
+    }
+}
+
 /// The first place there is.
 pub(super) fn first_of(query: &Query<'_>, indexes: &Indexes) -> Result<Endpoint> {
     let first = indexes.iter().flatten().next().cloned();
@@ -228,6 +241,7 @@ pub(super) mod tests {
             base: Setting { value: base.parse().expect("url"), origin: Origin::Default },
             authorization: Some(Secret::new("Bearer t")),
             ca: None,
+            identity: None,
         }
     }
 

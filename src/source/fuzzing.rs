@@ -3,7 +3,8 @@
 //! Nothing else uses them. Owns no rule; each hands bytes to one room and drops what comes back.
 //! Invariant: no bytes make any of them panic.
 
-use super::{checksum, deb, npm, pypi};
+use super::{deb, npm, pypi};
+use crate::provenance::checksum;
 
 /// A file name of a wheel, its tags against every platform.
 pub fn wheel(name: &str) {

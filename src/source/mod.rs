@@ -8,7 +8,6 @@
 
 mod access;
 mod aqua;
-mod checksum;
 mod choose;
 mod crates;
 mod deb;
@@ -19,6 +18,7 @@ mod forge;
 pub mod fuzzing;
 mod github;
 mod go;
+mod log;
 mod memo;
 mod mirrors;
 mod npm;
@@ -46,7 +46,7 @@ use crate::base::{
 };
 use crate::lock::model::{Definition, Linking, Proof};
 use crate::profile::model::Requirement;
-use crate::provenance::Evidence;
+use crate::provenance::{Evidence, Trust};
 
 /// One ecosystem.
 #[async_trait]
@@ -129,6 +129,8 @@ pub struct Asked<'a> {
     pub file: &'a str,
     /// Hashes of its bytes; at least the locked one.
     pub digests: &'a [Integrity],
+    /// Whose logs are asked for what publishers leave out.
+    pub trust: &'a Trust,
 }
 
 impl Asked<'_> {

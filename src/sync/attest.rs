@@ -5,6 +5,7 @@
 //! 3. A source that cannot be asked is an error only where something depends on the answer: what
 //!    the policy asks for, or what the locked version has.
 //! 4. Evidence is written to the store when all of a lock is accepted.
+//! 5. Of several artifacts of a pin each is asked for: a kind that not all have counts for none.
 //!
 //! Invariant: an attestation of a row was verified against the row's own hash.
 
@@ -22,9 +23,9 @@ use crate::base::{
     Algorithm, DepName, Integrity, Platform, Proof, SourceKind, Task, Version, chain,
 };
 use crate::fs;
-use crate::lock::model::{Attestation, LockedDep, Pin, Row};
+use crate::lock::model::{Artifact, Attestation, LockedDep, Pin, Row};
 use crate::profile::model::Requirement;
-use crate::provenance::{self, Evidence, Subject, Trust, Verified};
+use crate::provenance::{self, Content, Evidence, Subject, Trust, Verified};
 use crate::source::{Asked, Query};
 
 /// Evidence that is to be kept, by its hash.
@@ -56,35 +57,83 @@ impl Kept {
     }
 }
 
+/// What was found of several artifacts of a pin.
+#[derive(Default)]
+pub(super) struct Of {
+    /// The kinds that every artifact has.
+    pub(super) kinds: Vec<Proof>,
+    /// The kinds that the first has, and not all.
+    pub(super) first: Vec<Proof>,
+    /// All of them; each says which artifact it is about where there are several.
+    pub(super) attestations: Vec<Attestation>,
+}
+
+impl Of {
+    /// Puts together what was found of each file.
+    pub(super) fn all<'a>(each: impl Iterator<Item = (&'a str, Vec<Attestation>)>) -> Self {
+        let each: Vec<(&str, Vec<Attestation>)> = each.collect();
+        let has = |found: &[Attestation], kind| found.iter().any(|one| one.kind == kind);
+        let all: BTreeSet<Proof> =
+            each.iter().flat_map(|(_, f)| f.iter().map(|a| a.kind)).collect();
+        let (kinds, some): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|kind| each.iter().all(|(_, found)| has(found, *kind)));
+        let on_first = |kind: &Proof| each.first().is_some_and(|(_, found)| has(found, *kind));
+        let several = each.len() > 1;
+        let named = |(file, found): (&str, Vec<Attestation>)| {
+            let of = several.then(|| file.to_owned());
+            found.into_iter().map(move |one| Attestation { of: of.clone(), ..one })
+        };
+        Self {
+            kinds,
+            first: some.into_iter().filter(on_first).collect(),
+            attestations: each.into_iter().flat_map(named).collect(),
+        }
+    }
+}
+
 /// The attestations of a file that is at hand, verified.
 pub(super) async fn group(
     one: &Resolve<'_, '_>,
     version: &Version,
     group: &Group,
-    at_hand: &AtHand,
+    (file, at_hand): (&str, &AtHand),
     shown: &str,
     task: &Arc<dyn Task>,
 ) -> Result<Vec<Attestation>> {
-    let kind = one.requirement.from.kind();
     let Some((platform, _)) = group.platforms.first() else { return Ok(Vec::new()) };
-    if !provenance::ENABLED || kind == SourceKind::Path {
-        return Ok(Vec::new());
-    }
     task.stage("asking who signed it");
-    let file = &group.offer.first.file;
     let mut digests = vec![at_hand.integrity.clone()];
-    let by_sha256 = matches!(kind, SourceKind::Github | SourceKind::Aqua);
+    let by_sha256 = matches!(one.requirement.from.kind(), SourceKind::Github | SourceKind::Aqua);
     if by_sha256 && at_hand.integrity.algorithm() != Algorithm::Sha256 {
         let path = at_hand.path.clone();
         digests
             .push(blocking(shown, move || Ok(fs::hash_file(&path, Algorithm::Sha256)?.0)).await?);
     }
-    let query = one.query();
-    let asked = Asked { query: &query, version, platform: *platform, file, digests: &digests };
+    let work = Work { file: file.to_owned(), digests, content: Some(at_hand.path.clone()) };
+    let depends = || wanted(one, group);
+    Ok(ask(one, version, *platform, &work, depends, shown).await?.unwrap_or_default())
+}
+
+/// What a source has of who signed a file, verified; `None` when it cannot be asked, and nothing
+/// `depends` on the answer.
+pub(super) async fn ask(
+    one: &Resolve<'_, '_>,
+    version: &Version,
+    platform: Platform,
+    work: &Work,
+    depends: impl Fn() -> Vec<Proof>,
+    shown: &str,
+) -> Result<Option<Vec<Attestation>>> {
+    if !provenance::ENABLED || one.requirement.from.kind() == SourceKind::Path {
+        return Ok(None);
+    }
+    let (query, trust) = (one.query(), one.context.rules.trust.as_ref());
+    let Work { file, digests, content } = work;
+    let asked = Asked { query: &query, version, platform, file, digests, trust };
     let found = match one.source().evidence(&asked).await {
         Ok(found) => found,
         Err(e) if e.is_unreachable() => {
-            let wanted = wanted(one, group);
+            let wanted = depends();
             if !wanted.is_empty() {
                 let (shown, source) = (shown.to_owned(), Box::new(e));
                 return Err(Error::ProofUnreachable { shown, wanted, source });
@@ -92,56 +141,48 @@ pub(super) async fn group(
             let why = chain(&e);
             let said = format!("{shown}: nobody could be asked who signed it: {why}");
             one.context.reporter.warn(&said);
-            return Ok(Vec::new());
+            return Ok(None);
         }
         Err(e) => return Err(e.into()),
     };
-    let mut out = BTreeMap::new();
+    let (mut out, mut unseen) = (BTreeMap::new(), BTreeSet::new());
     for evidence in found {
-        let work = Work {
-            file: file.clone(),
-            digests: digests.clone(),
-            content: Some(at_hand.path.clone()),
-        };
         let kind = evidence.kind();
-        let (verified, evidence) = work.verify(one.context, evidence, shown).await?;
-        let Verified { kind, signer } = verified.map_err(|source| Error::Proof {
-            shown: shown.to_owned(),
-            file: file.clone(),
-            kind,
-            source: Box::new(source),
-        })?;
+        let (verified, evidence) = work.clone().verify(one.context, evidence, shown).await?;
+        let Verified { kind, signer, list } = match verified {
+            // It is over bytes that are not here: what was verified when they were is all there is.
+            Err(provenance::Error::NeedsContent) if content.is_none() => {
+                let old = one.old.and_then(|old| old.platforms.get(&platform)).and_then(Row::pin);
+                let all = old.map(|pin| pin.attestations.as_slice()).unwrap_or_default();
+                unseen.extend(all.iter().filter(|a| a.kind == kind && a.list.is_none()).cloned());
+                continue;
+            }
+            verified => verified.map_err(|source| Error::Proof {
+                shown: shown.to_owned(),
+                file: file.clone(),
+                kind,
+                source: Box::new(source),
+            })?,
+        };
         // Several statements of one signer say the same; the first by hash is kept.
         let digest = evidence.digest();
-        let entry = out.entry((kind, signer)).or_insert_with(|| (digest.clone(), evidence.clone()));
+        let entry =
+            out.entry((kind, signer, list)).or_insert_with(|| (digest.clone(), evidence.clone()));
         if digest < entry.0 {
             *entry = (digest, evidence);
         }
     }
-    Ok(out
-        .into_iter()
-        .map(|((kind, signer), (_, evidence))| Attestation {
-            kind,
-            signer,
-            bundle: one.kept.add(&evidence),
-        })
-        .collect())
+    let attestation = |((kind, signer, list), (_, evidence))| {
+        let bundle = one.kept.add(&evidence);
+        Attestation { kind, signer, list, of: None, bundle }
+    };
+    Ok(Some(out.into_iter().map(attestation).chain(unseen).collect()))
 }
 
 /// What depends on the answer: signed proof that the policy asks for, or that the locked rows have.
 fn wanted(one: &Resolve<'_, '_>, group: &Group) -> Vec<Proof> {
-    let is_signed = |proof: &Proof| {
-        matches!(
-            proof,
-            Proof::NpmSignature
-                | Proof::Minisign
-                | Proof::Cosign
-                | Proof::PypiAttestation
-                | Proof::NpmProvenance
-                | Proof::GithubAttestation
-        )
-    };
-    let mut wanted: BTreeSet<Proof> = one.required().into_iter().filter(is_signed).collect();
+    let required = one.required().into_iter();
+    let mut wanted: BTreeSet<Proof> = required.filter(|proof| proof.is_signed()).collect();
     for (platform, _) in &group.platforms {
         let row = one.old.and_then(|old| old.platforms.get(platform));
         let pin = row.and_then(Row::pin);
@@ -154,10 +195,11 @@ fn wanted(one: &Resolve<'_, '_>, group: &Group) -> Vec<Proof> {
 }
 
 /// What a verification needs to know of the artifact.
-struct Work {
-    file: String,
-    digests: Vec<Integrity>,
-    content: Option<PathBuf>,
+#[derive(Clone)]
+pub(super) struct Work {
+    pub(super) file: String,
+    pub(super) digests: Vec<Integrity>,
+    pub(super) content: Option<PathBuf>,
 }
 
 impl Work {
@@ -174,7 +216,14 @@ impl Work {
 
     fn check(&self, evidence: &Evidence, trust: &Trust) -> provenance::Result<Verified> {
         let content = self.content.as_deref();
-        let subject = Subject { file: &self.file, digests: &self.digests, content };
+        let mut digests = self.digests.clone();
+        if let (Some(wanted), Some(path)) = (evidence.algorithm(), content)
+            && digests.iter().all(|digest| digest.algorithm() != wanted)
+        {
+            digests.push(fs::hash_file(path, wanted)?.0);
+        }
+        let content = content.map(Content::File);
+        let subject = Subject { file: &self.file, digests: &digests, content };
         provenance::verify(evidence, &subject, trust)
     }
 }
@@ -209,7 +258,8 @@ pub async fn verify_again(
     (platform, pin): (Platform, &Pin),
     attestation: &Attestation,
 ) -> Result<Again> {
-    let Some(artifact) = &pin.artifact else { return Ok(Again::NeedsContent) };
+    let is_meant = |one: &&Artifact| attestation.of.as_ref().is_none_or(|of| *of == one.file);
+    let Some(artifact) = pin.artifacts().find(is_meant) else { return Ok(Again::NeedsContent) };
     let shown = shown_of(dep, locked.version.as_str(), platform);
     let digests = vec![artifact.integrity.clone()];
     let cached = super::artifact::cached(context, &artifact.integrity, &shown).await;
@@ -217,7 +267,8 @@ pub async fn verify_again(
     let work =
         || Work { file: artifact.file.clone(), digests: digests.clone(), content: content.clone() };
     let same = |verified: &Verified| {
-        verified.kind == attestation.kind && verified.signer == attestation.signer
+        let Verified { kind, signer, list } = verified;
+        (*kind, signer, list) == (attestation.kind, &attestation.signer, &attestation.list)
     };
     match context.store.evidence(&attestation.bundle) {
         Ok(Some(bytes)) => {
@@ -243,8 +294,8 @@ pub async fn verify_again(
     let definition = locked.definition.as_ref();
     let query = Query { definition, ..Query::new(dep, requirement) };
     let file = &artifact.file;
-    let asked =
-        Asked { query: &query, version: &locked.version, platform, file, digests: &digests };
+    let (version, trust) = (&locked.version, context.rules.trust.as_ref());
+    let asked = Asked { query: &query, version, platform, file, digests: &digests, trust };
     let found = match (context.sources)(locked.source.kind()).evidence(&asked).await {
         Ok(found) => found,
         Err(e) => return Ok(Again::Gone(Some(chain(&e)))),
@@ -268,4 +319,37 @@ pub async fn verify_again(
         }
     }
     Ok(worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_not_all_have_counts_for_none() {
+        let one = |kind, signer: &str| Attestation {
+            kind,
+            signer: signer.to_owned(),
+            list: None,
+            of: None,
+            bundle: Integrity::sha256_of(signer.as_bytes()),
+        };
+        use Proof::{Cosign, Minisign, PypiAttestation};
+        let single = Of::all([("a", vec![one(Minisign, "m")])].into_iter());
+        assert_eq!((single.kinds, single.first), (vec![Minisign], vec![]));
+        assert_eq!(single.attestations[0].of, None);
+        let found = Of::all(
+            [
+                ("a", vec![one(Minisign, "m"), one(Cosign, "c")]),
+                ("b", vec![one(Minisign, "m"), one(PypiAttestation, "p")]),
+            ]
+            .into_iter(),
+        );
+        assert_eq!((found.kinds, found.first), (vec![Minisign], vec![Cosign]));
+        let told: Vec<_> =
+            found.attestations.iter().map(|a| (a.of.as_deref().unwrap_or("-"), a.kind)).collect();
+        assert_eq!(told, [("a", Minisign), ("a", Cosign), ("b", Minisign), ("b", PypiAttestation)]);
+        let bare = Of::all(std::iter::empty());
+        assert!(bare.kinds.is_empty() && bare.attestations.is_empty());
+    }
 }

@@ -1,8 +1,8 @@
 //! What kind each failure of this room is, and what to do about it.
 
-use super::error::{Error, Unfetched, bytes};
-use super::regress::Regression;
-use crate::base::{DepName, Diagnose, Excerpt, Hint, Kind};
+use super::error::{Error, Unfetched};
+use crate::base::{DepName, Diagnose, Excerpt, Hint, Kind, bytes};
+use crate::lock::Shift;
 
 impl Diagnose for Error {
     fn kind(&self) -> Kind {
@@ -179,7 +179,7 @@ impl Diagnose for Error {
                 let first = format!("wanted    {}", wanted.join(", "));
                 std::iter::once(first).chain(source.details()).collect()
             }
-            Self::Regress { changes, .. } => changes.iter().flat_map(Regression::lines).collect(),
+            Self::Regress { changes, .. } => changes.iter().flat_map(Shift::lines).collect(),
             Self::TooYoung { young, .. } => {
                 young.iter().map(|(v, at)| format!("{v} was published {at}")).collect()
             }

@@ -2,9 +2,9 @@
 
 use super::commands::Refusal;
 use super::context::FetchError;
-use super::regress::Regression;
 use crate::base::object_name::InvalidObjectName;
-use crate::base::{DepName, Diagnose, Integrity, Platform, Proof, TreeHash, Version};
+use crate::base::{DepName, Diagnose, Integrity, Platform, Proof, TreeHash, Version, bytes};
+use crate::lock::Shift;
 use crate::{archive, build, fs, http, provenance, source, store};
 
 /// A dep that a platform cannot have.
@@ -221,7 +221,7 @@ pub enum Error {
         /// The dep.
         dep: DepName,
         /// What vouched for the locked version, and what vouches now.
-        changes: Vec<Regression>,
+        changes: Vec<Shift>,
     },
     /// Every version that a requirement accepts is younger than the policy allows.
     #[error("every version of `{dep}` that matches `{wanted}` is younger than {minimum}")]
@@ -384,18 +384,6 @@ impl From<archive::Error> for Error {
 
 fn names<'a>(deps: impl IntoIterator<Item = &'a DepName>) -> String {
     deps.into_iter().map(|dep| format!("`{dep}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// `512 bytes`, `1.5 KiB`, `7.0 MiB`
-pub(super) fn bytes(count: u64) -> String {
-    let (mut value, mut unit) = (count as f64, "bytes");
-    for larger in ["KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            break;
-        }
-        (value, unit) = (value / 1024.0, larger);
-    }
-    if unit == "bytes" { format!("{count} bytes") } else { format!("{value:.1} {unit}") }
 }
 
 impl Error {

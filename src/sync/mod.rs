@@ -20,7 +20,7 @@ pub mod listing;
 pub mod needs;
 pub mod pin;
 pub mod plan;
-mod regress;
+mod relook;
 pub mod resolve;
 pub mod reuse;
 mod rows;

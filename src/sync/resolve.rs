@@ -18,7 +18,7 @@ use super::built::lock as building;
 use super::context::Context;
 use super::error::{Error, Result};
 use super::execute::shown;
-use super::regress;
+use super::relook;
 use super::reuse::{self, Fit, Match};
 use super::rows::{self, Group};
 use crate::base::{DepName, Platform, Proof, SourceKind, Version, suggest};
@@ -295,14 +295,14 @@ impl<'a, 'c> Resolve<'a, 'c> {
                 Offer::Stack(offer) => offered.push((platform, *offer)),
             }
         }
+        let mut staying = Vec::new();
         for (platform, offer) in offered {
             match self.kept(version, platform, &offer)? {
-                Some(row) => {
-                    out.insert(platform, row);
-                }
+                Some(row) => staying.push((platform, row, offer)),
                 None => Group::add(&mut groups, platform, offer),
             }
         }
+        out.extend(relook::rows(self, version, staying).await?);
         for (path, platforms) in directories {
             out.extend(rows::of_directory(self, version, &path, platforms).await?);
         }
@@ -426,7 +426,7 @@ impl<'a, 'c> Resolve<'a, 'c> {
             if old.source != self.requirement.from || self.context.rules.accept.covers(self.dep) {
                 continue;
             }
-            let changes = regress::regressions(before, pin);
+            let changes = lock::regressions(before, pin);
             if !changes.is_empty() {
                 return Err(Error::Regress { shown, dep: self.dep.clone(), changes });
             }

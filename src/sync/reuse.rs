@@ -80,7 +80,8 @@ pub fn compare(
     }
     // The profile's own hash was compared when the row was made, or was not there.
     let hash = requirement.hash_of(version, platform, &offer.file);
-    if hash.is_some() != pin.verified.contains(&Proof::ProfileHash)
+    let was_named = pin.verified.iter().chain(&pin.first).any(|p| *p == Proof::ProfileHash);
+    if hash.is_some() != was_named
         || hash.is_some_and(|hash| {
             hash.algorithm() == artifact.integrity.algorithm() && *hash != artifact.integrity
         })

@@ -142,10 +142,11 @@ pub(super) async fn of_group(
     for hash in group.platforms.iter().filter_map(|(platform, _)| hash_of(*platform)) {
         compare(hash, &at_hand, &shown, &first.location.shown()).await?;
     }
-    let attested = match at_hand.first() {
-        Some(first) => attest::group(one, version, group, first, &shown, &task).await?,
-        None => Vec::new(),
-    };
+    let mut each = Vec::new();
+    for (wish, at_hand) in group.files().iter().zip(at_hand.iter()) {
+        each.push(attest::group(one, version, group, (wish.file, at_hand), &shown, &task).await?);
+    }
+    let attested = attest::Of::all(group.files().iter().map(|wish| wish.file).zip(each));
     task.stage("reading");
     let mut out = Vec::new();
     let mut said = BTreeSet::new();
@@ -182,17 +183,22 @@ pub(super) async fn of_group(
                 strip,
             });
         let artifacts = (artifacts.next(), artifacts.collect());
-        let mut proofs = offer.first.proofs.clone();
-        proofs.extend(attested.iter().map(|attestation| attestation.kind));
+        let (mut proofs, mut first) = (offer.first.proofs.clone(), attested.first.clone());
+        proofs.extend(&attested.kinds);
         if offer.first.integrity.is_none() && proofs.is_empty() {
             proofs.push(Proof::FirstUse);
         }
         if hash_of(*platform).is_some() {
             // It was known before the first download.
             proofs.retain(|proof| *proof != Proof::FirstUse);
-            proofs.push(Proof::ProfileHash);
+            // It is the first file's alone.
+            if offer.with.is_empty() { &mut proofs } else { &mut first }.push(Proof::ProfileHash);
         }
-        let row = row(&about, artifacts, offer.linking, found, proofs, attested.clone())?;
+        let mut row =
+            row(&about, artifacts, offer.linking, found, proofs, attested.attestations.clone())?;
+        if let Row::Pinned(pin) = &mut row {
+            pin.first = first;
+        }
         out.push((*platform, row));
     }
     Ok(out)
@@ -294,6 +300,7 @@ pub(super) fn row(
         bin,
         needs,
         verified,
+        first: Vec::new(),
         attestations,
     })))
 }

@@ -276,6 +276,13 @@ fn a_closure_brings_what_a_package_depends_on() {
     let said = exported.stderr + &exported.stdout;
     assert!(said.contains("3 files"), "{said}");
 
+    env.ok(["dep", "add", "deb:greeter", "--name", "added", "--closure", "--profile", "dev"]);
+    assert!(env.read("profiles/dev.toml").contains("closure = true"));
+    let all: serde_json::Value = serde_json::from_str(&env.read("dep.lock.json")).expect("json");
+    let added = &all["deps"]["added"]["platforms"]["x86_64-linux"];
+    assert_eq!(added["with"], row["with"]);
+    env.ok(["dep", "remove", "added"]);
+
     // A library that changes under the same version is told as such.
     let lib = env.read("dep.lock.json");
     assert!(lib.contains("libgreet1_1.0-1_amd64.deb"));

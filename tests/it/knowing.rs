@@ -164,9 +164,12 @@ fn diff_against_a_revision() {
     publish_nats(&upstream, "1.4.0");
     env.ok(["dep", "update"]);
     let out = env.ok(["dep", "diff", "main"]).stdout;
-    assert_eq!(out, "nats-server: updated, 1.0.0 → 1.4.0\n");
+    assert_eq!(out, "nats-server: updated, 1.0.0 → 1.4.0; vouched for by registry-hash\n");
     let table = env.ok(["dep", "diff", "main", "--markdown"]).stdout;
-    assert!(table.contains("| nats-server | updated | `1.0.0` | `1.4.0` |"), "{table}");
+    assert!(
+        table.contains("| nats-server | updated | `1.0.0` | `1.4.0` | registry-hash |"),
+        "{table}"
+    );
     let rows = json(&env.ok(["dep", "diff", "main", "--json"]).stdout);
     assert_eq!((&rows[0]["change"], &rows[0]["alarming"]), (&"updated".into(), &false.into()));
     for revision in ["no-such-branch", "--help-me"] {

@@ -54,10 +54,22 @@ fn a_missing_loader_is_named_before_anything_starts() {
     assert!(doctor.stdout.contains("the program /usr/bin/program-of-nobody"), "{}", doctor.stdout);
     assert!(doctor.stdout.contains("libc: "), "{}", doctor.stdout);
 
+    // What lacks nothing is remembered, what lacks something is looked at each time.
+    let remembered = || {
+        let all = std::fs::read_dir(env.home().join(".cache/infra/starts"));
+        all.map(|all| all.flatten().collect::<Vec<_>>()).unwrap_or_default()
+    };
+    for _ in 0..2 {
+        assert_eq!(env.ok(["env", "exec", "dev", "--", "good"]).stdout, "good\n");
+        assert_eq!(remembered().len(), 1);
+    }
+    std::fs::write(remembered()[0].path(), "{").expect("write");
     assert_eq!(env.ok(["env", "exec", "dev", "--", "good"]).stdout, "good\n");
-    for (command, what) in
-        [("lost", said.as_str()), ("script", "needs the program /usr/bin/program-of-nobody")]
-    {
+    for (command, what) in [
+        ("lost", said.as_str()),
+        ("lost", said.as_str()),
+        ("script", "needs the program /usr/bin/program-of-nobody"),
+    ] {
         let exec = env.infra(["env", "exec", "dev", "--", command]);
         assert_eq!(exec.code, Some(127), "{}", exec.stderr);
         assert!(exec.stderr.contains("cannot start on this host"), "{}", exec.stderr);

@@ -196,6 +196,92 @@ fn tokens_and_passwords() {
     assert!(asked.iter().all(|r| r.header("authorization").is_none()), "{asked:?}");
 }
 
+/// A refresh token in a file, or from a helper, becomes a token for one repository.
+#[test]
+fn refresh_tokens_and_helpers() {
+    let upstream = FakeUpstream::start();
+    upstream.oci(REPOSITORY, "1.2.0", &both());
+    upstream.oci_tags(REPOSITORY, &["1.2.0"], 9);
+    upstream.oci_wants_token(None);
+    let access = serde_json::json!({"access_token": OCI_TOKEN, "expires_in": 300}).to_string();
+    upstream.file("/token", access);
+    let host = upstream.url("").replace("http://", "");
+    let with = |config: serde_json::Value, helper: Option<&str>| {
+        let mut env = project(&upstream, RANGE);
+        std::fs::create_dir(env.home().join(".docker")).expect("create");
+        std::fs::write(env.home().join(".docker/config.json"), config.to_string()).expect("write");
+        if let Some(body) = helper {
+            let bin = env.home().join("bin");
+            std::fs::create_dir(&bin).expect("create");
+            let path = bin.join("docker-credential-vault");
+            std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).expect("write");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&path, mode).expect("mode");
+            env.set("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+        }
+        env
+    };
+    let asked = || {
+        let all = upstream.requests();
+        all.into_iter().filter(|r| r.path == "/token").collect::<Vec<_>>()
+    };
+    let kept_nothing = |env: &TestEnv, secret: &str| {
+        let kept = std::process::Command::new("grep")
+            .args(["-rlE", &format!("{OCI_TOKEN}|{secret}")])
+            .args([env.store(), env.project()])
+            .output()
+            .expect("grep");
+        assert!(kept.stdout.is_empty(), "{}", String::from_utf8_lossy(&kept.stdout));
+    };
+    let stored =
+        serde_json::json!({"auths": {&host: {"identitytoken": "r3fresh&=", "auth": "MDA6"}}});
+    let env = with(stored, None);
+    env.ok(["dep", "lock"]);
+    for request in asked() {
+        assert_eq!((request.method.as_str(), request.header("authorization")), ("POST", None));
+        let form = &request.body;
+        for part in [
+            "grant_type=refresh_token",
+            "refresh_token=r3fresh%26%3D",
+            "service=registry.test",
+            "scope=repository%3Asome%2Ftool%3Apull",
+            "client_id=",
+        ] {
+            assert!(form.split('&').any(|field| field.starts_with(part)), "{part}: {form}");
+        }
+    }
+    assert!(!asked().is_empty());
+    kept_nothing(&env, "r3fresh");
+
+    upstream.forget();
+    let say = "read -r host; echo \"$1 $host\" >>\"$HOME/asked\"; \
+               echo '{\"Username\":\"<token>\",\"Secret\":\"fr0mhelper\"}'";
+    let by_host = serde_json::json!({"credHelpers": {&host: "vault"}});
+    let env = with(by_host, Some(say));
+    env.ok(["dep", "lock"]);
+    assert!(asked().iter().all(|r| r.body.contains("refresh_token=fr0mhelper")));
+    let told = std::fs::read_to_string(env.home().join("asked")).expect("asked");
+    assert_eq!(told, format!("get {host}\n"));
+    kept_nothing(&env, "fr0mhelper");
+
+    // A password of the store of all registries; a token service that wants it.
+    upstream.forget();
+    upstream.guard("/token", "Basic bWU6c2VjcmV0", "Basic realm=\"tokens\"");
+    let user = "cat >/dev/null; echo '{\"Username\":\"me\",\"Secret\":\"secret\"}'";
+    let of_all = serde_json::json!({"credsStore": "vault", "auths": {&host: {}}});
+    with(of_all.clone(), Some(user)).ok(["dep", "lock"]);
+    // A helper that is not there, fails or hangs is told of; nobody waits for it.
+    for (helper, why) in [
+        (None, "which is not on PATH"),
+        (Some("echo s3cret; exit 3"), "which failed"),
+        (Some("exec /bin/sleep 600"), "which did not answer in time"),
+    ] {
+        let env = with(of_all.clone(), helper);
+        let outcome = refused(&env, 1, &["`docker-credential-vault`", why, "config.json"]);
+        assert!(!outcome.stderr.contains("s3cret"), "{}", outcome.stderr);
+    }
+}
+
 #[test]
 fn a_registry_that_lies_or_refuses() {
     let upstream = FakeUpstream::start();

@@ -4,6 +4,8 @@
 use infra::base::{Algorithm, Hasher, Integrity};
 use serde_json::{Value, json};
 
+mod aqua;
+
 use crate::support::Outcome;
 use crate::upstream::{
     Authority, FakeUpstream, Fault, GithubRelease, Identity, Machine, Minisigner, NpmPackage,
@@ -517,130 +519,81 @@ fn a_trust_root_that_is_none_is_told() {
     assert!(matches!(outcome.code, Some(1 | 3)), "{}", outcome.stderr);
 }
 
-/// A tool of a forge that the Aqua registry defines, with `sections` of proof.
-struct Defined {
-    stage: Stage,
-    files: Vec<(String, Vec<u8>)>,
-}
+/// What a reviewer reads of who vouches, and what an update says of a version that stays.
+#[test]
+fn changes_of_proof_are_told() {
+    let stage = Stage::pypi();
+    let env = &stage.world.env;
+    let git = |args: &[&str]| {
+        let done = std::process::Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .current_dir(env.project())
+            .output()
+            .expect("git");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let commit = || git(&["commit", "-qam", "x"]);
+    env.ok(["dep", "lock"]);
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    commit();
+    let diff = || env.ok(["dep", "diff"]).stdout;
 
-impl Defined {
-    fn new(sections: &str) -> Self {
-        let mut stage = Stage::new("tool = \"aqua:some/tool@^2\"", "");
-        let api = stage.world.upstream.github_url();
-        stage.world.env.set("GITHUB_API_URL", api);
-        let files = [
-            ("darwin_arm64", infra::base::Platform::Aarch64Darwin),
-            ("linux_amd64", infra::base::Platform::X86_64Linux),
-        ]
-        .map(|(system, platform)| {
-            let program = executable(Machine::of(platform), "tool 2.0.0");
-            let bytes = tar_gz(&Tree::new().executable("tool", program));
-            (format!("tool_{system}.tar.gz"), bytes)
-        });
-        let definition = format!(
-            "  - type: github_release\n    repo_owner: some\n    repo_name: tool\n    \
-             asset: tool_{{{{.OS}}}}_{{{{.Arch}}}}.tar.gz\n{sections}"
-        );
-        stage.world.upstream.aqua('a', &[("some/tool", &definition)]);
-        let defined = Self { stage, files: files.into() };
-        defined.serve(|_, _| Vec::new());
-        defined
+    // The same version, attested since.
+    stage.attest("1.0.0", &release("v1"));
+    let told = env.ok(["dep", "update"]).stdout;
+    let both = "(aarch64-darwin, x86_64-linux)";
+    let more = format!("more proof: pypi-attestation by {SIGNER}");
+    assert!(told.contains(&format!("~ alpha {both}: {more}")), "{told}");
+    assert_eq!(stage.row("alpha")["verified"], json!(["registry-hash", "pypi-attestation"]));
+    assert!(diff().contains(&format!("alpha: {more}")) && diff().contains(both), "{}", diff());
+    assert_eq!(stage.statuses(&["--offline"]), ["verified", "verified"]);
+    commit();
+    let text = env.read("dep.lock.json");
+    env.ok(["dep", "update"]);
+    assert_eq!(env.read("dep.lock.json"), text, "nothing new changes no byte");
+
+    // The same version, whose source has no attestation any more.
+    for (file, _) in stage.files("1.0.0") {
+        stage.world.upstream.remove(&FakeUpstream::pypi_provenance_of(&file));
     }
+    let told = env.ok(["dep", "update"]).stderr;
+    assert!(told.contains("its source no longer has the pypi-attestation by"), "{told}");
+    assert_eq!(env.read("dep.lock.json"), text, "what was verified is kept");
+    assert_eq!(stage.statuses(&["--offline"]), ["verified", "verified"]);
+    // The same version, attested by somebody else.
+    stage.attest("1.0.0", &Identity::workflow("mallory/alpha", "release.yml", "refs/tags/v1"));
+    stage.refused(3, &["dep", "update"], &["by somebody else", "mallory/alpha"]);
 
-    /// Serves the release, each file with what goes with it: a name's ending and the bytes.
-    fn serve(&self, beside: impl Fn(&str, &[u8]) -> Vec<(&'static str, String)>) {
-        let mut release = GithubRelease::new("v2.0.0");
-        for (name, bytes) in &self.files {
-            release = release.asset(name, bytes.clone());
-            for (ending, body) in beside(name, bytes) {
-                release = release.asset(&format!("{name}{ending}"), body);
-            }
-        }
-        self.stage.world.upstream.github("some/tool", &[release], 10);
-    }
-}
-
-#[test]
-fn a_registry_names_the_key_of_a_signature() {
-    let key = Minisigner::new(7);
-    let defined = Defined::new(&format!(
-        "    minisign:\n      type: github_release\n      asset: \"{{{{.Asset}}}}.minisig\"\n      \
-         public_key: {}\n    checksum:\n      cosign:\n        opts: [--key, cosign.pub]\n",
-        key.public()
-    ));
-    let (stage, lock) = (&defined.stage, ["dep", "lock"]);
-    let by = |signer: &Minisigner, of: Option<&[u8]>| {
-        defined.serve(|_, bytes| vec![(".minisig", signer.sign(of.unwrap_or(bytes)))]);
-    };
-    by(&Minisigner::new(8), None);
-    stage.refused(3, &lock, &["the minisign of `tool`", "signed by somebody else"]);
-    by(&key, Some(b"other bytes"));
-    stage.refused(3, &lock, &["the minisign of `tool`", "does not hold"]);
-    by(&key, None);
-    let told = stage.world.env.ok(lock).stderr;
-    let left_out =
-        "names a signature of cosign for `tool` (aqua:some/tool) that cannot be verified";
-    assert_eq!(told.matches(left_out).count(), 1, "{told}");
-    assert!(told.contains("over the checksum file"), "{told}");
-    let row = stage.row("tool");
-    assert_eq!(row["verified"], json!(["release-digest", "minisign"]));
-    assert_eq!(row["attestations"][0]["signer"], "minisign:0707070707070707");
-    assert_eq!(stage.statuses(&["--offline"]).last().map(String::as_str), Some("verified"));
-}
-
-#[test]
-fn a_signature_that_a_registry_names_and_is_not_there_is_told() {
-    let key = Minisigner::new(7);
-    let defined = Defined::new(&format!(
-        "    minisign:\n      type: github_release\n      asset: \"{{{{.Asset}}}}.minisig\"\n      \
-         public_key: {}\n",
-        key.public()
-    ));
-    let told = defined.stage.world.env.ok(["dep", "lock"]).stderr;
-    assert!(told.contains("`tool_linux_amd64.tar.gz.minisig` for `tool`"), "{told}");
-    assert!(told.contains("it is not there"), "{told}");
-    assert_eq!(defined.stage.row("tool")["verified"], json!(["release-digest"]));
-}
-
-#[test]
-fn a_registry_names_who_attests_and_signs() {
-    let identity = Identity::workflow("some/tool", "r.yml", "refs/tags/v2.0.0");
-    let defined = Defined::new(
-        "    github_artifact_attestations:\n      signer_workflow: some/tool/.github/workflows/r.yml\n    \
-         cosign:\n      bundle:\n        type: github_release\n        asset: \"{{.Asset}}.json\"\n      \
-         opts:\n        - --certificate-identity-regexp\n        \
-         - '^https://forge\\.example/some/tool/\\.github/workflows/r\\.yml@.*$'\n        \
-         - --certificate-oidc-issuer=https://issuer.example\n",
+    // The next version by another signer, and the one after it by nobody: in words and as a table.
+    stage.attest("1.0.0", &release("v1"));
+    stage.profile("alpha = { from = \"pypi:alpha-bin\", version = \"^1\" }", "");
+    stage.attest("1.1.0", &Identity::workflow("some/new", "release.yml", "refs/tags/v2"));
+    env.ok(["dep", "update", "--accept-signer"]);
+    let words = diff();
+    assert!(
+        words.contains("alpha: updated, 1.0.0 → 1.1.0; vouched for by registry-hash"),
+        "{words}"
     );
-    let (stage, lock) = (&defined.stage, ["dep", "lock"]);
-    let sign = |who: &Identity| {
-        defined
-            .serve(|_, bytes| vec![(".json", stage.authority.sign_bytes(who, bytes).to_string())]);
-    };
-    let mallory = Identity::workflow("mallory/tool", "r.yml", "refs/tags/v2.0.0");
-    sign(&mallory);
-    stage.refused(3, &lock, &["the cosign of `tool`", "signed by somebody else"]);
-    sign(&identity);
-    stage.world.env.ok(lock);
-    assert_eq!(stage.row("tool")["verified"], json!(["release-digest", "cosign"]));
-    let attest = |who: &Identity| {
-        for (name, bytes) in &defined.files {
-            let hex = Integrity::sha256_of(bytes).hex();
-            let bundle = stage.authority.attest(who, &[(name.as_str(), "sha256", hex.as_str())]);
-            let body = json!({"attestations": [{"bundle": bundle, "repository_id": 1}]});
-            let path = format!("/github/api/repos/some/tool/attestations/sha256:{hex}");
-            stage.world.upstream.file(&path, body.to_string());
-        }
-    };
-    stage.profile(
-        "tool = { from = \"aqua:some/tool\", version = \"^2\", proof = [\"github-attestation\"] }",
-        "",
+    assert!(
+        words.contains("pypi-attestation by ANOTHER SIGNER: ") && words.contains("some/new"),
+        "{words}"
     );
-    attest(&mallory);
-    stage.refused(3, &lock, &["github-attestation of `tool`", "signed by somebody else"]);
-    attest(&identity);
-    stage.world.env.ok(lock);
-    let row = stage.row("tool");
-    assert_eq!(row["verified"], json!(["release-digest", "cosign", "github-attestation"]));
-    assert_eq!(stage.statuses(&["--offline"]), ["verified"; 4]);
+    let table = env.ok(["dep", "diff", "--markdown"]).stdout;
+    assert!(table.contains("| **ANOTHER SIGNER** | `pypi-attestation by https://"), "{table}");
+    assert!(
+        table.contains("| alpha | updated | `1.0.0` | `1.1.0` | registry-hash, pypi-"),
+        "{table}"
+    );
+    let json: Value =
+        serde_json::from_str(&env.ok(["dep", "diff", "--json"]).stdout).expect("json");
+    let alarming = |line: &&Value| line["alarming"] == json!(true);
+    let lines = json.as_array().expect("lines");
+    assert_eq!(lines.iter().filter(alarming).count(), 1, "{json}");
+    assert!(lines[0]["proof"].as_str().is_some_and(|p| p.contains("some/new")), "{json}");
+    commit();
+    crate::world::publish_pypi(&stage.world.upstream, "alpha", "1.2.0");
+    env.ok(["dep", "update", "--accept-signer", "alpha"]);
+    assert!(diff().contains("alpha: LESS PROOF: no pypi-attestation by"), "{}", diff());
 }

@@ -115,18 +115,34 @@ fn project() -> Project {
         let dep = DepName::new(name.as_str()).expect("a name");
         let at = Version::of(from.kind(), version).expect("a version");
         let object = object_name(&tree_hash, &dep, &at).expect("an object").to_string();
+        let file = match *source {
+            "aqua:BurntSushi/ripgrep" => "BurntSushi/ripgrep/releases/14.1.1/ripgrep.tar.gz",
+            _ => "a/b c \"d\".tar.gz",
+        };
+        // Layers and closures are several files.
+        let with = if source.starts_with("oci:") || source.starts_with("deb:") { 2 } else { 0 };
+        let with: Vec<Value> = (0..with)
+            .map(|n| {
+                let file = format!("part {n}.tar.gz");
+                json!({"artifact": file, "size": 2, "integrity": integrity, "format": "tar-gz"})
+            })
+            .collect();
+        let mut row = json!({
+            "artifact": file, "size": 1, "integrity": integrity, "format": "tar-gz",
+        });
+        if !with.is_empty() {
+            row["with"] = json!(with);
+        }
+        let rest =
+            json!({"tree": tree, "object": object, "bin": {}, "verified": ["registry-hash"]});
+        row.as_object_mut().expect("object").extend(rest.as_object().expect("object").clone());
         deps.insert(
             name.clone(),
             json!({
                 "source": source, "requirement": format!("{source} *"), "version": version,
                 "platforms": {
                     "aarch64-darwin": {"unavailable": "nobody made one"},
-                    "x86_64-linux": {
-                        "artifact": "a/b c \"d\".tar.gz", "size": 1, "integrity": integrity,
-                        "format": "tar-gz", "tree": tree,
-                        "object": object, "bin": {},
-                        "verified": ["registry-hash"],
-                    },
+                    "x86_64-linux": row,
                 },
             }),
         );
@@ -163,6 +179,10 @@ fn passes_the_formats_own_validators() {
         let judged = judge(&path);
         let said = String::from_utf8_lossy(&judged.stderr).into_owned();
         assert!(judged.status.success(), "{form}: {said}\n{}", made.stdout);
+        assert!(made.stdout.contains("pkg:github/burntsushi/ripgrep@14.1.1"), "{}", made.stdout);
+        // Each file of a stack is there, with its hash.
+        let parts = made.stdout.matches("\"part 1.tar.gz\"").count();
+        assert_eq!(parts, 2, "{}", made.stdout);
         // The judge does refuse what is wrong.
         let wrong = made.stdout.replacen("\"name\"", "\"nom\"", 1);
         let wrong =

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// For `github:`, the release's tag, e.g. `cli/v${version}`
     #[arg(long, value_name = "TEMPLATE")]
     pub(crate) tag: Option<String>,
+    /// For `deb:`, with the packages that it depends on
+    #[arg(long)]
+    pub(crate) closure: bool,
     /// Accept that these deps (all when none is named) lose proof or are signed by somebody else
     #[arg(long, value_name = "NAME", num_args = 0..)]
     pub(crate) accept_signer: Option<Vec<DepName>>,
@@ -39,6 +42,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         version: args.version.clone(),
         asset: args.asset.clone(),
         tag: args.tag.clone(),
+        closure: args.closure,
         profile: args.profile.clone(),
         accept: super::accept(args.accept_signer.as_ref()),
     };

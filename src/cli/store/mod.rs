@@ -15,6 +15,7 @@ mod why;
 use clap::Subcommand;
 
 use super::{Outcome, Session};
+pub(in crate::cli) use crate::base::bytes;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -84,14 +85,4 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
 /// `1 object`, `2 objects`.
 pub(in crate::cli) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// A size for people.
-pub(in crate::cli) fn bytes(n: u64) -> String {
-    match n {
-        0..=1023 => format!("{n} B"),
-        1024..=1_048_575 => format!("{:.1} KiB", n as f64 / 1024.0),
-        1_048_576..=1_073_741_823 => format!("{:.1} MiB", n as f64 / 1_048_576.0),
-        _ => format!("{:.1} GiB", n as f64 / 1_073_741_824.0),
-    }
 }

@@ -5,7 +5,7 @@
 //! as none.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -81,6 +81,31 @@ pub(super) fn secret(machine: &Machine<'_>, program: &Path, args: &[&str]) -> Op
     first_line(program, args, machine.environ, LIMIT)
 }
 
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It ended with a failure; what it said.
+    Failed(String),
+    /// It was ended, since it took too long.
+    Slow,
+}
+
+/// All that `program args…` prints when it is given a line. Asked anew each time, since it is a
+/// secret.
+pub(super) fn answer(
+    machine: &Machine<'_>,
+    program: &Path,
+    args: &[&str],
+    line: &str,
+) -> Result<String, Silence> {
+    let (text, success) = talk(program, args, Some(line), machine.environ, LIMIT);
+    match (text, success) {
+        (Some(text), true) => Ok(text),
+        (Some(text), false) => Err(Silence::Failed(text)),
+        (None, _) => Err(Silence::Slow),
+    }
+}
+
 fn recall(file: &Path) -> Memory {
     fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
@@ -93,8 +118,27 @@ fn remember(file: &Path, memory: &Memory) {
 }
 
 fn first_line(program: &Path, args: &[&str], environ: &Environ, limit: Duration) -> Option<String> {
+    let (text, success) = talk(program, args, None, environ, limit);
+    let line = text?.lines().next()?.trim().to_owned();
+    (success && !line.is_empty()).then_some(line)
+}
+
+/// What a client prints, and whether it succeeds; nothing when it does not answer in time.
+fn talk(
+    program: &Path,
+    args: &[&str],
+    line: Option<&str>,
+    environ: &Environ,
+    limit: Duration,
+) -> (Option<String>, bool) {
     let deadline = Instant::now() + limit;
-    let mut child = spawn(program, args, environ, deadline).ok()?;
+    let Ok(mut child) = spawn(program, args, line.is_some(), environ, deadline) else {
+        return (Some(String::new()), false);
+    };
+    if let (Some(mut stdin), Some(line)) = (child.stdin.take(), line) {
+        // A line fits into the pipe; a client that does not read it is no failure yet.
+        let _ = stdin.write_all(format!("{line}\n").as_bytes());
+    }
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {
@@ -105,9 +149,10 @@ fn first_line(program: &Path, args: &[&str], environ: &Environ, limit: Duration)
         });
     }
     let text = receiver.recv_timeout(limit).ok();
-    let success = finish(&mut child, text.is_some(), deadline).is_some_and(|s| s.success());
-    let line = text?.lines().next()?.trim().to_owned();
-    (success && !line.is_empty()).then_some(line)
+    let ended = finish(&mut child, text.is_some(), deadline);
+    // One that was ended has not answered, whatever it had printed.
+    let is_done = ended.is_some_and(|status| status.code().is_some());
+    (text.filter(|_| is_done), ended.is_some_and(|status| status.success()))
 }
 
 /// Starts a client away from any project, in a group of its own, so that it can be ended with
@@ -116,14 +161,20 @@ fn first_line(program: &Path, args: &[&str], environ: &Environ, limit: Duration)
     clippy::disallowed_methods,
     reason = "asking a client is the only reason to start one here"
 )]
-fn spawn(program: &Path, args: &[&str], environ: &Environ, deadline: Instant) -> io::Result<Child> {
+fn spawn(
+    program: &Path,
+    args: &[&str],
+    is_told: bool,
+    environ: &Environ,
+    deadline: Instant,
+) -> io::Result<Child> {
     loop {
         let started = Command::new(program)
             .args(args)
             .env_clear()
             .envs(environ.all())
             .current_dir("/")
-            .stdin(Stdio::null())
+            .stdin(if is_told { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)

@@ -98,7 +98,7 @@ pub(super) fn endpoint(
             None => netrc::authorization(machine.environ, &base.value)?,
             some => some,
         };
-        return Ok(Endpoint { base, authorization, ca });
+        return Ok(Endpoint { base, authorization, ca, identity: None });
     }
     let config = Config::load(machine, "config")?;
     let (index, name) = index(machine.environ, &config)?;
@@ -112,7 +112,7 @@ pub(super) fn endpoint(
         Some(name) => token(machine, &config, &name)?.or(in_url),
         None => in_url,
     };
-    Ok(Endpoint { base, authorization, ca })
+    Ok(Endpoint { base, authorization, ca, identity: None })
 }
 
 /// The index, and the name of the registry in `[registries]` that it is of.

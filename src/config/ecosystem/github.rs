@@ -40,7 +40,7 @@ pub(super) fn endpoint(
         (None, Some(in_url)) => Some(in_url),
         (None, None) => netrc::authorization(environ, &base.value)?,
     };
-    Ok(Endpoint { base, authorization, ca: machine.common_ca()? })
+    Ok(Endpoint { base, authorization, ca: machine.common_ca()?, identity: None })
 }
 
 /// Whether the tokens of the environment are for this base.

@@ -75,7 +75,7 @@ pub(super) fn endpoint(
         return Err(unknown(machine));
     };
     let base = Setting { value: base, origin };
-    Ok(Endpoint { base, authorization, ca: machine.common_ca()? })
+    Ok(Endpoint { base, authorization, ca: machine.common_ca()?, identity: None })
 }
 
 pub(super) fn modules(

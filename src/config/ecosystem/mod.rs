@@ -12,6 +12,7 @@ pub mod apt;
 mod ask;
 pub mod aws;
 mod cargo;
+pub mod docker;
 mod github;
 mod goproxy;
 mod ini;
@@ -44,6 +45,8 @@ pub struct Endpoint {
     pub authorization: Option<Secret>,
     /// Additional root certificates (PEM).
     pub ca: Option<PathBuf>,
+    /// The certificate of whoever asks, with its key (PEM), for the base's host alone.
+    pub identity: Option<Secret>,
 }
 
 /// Finds an ecosystem's endpoint. `override_url` is the profile's `[source.NAME] url`; `cache` is
@@ -147,7 +150,7 @@ impl Machine<'_> {
                     None => netrc::authorization(self.environ, &base.value)?,
                     some => some,
                 };
-                Ok(Endpoint { base, authorization, ca: self.common_ca()? })
+                Ok(Endpoint { base, authorization, ca: self.common_ca()?, identity: None })
             }
             // Without a mirror of its own, the registry is a repository on the forge.
             (SourceKind::Aqua, None) => github::endpoint(self, None),
@@ -243,25 +246,34 @@ fn basic(user: &str, password: &str) -> Secret {
 }
 
 fn percent_decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let decoded = match (first, tail) {
-            (b'%', [high, low, ..]) => {
-                let hex = |b: &u8| (*b as char).to_digit(16).map(|d| d as u8);
-                hex(high).zip(hex(low)).map(|(high, low)| high << 4 | low)
-            }
-            _ => None,
-        };
-        out.push(decoded.unwrap_or(*first));
-        rest = if decoded.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// What the first of these variables that is set says.
 fn ca_variables(environ: &Environ, names: &[&str]) -> Option<Setting<PathBuf>> {
     names.iter().find_map(|name| Some(Setting::variable(*name, environ.get_os(name)?.into())))
+}
+
+/// The certificate of whoever asks and its key, from the files that hold them; one file may hold
+/// both.
+fn identity(
+    environ: &Environ,
+    certificate: Setting<PathBuf>,
+    key: Option<Setting<PathBuf>>,
+) -> Result<Secret, Error> {
+    let mut text = String::new();
+    for Setting { value, origin } in std::iter::once(certificate).chain(key) {
+        let path = match (value.strip_prefix("~"), environ.home()) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => value,
+        };
+        let Some(found) = read(&path)? else {
+            return Err(Error::Missing { origin, path, what: "a file" });
+        };
+        text.push_str(&found);
+        text.push('\n');
+    }
+    Ok(Secret::new(text))
 }
 
 /// Checks that a file of root certificates is there. A directory is passed over: it is a format

@@ -30,7 +30,8 @@ pub(super) fn endpoint(
         .ok_or_else(|| unknown(machine))?;
     let (base, in_url) = base(found)?;
     let authorization = config.authorization(&base.value).or(in_url);
-    Ok(Endpoint { base, authorization, ca: ca_of(machine, &config)? })
+    let identity = config.identity(machine.environ, &base.value)?;
+    Ok(Endpoint { base, authorization, ca: ca_of(machine, &config)?, identity })
 }
 
 /// The root certificates that npm is told to trust.

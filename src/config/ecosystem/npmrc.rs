@@ -73,25 +73,69 @@ impl Config {
 
     /// Credentials for the base or a path above it, the nearest first.
     pub(super) fn authorization(&self, base: &Url) -> Option<Secret> {
-        let authority = &base[url::Position::BeforeHost..url::Position::AfterPort];
-        let mut path = base.path().trim_end_matches('/');
-        loop {
-            // Both spellings are in use, with and without the slash at the end.
-            for place in [format!("//{authority}{path}/"), format!("//{authority}{path}")] {
-                let of = |key: &str| self.credential(&format!("{place}:{key}"));
-                if let Some(token) = of("_authToken") {
-                    return Some(Secret::new(format!("Bearer {token}")));
-                }
-                if let Some(encoded) = of("_auth") {
-                    return Some(Secret::new(format!("Basic {encoded}")));
-                }
-                if let Some((user, password)) = of("username").zip(of("_password"))
-                    && let Ok(password) = BASE64.decode(password.as_bytes())
-                {
-                    return Some(basic(&user, &String::from_utf8_lossy(&password)));
-                }
+        places(base).into_iter().find_map(|place| {
+            let of = |key: &str| self.credential(&format!("{place}:{key}"));
+            if let Some(token) = of("_authToken") {
+                return Some(Secret::new(format!("Bearer {token}")));
             }
-            path = &path[..path.rfind('/')?];
+            if let Some(encoded) = of("_auth") {
+                return Some(Secret::new(format!("Basic {encoded}")));
+            }
+            let (user, password) = of("username").zip(of("_password"))?;
+            let password = BASE64.decode(password.as_bytes()).ok()?;
+            Some(basic(&user, &String::from_utf8_lossy(&password)))
+        })
+    }
+
+    /// The certificate of whoever asks, for the base or a path above it: `certfile` and `keyfile`,
+    /// else `cert` and `key` (PEM with `\n` between its lines), which npm shows to any registry that
+    /// is its own.
+    pub(super) fn identity(&self, environ: &Environ, base: &Url) -> Result<Option<Secret>, Error> {
+        for place in places(base) {
+            let of = |key: &str| self.value(&format!("{place}:{key}"));
+            if let Some((certificate, key)) = of("certfile").zip(of("keyfile")) {
+                let path = |Setting { value, origin }: Setting<String>| Setting {
+                    value: PathBuf::from(value),
+                    origin,
+                };
+                return super::identity(environ, path(certificate), Some(path(key))).map(Some);
+            }
+        }
+        let lines = |text: String| text.replace("\\n", "\n");
+        let both = self.credential("cert").zip(self.credential("key"));
+        let is_own = || {
+            let registries = self.value("registry").into_iter().chain(self.scoped());
+            let urls = registries.filter_map(|one| Url::parse(one.value.trim()).ok());
+            urls.into_iter().any(|url| url.origin() == base.origin())
+        };
+        Ok(both.filter(|_| is_own()).map(|(certificate, key)| {
+            Secret::new(format!("{}\n{}\n", lines(certificate), lines(key)))
+        }))
+    }
+
+    /// The registries of scopes.
+    fn scoped(&self) -> impl Iterator<Item = Setting<String>> + '_ {
+        let entries = self.layers.iter().flat_map(|layer| &layer.entries);
+        let keys = entries.filter(|entry| {
+            entry.section.is_empty()
+                && entry.key.starts_with('@')
+                && entry.key.ends_with(":registry")
+        });
+        keys.filter_map(|entry| self.value(&entry.key))
+    }
+}
+
+/// The names that a base and the paths above it have in keys, the nearest first.
+fn places(base: &Url) -> Vec<String> {
+    let authority = &base[url::Position::BeforeHost..url::Position::AfterPort];
+    let mut path = base.path().trim_end_matches('/');
+    let mut out = Vec::new();
+    loop {
+        // Both spellings are in use, with and without the slash at the end.
+        out.extend([format!("//{authority}{path}/"), format!("//{authority}{path}")]);
+        match path.rfind('/') {
+            Some(at) => path = &path[..at],
+            None => return out,
         }
     }
 }

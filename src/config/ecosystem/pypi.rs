@@ -21,9 +21,12 @@ use toml_edit::{DocumentMut, Item};
 use super::super::{Error, Origin, Setting, find_on_path};
 use super::ini::{self, Dialect};
 use super::{Endpoint, Machine, ask, base, ca_variables, keyring, netrc, read};
+use crate::base::Secret;
 
 const VARIABLES: [&str; 3] = ["UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"];
 const EXTRA: [&str; 3] = ["UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"];
+/// A file with a certificate and its key, as uv and pip are told.
+const IDENTITY: [&str; 2] = ["SSL_CLIENT_CERT", "PIP_CLIENT_CERT"];
 const KEYRING: [&str; 2] = ["UV_KEYRING_PROVIDER", "PIP_KEYRING_PROVIDER"];
 const PYTHONS: [&str; 2] = ["python3", "python"];
 /// Prints the simple index that pip itself falls back to.
@@ -110,7 +113,8 @@ fn authorized(
         (None, None) => netrc()?,
         (None, some) => some,
     };
-    Ok(Endpoint { base, authorization, ca: ca_of(machine, pip)? })
+    let (ca, identity) = (ca_of(machine, pip)?, identity(machine, pip)?);
+    Ok(Endpoint { base, authorization, ca, identity })
 }
 
 /// Whether pip or uv is told to ask the `keyring` command.
@@ -127,6 +131,19 @@ fn asks_keyring(machine: &Machine<'_>, pip: &[PipFile]) -> Result<bool, Error> {
         },
     };
     Ok(provider.as_deref() == Some("subprocess"))
+}
+
+/// The certificate that pip (`client-cert`) or uv shows to its indexes: one file with its key.
+fn identity(machine: &Machine<'_>, pip: &[PipFile]) -> Result<Option<Secret>, Error> {
+    let variable = IDENTITY.iter().find_map(|name| {
+        Some(Setting::variable(*name, PathBuf::from(machine.environ.get_os(name)?)))
+    });
+    let configured = || {
+        let Setting { value, origin } = pip_value(pip, "client-cert")?;
+        Some(Setting { value: PathBuf::from(value), origin })
+    };
+    let found = variable.or_else(configured);
+    found.map(|found| super::identity(machine.environ, found, None)).transpose()
 }
 
 /// The root certificates that pip is told to trust.

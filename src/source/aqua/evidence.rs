@@ -15,6 +15,8 @@ pub(super) struct AquaEvidence {
     pub(super) cosign: Vec<Cosign>,
     /// Signatures of minisign.
     pub(super) minisign: Vec<Minisign>,
+    /// Statements of how the artifact was built.
+    pub(super) slsa: Vec<Slsa>,
     /// What has attestations that the forge keeps, found by its hash.
     pub(super) attestations: Vec<Signed>,
 }
@@ -57,6 +59,17 @@ pub(super) struct Minisign {
     pub(super) public_key: String,
 }
 
+/// A file of provenance statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Slsa {
+    /// Where it is.
+    pub(super) file: SideFile,
+    /// `OWNER/NAME` that the artifact is built from.
+    pub(super) repository: String,
+    /// The tag that it is built at; any when `None`.
+    pub(super) tag: Option<String>,
+}
+
 /// Reads every section. `file` is what the same `render` gave.
 pub(super) fn of(
     render: &Render<'_>,
@@ -72,6 +85,9 @@ pub(super) fn of(
     }
     if let Some(node) = key("minisign") {
         out.minisign.push(minisign(render, node, artifact)?);
+    }
+    if let Some(node) = key("slsa_provenance") {
+        out.slsa.push(slsa(render, node, sections, &words)?);
     }
     if key("github_artifact_attestations").is_some() {
         out.attestations.push(Signed::Artifact);
@@ -128,6 +144,36 @@ fn cosign(render: &Render<'_>, node: &Node, (of, words): (Signed, &Words)) -> Re
         bundle: side("bundle")?,
         options,
     })
+}
+
+fn slsa(
+    render: &Render<'_>,
+    node: &Node,
+    sections: &super::definition::Definition,
+    words: &Words,
+) -> Result<Slsa, Flaw> {
+    let file = render.side_file(node, words)?;
+    let text = |key| node.get(key).map(|node| rendered(node, words)).transpose();
+    let repository = match text("source_uri")? {
+        Some(uri) => {
+            let bare = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
+            let path = bare.split_once('/').map_or("", |(_, path)| path);
+            path.trim_end_matches('/').trim_end_matches(".git").to_owned()
+        }
+        None => match (sections.text("repo_owner")?, sections.text("repo_name")?) {
+            (Some(owner), Some(name)) => format!("{owner}/{name}"),
+            _ => String::new(),
+        },
+    };
+    if !repository.contains('/') {
+        return Err(Flaw::new(node.line, "it names no repository as the source"));
+    }
+    let tag = match text("source_tag")? {
+        Some(tag) if tag == "-" => None,
+        Some(tag) if !tag.is_empty() => Some(tag),
+        _ => words.get("Version").cloned(),
+    };
+    Ok(Slsa { file, repository, tag })
 }
 
 fn minisign(

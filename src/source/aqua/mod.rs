@@ -3,8 +3,7 @@
 //! ```text
 //! registry (which state) ── yaml ── definition (which overrides) ── render (which file) ── offer
 //!                                        └ constraint                 ├ template
-//!                                                                     ├ sums (its hash)
-//!                                                                     └ evidence ── vouch (its signatures)
+//!                                                                     └ evidence ── vouch (its signatures) ── signatures
 //! ```
 //!
 //! Owns nothing of releases: [`super::forge`] does. Refuses to guess: which file a platform gets is
@@ -16,7 +15,7 @@ mod definition;
 mod evidence;
 mod registry;
 mod render;
-mod sums;
+mod signatures;
 mod template;
 mod vouch;
 mod yaml;
@@ -32,6 +31,7 @@ use self::render::{Checksum, File, Outcome, Place, Render, SideFile};
 use self::yaml::Flaw;
 use super::access::Access;
 use super::forge::{self, Forge, Release, Repo};
+use super::log::Logs;
 use super::memo::Memo;
 use super::url::exact;
 use super::{
@@ -47,6 +47,7 @@ pub(super) struct Aqua {
     access: Arc<Access>,
     forge: Arc<Forge>,
     registry: Registry,
+    logs: Logs,
     /// By state, package and requirement.
     versions: Memo<(String, String, String), BTreeMap<Version, Tagged>>,
 }
@@ -64,7 +65,7 @@ impl Aqua {
     /// Asks nothing yet.
     pub(super) fn new(access: Arc<Access>, forge: Arc<Forge>) -> Self {
         let registry = Registry::new(Arc::clone(&access), Arc::clone(&forge));
-        Self { access, forge, registry, versions: Memo::new() }
+        Self { access, forge, registry, logs: Logs::default(), versions: Memo::new() }
     }
 
     /// Every version of the package that has a file, by the filters of its definition.
@@ -245,7 +246,7 @@ impl Aqua {
         let Some(text) = text.as_ref() else {
             return Ok(Err(format!("the server has no checksum file `{shown}`")));
         };
-        let hash = sums::find(text, asset, checksum).map_err(|why| {
+        let hash = checksum.sums.find(text, asset).map_err(|why| {
             let (subject, file) = (query.subject(), asset.to_owned());
             Error::Checksum { subject, url: shown, file, why }
         })?;

@@ -12,6 +12,7 @@ use super::template::{self, Words};
 use super::yaml::{Flaw, Node};
 use crate::archive::Format;
 use crate::base::{Algorithm, CommandName, Platform, RelPath};
+use crate::provenance::{Read, Sums};
 
 /// What a platform gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +74,8 @@ pub(super) enum Place {
 pub(super) struct Checksum {
     /// Where it is.
     pub(super) at: SideFile,
-    /// The kind of hash in it.
-    pub(super) algorithm: Algorithm,
     /// How it is read.
-    pub(super) read: Read,
+    pub(super) sums: Sums,
 }
 
 /// A file that goes with another one.
@@ -91,22 +90,6 @@ pub(super) enum SideFile {
     },
     /// It has an address of its own.
     Url(String),
-}
-
-/// How a checksum file is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Read {
-    /// Lines of `sha256sum` or BSD, or one hash alone.
-    Lines,
-    /// The hash stands alone.
-    Raw,
-    /// By regular expressions with one group each.
-    Patterns {
-        /// The hash in a line.
-        checksum: String,
-        /// The file's name in the same line.
-        file: Option<String>,
-    },
 }
 
 /// Endings of archives and packages, longest first.
@@ -511,7 +494,7 @@ impl<'a> Render<'a> {
                 return Err(Flaw::new(node.line, why));
             }
         };
-        Ok(Some(Checksum { at, algorithm, read }))
+        Ok(Some(Checksum { at, sums: Sums { algorithm, read } }))
     }
 }
 

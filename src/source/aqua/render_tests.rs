@@ -395,7 +395,7 @@ fn checksum_files() {
         ("enabled: false, type: github_release, asset: x, algorithm: sha256", None),
     ] {
         let (_, file) = file(&format!("{base}checksum: {{{section}}}\n"));
-        let found = file.checksum.map(|c| (c.at, c.algorithm, c.read));
+        let found = file.checksum.map(|c| (c.at, c.sums.algorithm, c.sums.read));
         assert_eq!(found, want, "{section}");
     }
     let text = "type: http\nurl: http://files.invalid/t.zip\n\

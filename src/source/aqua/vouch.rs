@@ -1,38 +1,25 @@
 //! The signatures that a definition names, fetched and made evidence.
 //!
-//! Owns what of the registry's words can be verified. What cannot (a signature over the checksum
-//! file, one that is only in a log, an option of cosign that is not known) is warned of and left
-//! out, never taken for verified. Invariant: keys and identities are those of the definition whose
-//! hash is in the lock.
+//! Owns what of the registry's words can be verified: what signs the artifact, and what signs the
+//! checksum file that lists it. What cannot (an option of cosign that is not known, a file that is
+//! not there) is warned of and left out, never taken for verified. Invariant: keys and identities
+//! are those of the definition whose hash is in the lock.
 
-use super::evidence::{self, Cosign, Signed};
-use super::render::{Outcome, Place, Render, SideFile};
+use super::evidence::{self, Cosign, Signed, Slsa};
+use super::render::{File, Outcome, Place, Render, SideFile};
+use super::signatures::{Way, Who, way};
 use super::{Aqua, Found, definition};
-use crate::base::Algorithm;
-use crate::provenance::Evidence;
-use crate::source::{Asked, Location, Query, Result};
+use crate::base::{Algorithm, Integrity};
+use crate::provenance::log::Certificate;
+use crate::provenance::{self, Evidence};
+use crate::source::{Asked, Location, Query, Result, signed};
 
-/// Options of cosign that are compared, or change nothing of what is verified here.
-const KNOWN: [&str; 10] = [
-    "certificate-identity",
-    "certificate-identity-regexp",
-    "certificate-oidc-issuer",
-    "certificate-oidc-issuer-regexp",
-    "key",
-    "signature",
-    "certificate",
-    "bundle",
-    "new-bundle-format",
-    "insecure-ignore-tlog",
-];
-
-/// How a signature of cosign is verified.
-#[derive(Debug, PartialEq, Eq)]
-enum Way {
-    /// By whom a certificate names.
-    Identity { identity: String, issuer: String, bundle: SideFile },
-    /// By a key.
-    Key { key: SideFile, signature: SideFile },
+/// What is signed.
+struct Thing {
+    /// Its SHA-256, where it is known.
+    sha256: Option<Integrity>,
+    /// Name and text of the checksum file, unless it is the artifact.
+    list: Option<(String, String)>,
 }
 
 impl Aqua {
@@ -59,60 +46,85 @@ impl Aqua {
             }
         };
         let mut out = Vec::new();
-        for one in &named.minisign {
-            if !self.is_of_artifact(query, "a signature of minisign", one.of) {
+        for of in [Signed::Artifact, Signed::ChecksumFile] {
+            let minisign: Vec<_> = named.minisign.iter().filter(|one| one.of == of).collect();
+            let cosign: Vec<_> = named.cosign.iter().filter(|one| one.of == of).collect();
+            let is_attested = named.attestations.contains(&of);
+            if minisign.is_empty() && cosign.is_empty() && !is_attested {
                 continue;
             }
-            let signature = self.side(query, &found, tag, &one.signature).await?;
-            if let Some((_, body)) = self.there(query, &one.signature, signature) {
-                let signature = String::from_utf8_lossy(&body).into_owned();
-                out.push(Evidence::Minisign { key: one.public_key.clone(), signature });
-            }
-        }
-        for one in &named.cosign {
-            if self.is_of_artifact(query, "a signature of cosign", one.of) {
-                out.extend(self.cosign(query, &found, tag, one).await?);
-            }
-        }
-        for of in &named.attestations {
-            if !self.is_of_artifact(query, "attestations", *of) {
-                continue;
-            }
-            let repo = match &file.place {
-                Place::Release { repo } | Place::Content { repo, .. } | Place::Archive { repo } => {
-                    repo.clone()
+            let thing = match of {
+                Signed::Artifact => {
+                    Thing { sha256: asked.digest(Algorithm::Sha256).cloned(), list: None }
                 }
-                Place::Url(_) => {
-                    let text = |key| on.text(key).map_err(refused);
-                    match (text("repo_owner")?, text("repo_name")?) {
-                        (Some(owner), Some(name)) => format!("{owner}/{name}"),
-                        _ => continue,
-                    }
-                }
+                Signed::ChecksumFile => match self.list(query, &found, tag, &file).await? {
+                    Some(thing) => thing,
+                    None => continue,
+                },
             };
-            if let Some(digest) = asked.digest(Algorithm::Sha256) {
-                let repo = self.parsed(query, &found, &repo)?;
-                out.extend(self.forge.attestations(query, repo, digest).await?);
+            let mut vouching = Vec::new();
+            for one in minisign {
+                let signature = self.side(query, &found, tag, &one.signature).await?;
+                if let Some((_, body)) = self.there(query, &one.signature, signature) {
+                    let signature = text(body);
+                    vouching.push(Evidence::Minisign { key: one.public_key.clone(), signature });
+                }
             }
+            for one in cosign {
+                vouching.extend(self.cosign(asked, &found, tag, one, &thing).await?);
+            }
+            let repo = repo_of(&on, &file).map_err(refused)?;
+            if let (true, Some(repo), Some(digest)) = (is_attested, repo, &thing.sha256) {
+                let repo = self.parsed(query, &found, &repo)?;
+                vouching.extend(self.forge.attestations(query, repo, digest).await?);
+            }
+            out.extend(vouching.into_iter().map(|by| wrapped(by, &thing, &file)));
+        }
+        for one in &named.slsa {
+            out.extend(self.slsa(asked, &found, tag, one).await?);
         }
         Ok(out)
     }
 
-    async fn cosign(
+    /// The checksum file that lists an artifact.
+    async fn list(
         &self,
         query: &Query<'_>,
         found: &Found,
         tag: &str,
+        file: &File,
+    ) -> Result<Option<Thing>> {
+        const WHAT: &str = "a signature over the checksum file";
+        let Some(checksum) = &file.checksum else {
+            self.left_out(query, WHAT, "its hashes count for nothing");
+            return Ok(None);
+        };
+        let body = self.side(query, found, tag, &checksum.at).await?;
+        let Some((_, body)) = self.there(query, &checksum.at, body) else { return Ok(None) };
+        let sha256 = Some(Integrity::sha256_of(&body));
+        let Ok(text) = String::from_utf8(body) else {
+            self.left_out(query, WHAT, "it is no text");
+            return Ok(None);
+        };
+        Ok(Some(Thing { sha256, list: Some((name_of(&checksum.at).to_owned(), text)) }))
+    }
+
+    async fn cosign(
+        &self,
+        asked: &Asked<'_>,
+        found: &Found,
+        tag: &str,
         one: &Cosign,
+        thing: &Thing,
     ) -> Result<Option<Evidence>> {
+        let query = asked.query;
         let left_out = |why: &str| {
             self.left_out(query, "a signature of cosign", why);
             Ok(None)
         };
-        let text = |body: Vec<u8>| String::from_utf8_lossy(&body).into_owned();
         match way(one) {
             Err(why) => left_out(&why),
-            Ok(Way::Identity { identity, issuer, bundle: at }) => {
+            Ok(Way::Identity { who: Who { identity, issuer }, bundle: at }) => {
                 let bundle = self.side(query, found, tag, &at).await?;
                 let Some((_, body)) = self.there(query, &at, bundle) else { return Ok(None) };
                 match serde_json::from_slice::<serde_json::Value>(&body) {
@@ -120,6 +132,27 @@ impl Aqua {
                         Ok(Some(Evidence::Cosign { identity, issuer, bundle }))
                     }
                     _ => left_out("its bundle is none of Sigstore's format"),
+                }
+            }
+            Ok(Way::Apart { who: Who { identity, issuer }, signature: at, certificate: of }) => {
+                let signature = self.side(query, found, tag, &at).await?;
+                let Some((_, signature)) = self.there(query, &at, signature) else {
+                    return Ok(None);
+                };
+                let certificate = self.side(query, found, tag, &of).await?;
+                let Some((_, certificate)) = self.there(query, &of, certificate) else {
+                    return Ok(None);
+                };
+                let Some(certificate) = Certificate::read(&text(certificate)) else {
+                    return left_out("its certificate is none");
+                };
+                let Some(sha256) = &thing.sha256 else { return Ok(None) };
+                match self.logs.entry(&self.access, asked, sha256, &certificate).await? {
+                    Some(entry) => {
+                        let bundle = certificate.signed(&text(signature), sha256, entry);
+                        Ok(Some(Evidence::Cosign { identity, issuer, bundle }))
+                    }
+                    None => left_out("no log knows of it"),
                 }
             }
             Ok(Way::Key { key: key_at, signature: at }) => {
@@ -136,6 +169,45 @@ impl Aqua {
                 Ok(Some(Evidence::CosignKey { key: text(key), signature }))
             }
         }
+    }
+
+    /// Statements of how an artifact was built.
+    async fn slsa(
+        &self,
+        asked: &Asked<'_>,
+        found: &Found,
+        tag: &str,
+        one: &Slsa,
+    ) -> Result<Vec<Evidence>> {
+        let query = asked.query;
+        let body = self.side(query, found, tag, &one.file).await?;
+        let Some((at, body)) = self.there(query, &one.file, body) else { return Ok(Vec::new()) };
+        let lines = provenance::slsa(&body, asked.digests);
+        let mut out = Vec::new();
+        for line in lines.map_err(|e| signed::refused(query, &at, e))? {
+            let bundle = match line {
+                provenance::Slsa::Bundle(bundle) => bundle,
+                provenance::Slsa::Envelope { envelope, certificate } => {
+                    let Some(sha256) = asked.digest(Algorithm::Sha256) else { continue };
+                    let entry = self.logs.entry(&self.access, asked, sha256, &certificate).await?;
+                    match entry {
+                        Some(entry) => certificate.stated(&envelope, entry),
+                        None => {
+                            self.left_out(query, "provenance", "no log knows of it");
+                            continue;
+                        }
+                    }
+                }
+                provenance::Slsa::Bare => {
+                    self.left_out(query, "provenance", "it has no certificate");
+                    continue;
+                }
+            };
+            let repository = one.repository.clone();
+            let reference = one.tag.as_ref().map(|tag| format!("refs/tags/{tag}"));
+            out.push(Evidence::Slsa { repository, reference, bundle });
+        }
+        Ok(out)
     }
 
     /// A file that goes with the artifact; `None` when it is not there.
@@ -164,20 +236,9 @@ impl Aqua {
 
     fn there<T>(&self, query: &Query<'_>, file: &SideFile, found: Option<T>) -> Option<T> {
         if found.is_none() {
-            let name = match file {
-                SideFile::Release { asset, .. } => asset.as_str(),
-                SideFile::Url(url) => url.split(['?', '#']).next().unwrap_or(url),
-            };
-            self.left_out(query, &format!("`{name}`"), "it is not there");
+            self.left_out(query, &format!("`{}`", name_of(file)), "it is not there");
         }
         found
-    }
-
-    fn is_of_artifact(&self, query: &Query<'_>, what: &str, of: Signed) -> bool {
-        if of == Signed::ChecksumFile {
-            self.left_out(query, what, "it is over the checksum file");
-        }
-        of == Signed::Artifact
     }
 
     fn left_out(&self, query: &Query<'_>, what: &str, why: &str) {
@@ -188,116 +249,42 @@ impl Aqua {
     }
 }
 
-/// How a signature is verified; why not otherwise.
-fn way(one: &Cosign) -> std::result::Result<Way, String> {
-    if let Some((name, _)) = one.options.iter().find(|(name, _)| !KNOWN.contains(&name.as_str())) {
-        return Err(format!("the option `--{name}` is not known"));
-    }
-    let option = |wanted: &str| {
-        one.options.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
-    };
-    let file = |own: &Option<SideFile>, name: &str| match (own, option(name)) {
-        (Some(own), _) => Ok(Some(own.clone())),
-        (None, Some(text)) if text.contains("://") => Ok(Some(SideFile::Url(text.to_owned()))),
-        (None, Some(text)) => Err(format!("`--{name} {text}` is no address")),
-        (None, None) => Ok(None),
-    };
-    let bundle = file(&one.bundle, "bundle")?;
-    if let Some(key) = file(&one.key, "key")? {
-        // A bundle holds the signature.
-        let signature = match bundle {
-            None => file(&one.signature, "signature")?,
-            some => some,
-        };
-        let signature = signature.ok_or("it names a key and no signature")?;
-        return Ok(Way::Key { key, signature });
-    }
-    let Some(bundle) = bundle else {
-        return Err("it has no bundle, and the log is not asked for its time".to_owned());
-    };
-    let named = |name: &str| match (option(name), option(&format!("{name}-regexp"))) {
-        (Some(exact), _) => Ok(exact.to_owned()),
-        (None, Some(pattern)) => {
-            literal(pattern).ok_or_else(|| format!("`--{name}-regexp {pattern}` is not one name"))
-        }
-        (None, None) => Err(format!("it has no `--{name}`")),
-    };
-    let (identity, issuer) = (named("certificate-identity")?, named("certificate-oidc-issuer")?);
-    Ok(Way::Identity { identity, issuer, bundle })
+fn text(body: Vec<u8>) -> String {
+    String::from_utf8_lossy(&body).into_owned()
 }
 
-/// The one text that a pattern stands for, without the reference where any will do; `None` when it
-/// may be several.
-fn literal(pattern: &str) -> Option<String> {
-    let text = pattern.strip_prefix('^')?;
-    let text = match text.strip_suffix('$') {
-        Some(text) => text.strip_suffix("@.*").or(text.strip_suffix("@.+")).unwrap_or(text),
-        None => text.strip_suffix("@.*").or(text.strip_suffix("@.+"))?,
-    };
-    let (mut out, mut letters) = (String::new(), text.chars());
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => out.push(letters.next().filter(|c| c.is_ascii_punctuation())?),
-            '[' | ']' | '(' | ')' | '{' | '}' | '*' | '+' | '?' | '|' | '^' | '$' => return None,
-            other => out.push(other),
-        }
+/// A side file's name, or its address.
+fn name_of(file: &SideFile) -> &str {
+    match file {
+        SideFile::Release { asset, .. } => asset,
+        SideFile::Url(url) => url.split(['?', '#']).next().unwrap_or(url),
     }
-    Some(out)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_that_are_one_name() {
-        for (pattern, want) in [
-            (
-                r"^https://f\.invalid/o/r/x.yml@refs/tags/v1\.0$",
-                Some("https://f.invalid/o/r/x.yml@refs/tags/v1.0"),
-            ),
-            (r"^https://f\.invalid/x\.yml@.*$", Some("https://f.invalid/x.yml")),
-            ("^https://f.invalid/x.yml@.+", Some("https://f.invalid/x.yml")),
-            ("https://f.invalid/x.yml$", None),
-            ("^https://f.invalid/x.yml", None),
-            ("^https://f.invalid/.*$", None),
-            ("^https://f.invalid/(a|b)$", None),
-            (r"^https://f.invalid/\d$", None),
-            (r"^https://f.invalid/x@refs/tags/.+$", None),
-        ] {
-            assert_eq!(literal(pattern).as_deref(), want, "{pattern}");
+/// The repository whose forge is asked for attestations.
+fn repo_of(
+    on: &definition::Definition,
+    file: &File,
+) -> std::result::Result<Option<String>, super::Flaw> {
+    Ok(match &file.place {
+        Place::Release { repo } | Place::Content { repo, .. } | Place::Archive { repo } => {
+            Some(repo.clone())
         }
-    }
+        Place::Url(_) => match (on.text("repo_owner")?, on.text("repo_name")?) {
+            (Some(owner), Some(name)) => Some(format!("{owner}/{name}")),
+            _ => None,
+        },
+    })
+}
 
-    #[test]
-    fn ways() {
-        let url = |text: &str| SideFile::Url(format!("http://f.invalid/{text}"));
-        let of = |options: &[(&str, &str)]| {
-            let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-            Cosign {
-                of: Signed::Artifact,
-                signature: None,
-                key: None,
-                certificate: None,
-                bundle: None,
-                options,
-            }
-        };
-        let who = [("certificate-identity", "i"), ("certificate-oidc-issuer-regexp", "^o$")];
-        let bundled = Cosign { bundle: Some(url("b")), ..of(&who) };
-        let (identity, issuer) = ("i".to_owned(), "o".to_owned());
-        assert_eq!(way(&bundled), Ok(Way::Identity { identity, issuer, bundle: url("b") }));
-        let keyed = of(&[("key", "http://f.invalid/k"), ("signature", "http://f.invalid/s")]);
-        assert_eq!(way(&keyed), Ok(Way::Key { key: url("k"), signature: url("s") }));
-        for (one, why) in [
-            (of(&who), "no bundle"),
-            (of(&[("key", "cosign.pub")]), "no address"),
-            (of(&[("key", "http://f.invalid/k")]), "no signature"),
-            (Cosign { bundle: Some(url("b")), ..of(&who[..1]) }, "no `--certificate-oidc-issuer`"),
-            (of(&[("certificate-github-workflow-ref", "r")]), "is not known"),
-        ] {
-            let said = way(&one).expect_err(why);
-            assert!(said.contains(why), "{said}");
-        }
+/// Evidence about the artifact, of evidence about what was signed.
+fn wrapped(by: Evidence, thing: &Thing, file: &File) -> Evidence {
+    let (Some((list, text)), Some(checksum)) = (&thing.list, &file.checksum) else { return by };
+    Evidence::Listed {
+        list: list.clone(),
+        text: text.clone(),
+        file: file.asset.clone(),
+        sums: checksum.sums.clone(),
+        by: Box::new(by),
     }
 }

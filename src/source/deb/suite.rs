@@ -175,7 +175,10 @@ impl Suite<'_> {
 fn places(repository: &Repository) -> Indexes {
     let first = (repository.base.clone(), repository.authorization.clone());
     let all = std::iter::once(first).chain(repository.mirrors.iter().cloned());
-    vec![all.map(|(base, authorization)| Endpoint { base, authorization, ca: None }).collect()]
+    vec![
+        all.map(|(base, authorization)| Endpoint { base, authorization, ca: None, identity: None })
+            .collect(),
+    ]
 }
 
 fn file(endpoint: &Endpoint, path: &str) -> Location {

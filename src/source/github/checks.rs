@@ -5,8 +5,9 @@
 
 use crate::base::{Algorithm, Integrity};
 use crate::lock::model::Proof;
+use crate::provenance::checksum;
 use crate::source::forge::{self, Asset, Forge, Release};
-use crate::source::{Query, Result, checksum};
+use crate::source::{Query, Result};
 
 /// The hash of an asset and its proofs; nothing when nobody vouches for it.
 pub(in crate::source) async fn vouched(

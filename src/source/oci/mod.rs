@@ -19,6 +19,7 @@ use super::{
 };
 use crate::archive::Format;
 use crate::base::{Arch, Integrity, Os, Platform, SourceKind, Version};
+use crate::config::ecosystem::docker::Login;
 use crate::config::ecosystem::oci as configured;
 use crate::lock::model::Proof;
 use crate::oci::{self, Document, Image, LayerKind, Registry, image};
@@ -61,14 +62,27 @@ impl Oci {
         }
         let find = async {
             let chosen = self.access.overrides.get(&SourceKind::Oci).and_then(|o| o.url.clone());
-            let (environ, project) = (&self.access.environ, &self.access.project);
-            let all = configured::registries(chosen.as_deref(), repository, environ, project)
+            let (environ, project) = (self.access.environ.clone(), self.access.project.clone());
+            let name = repository.to_owned();
+            // It may ask a helper for credentials, and that blocks.
+            let task = tokio::task::spawn_blocking(move || {
+                configured::registries(chosen.as_deref(), &name, &environ, &project)
+            });
+            let found = super::access::joined(task).await;
+            let found = found
                 .map_err(|e| Error::Endpoint { subject: query.subject(), source: Box::new(e) })?;
-            let registry = |endpoint: crate::config::ecosystem::Endpoint| {
+            for note in &found.notes {
+                self.access.warn_once(&format!("{note}; asking without it"));
+            }
+            let registry = |one: configured::Registry| {
+                let login = one.login.map(|login| match login {
+                    Login::Header(secret) => oci::Login::Header(secret),
+                    Login::Refresh(token) => oci::Login::Refresh(token),
+                });
                 let client = self.access.client.clone();
-                Registry::new(client, &endpoint.base.value, endpoint.authorization)
+                Registry::new(client, &one.endpoint.base.value, login)
             };
-            Ok(all.into_iter().map(registry).collect())
+            Ok(found.all.into_iter().map(registry).collect())
         };
         self.registries.get(repository.to_owned(), find).await
     }

@@ -15,7 +15,6 @@ use async_trait::async_trait;
 
 use self::template::Words;
 use super::access::{self, Access};
-use super::checksum;
 use super::memo::Memo;
 use super::mirrors::Round;
 use super::{
@@ -27,6 +26,7 @@ use crate::base::{Integrity, Platform, SourceKind, Version, VersionReq};
 use crate::config::ecosystem::Endpoint;
 use crate::lock::model::Proof;
 use crate::provenance::Evidence;
+use crate::provenance::checksum;
 
 /// The source.
 pub(super) struct UrlSource {

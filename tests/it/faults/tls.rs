@@ -184,3 +184,103 @@ fn socks() {
     );
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
 }
+
+/// A certificate of whoever asks: shown where it is configured, and nowhere else.
+#[test]
+fn client_certificates() {
+    let world = project();
+    let (ours, clients) = (TlsAuthority::new("ours"), TlsAuthority::new("clients"));
+    let (certificate, key) = clients.client("somebody");
+    let file = |name: &str, text: &str| {
+        let path = world.env.home().join(name);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("create");
+        std::fs::write(&path, text).expect("write");
+        path.to_string_lossy().into_owned()
+    };
+    let root = file("ours.pem", ours.pem());
+    let both = file("both.pem", &format!("{certificate}{key}"));
+    let pip = file("pip.conf", &format!("[global]\nclient-cert = {both}\n"));
+    let wanting = TlsFront::asking(world.upstream.address(), &ours, &clients, true);
+    let index = wanting.url("/simple/");
+    let (trust, index) = (("SSL_CERT_FILE", root.as_str()), ("PIP_INDEX_URL", index.as_str()));
+    for own in [
+        ("PIP_CLIENT_CERT", both.as_str()),
+        ("SSL_CLIENT_CERT", both.as_str()),
+        ("PIP_CONFIG_FILE", pip.as_str()),
+    ] {
+        let outcome = lock(&world, &[trust, index, own]);
+        assert_eq!(outcome.code, Some(0), "{}: {}", own.0, outcome.stderr);
+        let text = world.env.read("dep.lock.json") + &outcome.stderr;
+        assert!(!text.contains("both.pem") && !text.contains("BEGIN"), "{text}");
+    }
+    let outcome = lock(&world, &[trust, index]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("certificate"), "{}", outcome.stderr);
+    let stranger = TlsAuthority::new("strangers").client("somebody");
+    let stranger = file("stranger.pem", &format!("{}{}", stranger.0, stranger.1));
+    let outcome = lock(&world, &[trust, index, ("PIP_CLIENT_CERT", &stranger)]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+
+    // What cannot be used says so, without what is in it.
+    let broken = file("broken.pem", &certificate);
+    for (value, code, words) in [
+        (broken.as_str(), 1, "client certificate"),
+        ("/nowhere/both.pem", 2, "PIP_CLIENT_CERT names `/nowhere/both.pem`"),
+    ] {
+        let outcome = lock(&world, &[trust, index, ("PIP_CLIENT_CERT", value)]);
+        assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(words), "{}", outcome.stderr);
+        assert!(!outcome.stderr.contains("BEGIN"), "{}", outcome.stderr);
+    }
+
+    // Sent to another host, that would take one: neither certificate nor password goes along.
+    let other = FakeUpstream::start();
+    crate::world::publish_pypi(&other, "alpha", "1.1.0");
+    let elsewhere = TlsFront::asking(other.address(), &ours, &clients, false);
+    let page = FakeUpstream::pypi_page("alpha-bin");
+    world.upstream.fault_always(&page, Fault::Redirect(elsewhere.url(&page)));
+    let with_password = index.1.replace("https://", "https://me:s3cret@");
+    let outcome =
+        lock(&world, &[trust, ("PIP_INDEX_URL", &with_password), ("PIP_CLIENT_CERT", &both)]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(!elsewhere.shown().is_empty() && !elsewhere.shown().contains(&true));
+    assert!(other.requests().iter().all(|r| r.header("authorization").is_none()));
+    assert!(wanting.shown().iter().all(|shown| *shown));
+    world.upstream.fault_always(&page, Fault::Redirect(other.url(&page)));
+    let outcome = lock(&world, &[trust, index, ("PIP_CLIENT_CERT", &both)]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("from https to http"), "{}", outcome.stderr);
+
+    // npm: by host and path in files, else by text for its own registry.
+    let program = crate::upstream::executable(
+        crate::upstream::Machine::of(infra::base::Platform::X86_64Linux),
+        "solo 1.0.0",
+    );
+    let tree = crate::upstream::Tree::new().executable("bin/solo", program);
+    let tarball = crate::upstream::tgz("solo", "1.0.0", &tree);
+    let package = crate::upstream::NpmPackage::new("solo", "1.0.0", tarball)
+        .set("bin", serde_json::json!({"solo": "bin/solo"}))
+        .on("linux", "x64", "");
+    world.upstream.npm(package);
+    world.profiles(
+        "[dep]\nsolo = { from = \"npm:solo\", version = \"=1.0.0\", platforms = [\"x86_64-linux\"] }\n",
+    );
+    let registry = wanting.url("/npm/");
+    let place = registry.trim_start_matches("https:");
+    let (cert_file, key_file) = (file("c.pem", &certificate), file("k.pem", &key));
+    let one_line = |pem: &str| pem.trim().replace('\n', "\\n");
+    let (cert_line, key_line) = (one_line(&certificate), one_line(&key));
+    for (rc, code) in [
+        (format!("{place}:certfile={cert_file}\n{place}:keyfile={key_file}\n"), 0),
+        (format!("cert=\"{cert_line}\"\nkey=\"{key_line}\"\n"), 0),
+        (
+            format!("//other.invalid/:certfile={cert_file}\n//other.invalid/:keyfile={key_file}\n"),
+            1,
+        ),
+    ] {
+        file(".npmrc", &rc);
+        let outcome = lock(&world, &[trust, ("NPM_CONFIG_REGISTRY", &registry)]);
+        assert_eq!(outcome.code, Some(code), "{rc}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("BEGIN"), "{}", outcome.stderr);
+    }
+}

@@ -28,6 +28,8 @@ pub(crate) struct Identity {
     pub(crate) issuer: String,
     /// The repository that is built, as a URL.
     pub(crate) repository: String,
+    /// The git reference that is built.
+    pub(crate) reference: Option<String>,
 }
 
 impl Identity {
@@ -38,6 +40,7 @@ impl Identity {
             san: format!("{repository}/.github/workflows/{workflow}@{reference}"),
             issuer: "https://issuer.example".to_owned(),
             repository,
+            reference: Some(reference.to_owned()),
         }
     }
 }
@@ -99,11 +102,16 @@ impl Authority {
 
     /// Its trust root: a certificate authority and a signature log, no certificate log.
     pub(crate) fn root(&self) -> String {
+        self.root_with_log("https://log.example")
+    }
+
+    /// The same, with the address that its log is asked at.
+    pub(crate) fn root_with_log(&self, address: &str) -> String {
         let since = json!({"start": "2023-01-01T00:00:00Z"});
         json!({
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [{
-                "baseUrl": "https://log.example",
+                "baseUrl": address,
                 "hashAlgorithm": "SHA2_256",
                 "publicKey": {
                     "rawBytes": BASE64.encode(&self.log.subject_public_key_info()),
@@ -139,8 +147,9 @@ impl Authority {
         params.not_after = date_time_ymd(2024, 1, 2);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning];
-        let claims = [(8, &who.issuer), (12, &who.repository), (18, &who.san)];
-        for (number, text) in claims {
+        let reference = who.reference.as_deref().map(|reference| (14, reference));
+        let claims = [(8, &*who.issuer), (12, &*who.repository), (18, &*who.san)];
+        for (number, text) in claims.into_iter().chain(reference) {
             let oid = [1, 3, 6, 1, 4, 1, 57264, 1, number];
             let claim = CustomExtension::from_oid_content(&oid, utf8_string(text));
             params.custom_extensions.push(claim);
@@ -259,6 +268,55 @@ impl Authority {
             "signature": signature,
         });
         bundle
+    }
+}
+
+/// What a publisher has who keeps signature and certificate apart.
+pub(crate) struct Apart {
+    /// The certificate, PEM.
+    pub(crate) certificate: String,
+    /// The signature, base64.
+    pub(crate) signature: String,
+    /// The signed statement with its certificate, a line of `.intoto.jsonl`.
+    pub(crate) envelope: String,
+    /// What the log answers for the entry.
+    pub(crate) entry: String,
+}
+
+impl Authority {
+    /// A bundle's parts.
+    pub(crate) fn apart(&self, bundle: &Value) -> Apart {
+        let material = &bundle["verificationMaterial"];
+        let bytes = |value: &Value| {
+            BASE64.decode(value.as_str().expect("text").as_bytes()).expect("base64")
+        };
+        let number = |value: &Value| value.as_str().expect("text").parse::<i64>().expect("number");
+        let certificate = pem(&bytes(&material["certificate"]["rawBytes"]));
+        let mut envelope = bundle["dsseEnvelope"].clone();
+        if envelope.is_object() {
+            envelope["signatures"][0]["cert"] = json!(certificate);
+        }
+        let (logged, proof) =
+            (&material["tlogEntries"][0], &material["tlogEntries"][0]["inclusionProof"]);
+        let entry = json!({"24296fb24b8ad77a": {
+            "body": logged["canonicalizedBody"],
+            "integratedTime": number(&logged["integratedTime"]),
+            "logID": HEXLOWER.encode(&self.log_id()),
+            "logIndex": number(&logged["logIndex"]),
+            "verification": {
+                "inclusionProof": {
+                    "checkpoint": proof["checkpoint"]["envelope"],
+                    "hashes": [],
+                    "logIndex": number(&proof["logIndex"]),
+                    "rootHash": HEXLOWER.encode(&bytes(&proof["rootHash"])),
+                    "treeSize": number(&proof["treeSize"]),
+                },
+                "signedEntryTimestamp": logged["inclusionPromise"]["signedEntryTimestamp"],
+            },
+        }});
+        let signature = bundle["messageSignature"]["signature"].as_str().unwrap_or_default();
+        let signature = signature.to_owned();
+        Apart { certificate, signature, envelope: envelope.to_string(), entry: entry.to_string() }
     }
 }
 

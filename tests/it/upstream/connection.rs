@@ -92,8 +92,10 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         }
     }
     let length = headers.get("content-length").and_then(|n| n.parse().ok()).unwrap_or(0);
-    std::io::copy(&mut reader.take(length), &mut std::io::sink()).ok()?;
-    Some(Request { method, path, query, headers })
+    let mut body = Vec::new();
+    reader.take(length).read_to_end(&mut body).ok()?;
+    let body = String::from_utf8_lossy(&body).into_owned();
+    Some(Request { method, path, query, headers, body })
 }
 
 struct Answer {

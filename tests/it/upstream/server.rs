@@ -22,6 +22,8 @@ pub(crate) struct Request {
     pub(crate) query: String,
     /// Headers by lower-case name.
     pub(crate) headers: BTreeMap<String, String>,
+    /// The body, as text.
+    pub(crate) body: String,
 }
 
 impl Request {

@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// Who signs certificates.
 pub(crate) struct TlsAuthority {
@@ -35,8 +37,19 @@ impl TlsAuthority {
         &self.pem
     }
 
+    /// The certificate of somebody who asks, and its key, PEM.
+    pub(crate) fn client(&self, name: &str) -> (String, String) {
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().expect("key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("signed");
+        (certificate.pem(), key.serialize_pem())
+    }
+
     /// A server's configuration with a certificate for 127.0.0.1, good until the end of a year.
-    fn config(&self, until: i32) -> Arc<ServerConfig> {
+    /// It asks clients for one of `clients`, where that is given.
+    fn config(&self, until: i32, clients: Option<(&Self, bool)>) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
         params.not_before = date_time_ymd(2015, 1, 1);
         params.not_after = date_time_ymd(until, 12, 31);
@@ -44,12 +57,23 @@ impl TlsAuthority {
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .expect("configuration");
+            .expect("versions");
+        let builder = match clients {
+            None => builder.with_no_client_auth(),
+            Some((authority, must)) => {
+                let mut roots = RootCertStore::empty();
+                let root = CertificateDer::from_pem_slice(authority.pem.as_bytes()).expect("PEM");
+                roots.add(root).expect("a root");
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = if must { verifier } else { verifier.allow_unauthenticated() };
+                builder.with_client_cert_verifier(verifier.build().expect("verifier"))
+            }
+        };
+        let config =
+            builder.with_single_cert(vec![certificate.der().clone()], key).expect("configuration");
         Arc::new(config)
     }
 }
@@ -66,17 +90,39 @@ pub(crate) struct TlsFront {
     stopping: Arc<AtomicBool>,
     open: Arc<Mutex<Open>>,
     accepting: Option<JoinHandle<()>>,
+    /// For each connection, whether its client showed a certificate.
+    shown: Arc<Mutex<Vec<bool>>>,
 }
 
 impl TlsFront {
     /// One in front of `upstream`, with a certificate that ends with the year `until`.
     pub(crate) fn start(upstream: SocketAddr, authority: &TlsAuthority, until: i32) -> Self {
-        let config = authority.config(until);
+        Self::of(upstream, authority.config(until, None))
+    }
+
+    /// One that asks for certificates of `clients`, and serves nobody without where it `must`.
+    pub(crate) fn asking(
+        upstream: SocketAddr,
+        authority: &TlsAuthority,
+        clients: &TlsAuthority,
+        must: bool,
+    ) -> Self {
+        Self::of(upstream, authority.config(4000, Some((clients, must))))
+    }
+
+    /// For each connection that spoke, whether its client showed a certificate.
+    pub(crate) fn shown(&self) -> Vec<bool> {
+        self.shown.lock().expect("lock").clone()
+    }
+
+    fn of(upstream: SocketAddr, config: Arc<ServerConfig>) -> Self {
+        let shown = Arc::new(Mutex::new(Vec::new()));
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let stopping = Arc::new(AtomicBool::new(false));
         let open = Arc::new(Mutex::new(Open::default()));
         let (stop, all) = (Arc::clone(&stopping), Arc::clone(&open));
+        let seen = Arc::clone(&shown);
         let accepting = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { continue };
@@ -86,13 +132,13 @@ impl TlsFront {
                     return;
                 }
                 open.streams.push(copy);
-                let config = Arc::clone(&config);
+                let (config, seen) = (Arc::clone(&config), Arc::clone(&seen));
                 open.threads.push(std::thread::spawn(move || {
-                    let _ = serve(stream, config, upstream);
+                    let _ = serve(stream, config, upstream, &seen);
                 }));
             }
         });
-        Self { address, stopping, open, accepting: Some(accepting) }
+        Self { address, stopping, open, accepting: Some(accepting), shown }
     }
 
     /// The absolute URL of a path that begins with `/`.
@@ -123,13 +169,19 @@ fn serve(
     stream: TcpStream,
     config: Arc<ServerConfig>,
     upstream: SocketAddr,
+    seen: &Mutex<Vec<bool>>,
 ) -> std::io::Result<()> {
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
     let mut client = BufReader::new(StreamOwned::new(connection, stream));
     let server = TcpStream::connect(upstream)?;
     let mut answers = BufReader::new(server.try_clone()?);
+    let mut first = true;
     loop {
         let Some(request) = head(&mut client)? else { return Ok(()) };
+        if std::mem::take(&mut first) {
+            let shows = client.get_ref().conn.peer_certificates().is_some();
+            seen.lock().expect("lock").push(shows);
+        }
         (&server).write_all(request.as_bytes())?;
         let Some(answer) = head(&mut answers)? else { return Ok(()) };
         let length = answer.lines().find_map(|line| {

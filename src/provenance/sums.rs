@@ -1,23 +1,59 @@
-//! What a checksum file says of an asset, by the definition.
+//! What a checksum file says of one file, by a rule that somebody names beforehand.
 //!
-//! Refuses hashes of another kind than the definition names. Invariant: a hash is only given for
-//! the asset's own name, or where the file speaks of one asset alone.
+//! Refuses hashes of another kind than the rule names. Invariant: a hash is only given for the
+//! file's own name, or where the text speaks of one file alone.
 
 use regex_lite::Regex;
+use serde::{Deserialize, Serialize};
 
-use super::render::{Checksum, Read};
+use super::checksum;
 use crate::base::{Algorithm, Integrity};
-use crate::source::checksum;
 
-/// The hash of an asset; why not otherwise.
-pub(super) fn find(text: &str, asset: &str, by: &Checksum) -> Result<Integrity, &'static str> {
+/// How a checksum file is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
+    /// The kind of hash in it.
+    pub algorithm: Algorithm,
+    /// How a hash is found.
+    pub read: Read,
+}
+
+/// How a hash is found in a checksum file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Read {
+    /// Lines of `sha256sum` or BSD, or one hash alone.
+    Lines,
+    /// The hash stands alone.
+    Raw,
+    /// By regular expressions with one group each.
+    Patterns {
+        /// The hash in a line.
+        checksum: String,
+        /// The file's name in the same line.
+        file: Option<String>,
+    },
+}
+
+impl Sums {
+    /// The hash of a file.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub fn find(&self, text: &str, file: &str) -> Result<Integrity, &'static str> {
+        find(text, file, self)
+    }
+}
+
+fn find(text: &str, asset: &str, by: &Sums) -> Result<Integrity, &'static str> {
     match &by.read {
         Read::Lines => {
             let hash = checksum::find(text, asset)?;
             if hash.algorithm() == by.algorithm {
                 Ok(hash)
             } else {
-                Err("its hash is of another kind than the registry says")
+                Err("its hash is of another kind than it should be")
             }
         }
         Read::Raw => {
@@ -56,11 +92,10 @@ fn hash(algorithm: Algorithm, hex: &str) -> Option<Integrity> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::aqua::render::SideFile;
     use proptest::prelude::*;
 
-    fn by(algorithm: Algorithm, read: Read) -> Checksum {
-        Checksum { at: SideFile::Url("http://files.invalid/sums".to_owned()), algorithm, read }
+    fn by(algorithm: Algorithm, read: Read) -> Sums {
+        Sums { algorithm, read }
     }
 
     fn patterns(checksum: &str, file: Option<&str>) -> Read {

@@ -6,8 +6,11 @@
 
 use crate::base::{Algorithm, Integrity};
 
-/// The hash of a file; why not otherwise.
-pub(super) fn find(text: &str, file: &str) -> Result<Integrity, &'static str> {
+/// The hash of a file.
+///
+/// # Errors
+/// Why there is none, in words.
+pub fn find(text: &str, file: &str) -> Result<Integrity, &'static str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let mut exact = Vec::new();

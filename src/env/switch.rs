@@ -140,7 +140,6 @@ impl Generations {
         (effects.point)("env.linked")?;
         if previous != Some(number) {
             fs::replace_symlink(Path::new(&self.file_name(number)), &self.link())?;
-            fs::sync_dir(&self.dir())?;
         }
         (effects.point)("env.switched")
     }
@@ -238,7 +237,7 @@ impl Generations {
 
     fn lock(&self, wait: Duration, reporter: &dyn Reporter) -> Result<FileLock> {
         let dir = self.dir();
-        fs::create_dir_all(&dir)?;
+        fs::create_dir_all_synced(&dir)?;
         let ignore = self.infra().join(".gitignore");
         if !fs::exists(&ignore)? {
             fs::place_if_absent(&ignore, b"*\n")?;

@@ -153,7 +153,7 @@ impl Artifacts {
             self.layout.create()?;
         }
         let create = || {
-            root.parent().map_or(Ok(()), fs::create_dir_all)?;
+            root.parent().map_or(Ok(()), fs::create_dir_all_synced)?;
             ensure_dir(root, 0o755)?;
             ensure_dir(&self.layout.partials(), 0o755)?;
             ensure_dir(&root.join(Algorithm::Sha256.name()), 0o755)?;

@@ -23,7 +23,7 @@ impl Store {
         }
         let before = fs::missing_is_none(fs::read_link(&entry))?;
         let target = PathBuf::from("../store").join(object.to_string());
-        fs::create_dir_all(&self.layout.pins())?;
+        fs::create_dir_all_synced(&self.layout.pins())?;
         fs::replace_symlink(&target, &entry)?;
         Ok(before.and_then(|path| path.file_name()?.to_str()?.parse().ok()))
     }

@@ -76,7 +76,9 @@ impl Guardian {
             Some((program, args)) => (PathBuf::from(program), args.to_vec()),
             None => (process::own_program()?, vec![SUBCOMMAND.into()]),
         };
-        let (input, pipe) = io::pipe()?;
+        let (input, mut pipe) = io::pipe()?;
+        // Into the pipe before anybody reads it: it knows the run even when we die at once.
+        pipe.write_all(format!("! {}\n", mark.as_str()).as_bytes())?;
         let child = process::start(Launch {
             program,
             args,
@@ -89,9 +91,7 @@ impl Guardian {
             dies_with_us: false,
         })
         .map_err(|e| io::Error::other(e.line()))?;
-        let mut guardian = Self { pipe, child: child.into() };
-        guardian.tell(&format!("! {}\n", mark.as_str()))?;
-        Ok(guardian)
+        Ok(Self { pipe, child: child.into() })
     }
 
     /// A service runs.

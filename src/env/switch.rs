@@ -244,7 +244,7 @@ impl Generations {
         }
         let purpose = format!("switching the environment {}", self.name());
         let lock = FileLock::exclusive(&self.infra().join("env.lock"), &purpose, wait, |holder| {
-            reporter.note(&format!("waiting for {holder}"))
+            reporter.begin(self.name().as_str(), None).waiting(holder);
         })?;
         fs::sweep_siblings(&ignore);
         // Temporary names are made under this lock alone: what is there now, a dead process left.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{Context, Error, Result, sync};
-use crate::base::{DepName, EnvName, ObjectName, Platform, Quiet, TreeHash};
+use crate::base::{DepName, EnvName, ObjectName, Platform, TreeHash};
 use crate::env::switch::Change;
 use crate::env::{self, Generation, Generations, Inputs, Manifest};
 use crate::profile;
@@ -104,7 +104,7 @@ fn build(context: &Context, name: &EnvName) -> Result<Environment> {
     let platform = Platform::host();
     let store = context.store();
     // Nothing added from here on is collected before the generation's root is there.
-    let _pause = store.pause_gc(&Quiet)?;
+    let _pause = store.pause_gc(context.reporter().begin(name.as_str(), None).as_ref())?;
     // Inputs are taken before what is built from is read: an edit while we build shows as not
     // current afterwards, never as current.
     let files: Vec<PathBuf> = profile::source_files(project, name)?;

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::{Error, Result, Root, RootKind, RootProblem, Store, fs};
-use crate::base::{ObjectName, Quiet};
+use crate::base::{ObjectName, Quiet, interrupt};
 
 impl Store {
     /// Keeps an object, and what it refers to, under a name. Pinning another object under the same
@@ -25,6 +25,7 @@ impl Store {
         let target = PathBuf::from("../store").join(object.to_string());
         fs::create_dir_all_synced(&self.layout.pins())?;
         fs::replace_symlink(&target, &entry)?;
+        interrupt::point("pin.linked");
         Ok(before.and_then(|path| path.file_name()?.to_str()?.parse().ok()))
     }
 

@@ -38,8 +38,7 @@ fn shown_one(pid: u32) -> String {
     let mut words = text.split('\0').filter(|word| !word.is_empty());
     let program = words.next().map(|program| program.rsplit('/').next().unwrap_or(program));
     let line: Vec<&str> = program.into_iter().chain(words).collect();
-    let line: String =
-        line.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect();
+    let line: String = line.join(" ").chars().filter(|c| !c.is_control()).take(SHOWN).collect();
     match line.as_str() {
         "" => format!("pid {pid}"),
         line => format!("{line} (pid {pid})"),
@@ -48,7 +47,8 @@ fn shown_one(pid: u32) -> String {
 
 /// Lines such as `1: FLOCK  ADVISORY  WRITE 4242 fe:00:131 0 EOF` (proc(5)); waiting ones have `->`.
 fn parse(text: &str, device: u64, inode: u64) -> Vec<u32> {
-    let place = format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
+    let place =
+        format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
     let pid = |line: &str| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         match words.as_slice() {

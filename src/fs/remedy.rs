@@ -33,9 +33,11 @@ fn of_io(source: &io::Error, path: &Path) -> Option<String> {
             "the filesystem of `{directory}` has space, but no inodes left: remove files from it \
              (`infra store gc` removes what nothing uses), then run the same command again"
         ),
-        StorageFull => "free some space (`infra store gc` removes what nothing uses), then run the \
+        StorageFull => {
+            "free some space (`infra store gc` removes what nothing uses), then run the \
              same command again"
-            .to_owned(),
+                .to_owned()
+        }
         QuotaExceeded => format!(
             "your quota on the filesystem of `{directory}` is used up: free some space (`infra \
              store gc` removes what nothing uses), then run the same command again"
@@ -44,9 +46,9 @@ fn of_io(source: &io::Error, path: &Path) -> Option<String> {
             "the filesystem of `{directory}` is read-only; mount it for writing, or set \
              INFRA_STORE to a writable directory if the store lies there"
         ),
-        PermissionDenied => format!(
-            "check who owns `{directory}`, or set INFRA_STORE to a directory of your own"
-        ),
+        PermissionDenied => {
+            format!("check who owns `{directory}`, or set INFRA_STORE to a directory of your own")
+        }
         _ => match Errno::from_io_error(source)? {
             Errno::IO => "the disk or its connection failed: look into the system's log, then run \
                  the same command again; `infra store verify` finds what the disk damaged"
@@ -54,9 +56,11 @@ fn of_io(source: &io::Error, path: &Path) -> Option<String> {
             Errno::MFILE | Errno::NFILE => {
                 "raise the limit of open files (`ulimit -n`), or use fewer INFRA_JOBS".to_owned()
             }
-            Errno::STALE => "the server of this filesystem lost the file: mount it again, then run \
+            Errno::STALE => {
+                "the server of this filesystem lost the file: mount it again, then run \
                  the same command again"
-                .to_owned(),
+                    .to_owned()
+            }
             Errno::LOOP => {
                 format!("a link stands where a file should be: look at `{}`", path.display())
             }

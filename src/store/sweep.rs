@@ -50,8 +50,8 @@ impl Store {
         })?;
         each(&self.layout.partials(), |name, path| {
             // The lock of a download that ended.
-            let is_spent =
-                name.ends_with(".lock") && matches!(fs::exists(&path.with_extension("")), Ok(false));
+            let is_spent = name.ends_with(".lock")
+                && matches!(fs::exists(&path.with_extension("")), Ok(false));
             let old = options.artifacts || is_spent || is_older(path, PARTIAL);
             let lock = path.with_extension("lock");
             if old && !(matches!(fs::exists(&lock), Ok(true)) && lease::is_held(&lock)) {

@@ -28,7 +28,11 @@ use crate::fs;
 enum Verdict {
     Ready,
     /// `ends`: the supervisor has nothing left to do but end.
-    Failed { reason: String, hints: Vec<String>, ends: bool },
+    Failed {
+        reason: String,
+        hints: Vec<String>,
+        ends: bool,
+    },
 }
 
 /// How long an ending supervisor is waited for.

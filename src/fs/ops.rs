@@ -195,7 +195,13 @@ pub fn clone_file(_from: &Path, _to: &Path) -> Result<bool> {
 
 /// Copies a file's bytes and permissions.
 pub fn copy(from: &Path, to: &Path) -> Result<u64> {
-    fs::copy(from, to).context("copy", from)
+    fs::copy(from, to).or_else(|e| match e.kind() {
+        // These are about the other end.
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::ReadOnlyFilesystem => Err(e).context("write", to),
+        _ => Err(e).context("copy", from),
+    })
 }
 
 /// Sets permission bits.

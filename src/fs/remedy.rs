@@ -29,9 +29,9 @@ fn of_io(source: &io::Error, path: &Path) -> Option<String> {
     use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let directory = path.parent().unwrap_or(path).display();
     Some(match source.kind() {
-        StorageFull if has_no_inodes(path) => format!(
-            "the filesystem of `{directory}` has space, but no inodes left: remove files from it \
-             (`infra store gc` removes what nothing uses), then run the same command again"
+        StorageFull if source.to_string().contains(NO_INODES) => format!(
+            "there may be space on the filesystem of `{directory}`, but for no more files: remove \
+             some (`infra store gc` removes what nothing uses), then run the same command again"
         ),
         StorageFull => {
             "free some space (`infra store gc` removes what nothing uses), then run the \
@@ -67,6 +67,18 @@ fn of_io(source: &io::Error, path: &Path) -> Option<String> {
             _ => return None,
         },
     })
+}
+
+/// What "no space left" means where there is space.
+const NO_INODES: &str = "no inodes left";
+
+/// The system's reason, told apart where one number stands for two: a full disk and one without
+/// inodes. Asked at once, since cleaning up changes the answer.
+pub(super) fn precise(source: io::Error, path: &Path) -> io::Error {
+    if source.kind() == io::ErrorKind::StorageFull && has_no_inodes(path) {
+        return io::Error::new(source.kind(), format!("no space left on device: {NO_INODES}"));
+    }
+    source
 }
 
 /// Whether the filesystem of the nearest directory that exists ran out of inodes, not of bytes.

@@ -58,6 +58,13 @@ impl Store {
                 found.push(path.to_owned());
             }
         })?;
+        // Pins are moved under the shared lock: what is there now, a dead process left.
+        if !options.dry_run {
+            each(&self.layout.pins(), |name, path| {
+                let is_left = name.starts_with('.') && name.ends_with(".tmp");
+                found.extend(is_left.then(|| path.to_owned()));
+            })?;
+        }
         // A writer that lost its file keeps nothing, and fetches the document again next time.
         each(&self.layout.index(), |_, directory| {
             let _ = each(directory, |name, path| {

@@ -29,7 +29,7 @@ fn at(env: &TestEnv, case: &Case, point: &str) -> Outcome {
 /// Kills a command at each passage of each point; gives how often.
 fn at_every_point(case: &Case) -> u32 {
     let up = Upstream::start();
-    let prepared = Prepared::new((case.prepare)(&up));
+    let prepared = Prepared::of(case, &up);
     let undisturbed = Undisturbed::of(case, &prepared);
     let mut passed = BTreeSet::new();
     let mut kills = 0;

@@ -59,8 +59,8 @@ const INTERRUPTED: [&str; 3] = [WRITE, READ, "flock"];
 const COMMANDS: [&str; 7] =
     ["dep lock", "dep sync", "env build", "store gc", "cache push", "cache pull", "store import"];
 
-/// Places of one group of calls at which it fails, for each command.
-const PLACES: usize = 3;
+/// Places of one group of calls at which it fails, for each command; `FAULT_PLACES` asks for more.
+const PLACES: usize = 2;
 
 /// A line of a record: thread, call, whether it is about our files, whether it was made to fail.
 fn calls<'a>(
@@ -89,8 +89,10 @@ fn places(record: &str, root: &str, group: &str) -> Vec<u32> {
     }
     let found: Vec<u32> = found.into_iter().collect();
     // Spread over all of them, first and last among them.
+    let wanted = std::env::var("FAULT_PLACES").ok().and_then(|n| n.parse().ok());
+    let wanted: usize = wanted.unwrap_or(PLACES).max(2);
     let last = found.len().saturating_sub(1);
-    let chosen = (0..PLACES).map(|n| n * last / (PLACES - 1));
+    let chosen = (0..wanted).map(|n| n * last / (wanted - 1));
     let chosen: BTreeSet<u32> = chosen.filter_map(|at| found.get(at).copied()).collect();
     chosen.into_iter().collect()
 }
@@ -106,7 +108,7 @@ fn traced(case: &Case, prepared: &Prepared, log: &Path, option: &str) -> crate::
 /// Runs a command with every fault; gives how many runs there were and how many of them failed.
 fn disturb(case: &Case) -> (u32, u32) {
     let up = Upstream::start();
-    let prepared = Prepared::new((case.prepare)(&up));
+    let prepared = Prepared::of(case, &up);
     let undisturbed = Undisturbed::of(case, &prepared);
     let root = prepared.env.root().canonicalize().expect("root");
     let root = root.to_str().expect("text");

@@ -76,9 +76,8 @@ struct Replay<'a> {
 }
 
 impl Disk {
-    /// Replays a record on a copy (`from`) of what was below `root` before it.
-    pub(super) fn replay(from: &Path, root: &Path, cwd: &Path, events: &[Event]) -> Self {
-        let before = State::read(from);
+    /// Replays a record on what was below `root` before it.
+    pub(super) fn replay(before: State, root: &Path, cwd: &Path, events: &[Event]) -> Self {
         let (now, open) = (before.clone(), BTreeMap::new());
         let mut replay = Replay { root, cwd, before, now, steps: Vec::new(), open };
         for event in events {
@@ -156,7 +155,8 @@ impl Disk {
 }
 
 impl State {
-    fn read(root: &Path) -> Self {
+    /// What is below a directory now.
+    pub(super) fn read(root: &Path) -> Self {
         let mut state = Self::default();
         let mut known = BTreeMap::new();
         state.take(root, &mut known);
@@ -275,6 +275,10 @@ impl State {
                 Some(other) => std::fs::hard_link(other, path).expect("hard link"),
                 None => {
                     std::fs::write(path, data).expect("write");
+                    // The power was off for a while.
+                    let file = std::fs::File::options().write(true).open(path).expect("open");
+                    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+                    file.set_modified(then).expect("set time");
                     std::fs::set_permissions(path, mode).expect("chmod");
                     placed.insert(id, path.to_owned());
                 }

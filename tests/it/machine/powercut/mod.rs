@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use self::disk::{Disk, Keep};
+use self::disk::{Disk, Keep, State};
 use self::trace::Event;
 use super::tools::{has_strace, outcome, strace};
 use crate::crashes::fixture::{self, Prepared, Upstream};
@@ -34,8 +34,9 @@ const TRACED: &str = "trace=open,openat,creat,mkdir,mkdirat,rename,renameat,rena
     symlink,symlinkat,unlink,unlinkat,rmdir,write,writev,pwrite64,pwritev,read,lseek,ftruncate,\
     truncate,fsync,fdatasync,syncfs,sync,chmod,fchmod,fchmodat,copy_file_range,sendfile,ioctl";
 
-fn record(case: &Case, prepared: &Prepared) -> Vec<Event> {
+fn record(case: &Case, prepared: &Prepared) -> (State, Vec<Event>) {
     let env = prepared.restore();
+    let before = State::read(env.root());
     let log = tempfile::NamedTempFile::new().expect("log");
     let plain = command(env, case);
     let mut traced = strace(&plain, log.path(), &["-xx", "-s", "16777216", "-e", TRACED]);
@@ -43,17 +44,17 @@ fn record(case: &Case, prepared: &Prepared) -> Vec<Event> {
         traced.stdin(file);
     }
     fixture::success(case.name, &outcome(&mut traced));
-    trace::read(&std::fs::read(log.path()).expect("log"))
+    (before, trace::read(&std::fs::read(log.path()).expect("log")))
 }
 
 /// Cuts the power in a command again and again; gives how often.
 fn cut(case: &Case, states: u64) -> u64 {
     let up = Upstream::start();
-    let prepared = Prepared::new((case.prepare)(&up));
+    let prepared = Prepared::of(case, &up);
     let undisturbed = Undisturbed::of(case, &prepared);
-    let events = record(case, &prepared);
+    let (before, events) = record(case, &prepared);
     let root = prepared.env.root().canonicalize().expect("root");
-    let disk = Disk::replay(prepared.kept(), &root, &prepared.env.project(), &events);
+    let disk = Disk::replay(before, &root, &prepared.env.project(), &events);
     let same = disk.is_as(prepared.env.root());
     assert!(same.is_ok(), "{}: the model is not what happened: {same:?}", case.name);
     let seed = case.name.bytes().fold(SEED, |seed, b| seed.wrapping_mul(31) + u64::from(b));

@@ -556,3 +556,48 @@ fn plain(path: &Path) -> PathBuf {
     }
     out
 }
+
+/// The model tells a careless program from a careful one.
+#[test]
+fn what_is_not_synced_is_not_there() {
+    let record = |sync_file: &str, sync_dir: &str| {
+        let text = format!(
+            "1 openat(AT_FDCWD</r>, \"t\", O_WRONLY|O_CREAT|O_EXCL, 0644) = 3</r/t>\n\
+             1 write(3</r/t>, \"new\", 3) = 3\n\
+             {sync_file}\
+             1 rename(\"t\", \"f\") = 0\n\
+             {sync_dir}\
+             1 mkdir(\"d\", 0755) = 0\n"
+        );
+        let mut before = State::default();
+        let root = before.add(What::Dir(BTreeMap::new()), 0o755);
+        let old = before.add(What::File(b"old".to_vec()), 0o644);
+        before.apply(&Step::Enter { dir: root, name: "f".into(), node: old });
+        let root = Path::new("/r");
+        Disk::replay(before, root, root, &super::trace::read(text.as_bytes()))
+    };
+    let shown = |state: &State| -> Vec<(String, String)> {
+        let all = state.list().into_iter();
+        all.map(|(path, (_, what))| (path.display().to_string(), what)).collect()
+    };
+    let file = |bytes: &[u8]| infra::base::Integrity::sha256_of(bytes).to_string();
+    let only = |bytes: &[u8]| vec![("f".to_owned(), file(bytes))];
+    let (fsync, dirsync) = ("1 fsync(3</r/t>) = 0\n", "1 fsync(4</r>) = 0\n");
+
+    let careful = record(fsync, dirsync);
+    assert_eq!(shown(&careful.after(careful.len(), &Keep::Nothing)), only(b"new"));
+    let all = careful.after(careful.len(), &Keep::Everything);
+    assert_eq!(shown(&all)[0], ("d".to_owned(), "dir".to_owned()));
+    // Before the directory's sync the old file is as likely as the new one.
+    let at_rename = careful.moments()[2];
+    assert_eq!(shown(&careful.after(at_rename, &Keep::Nothing)), only(b"old"));
+    let seen: BTreeSet<_> =
+        (0..64).map(|seed| shown(&careful.after(at_rename, &Keep::Some(seed)))).collect();
+    assert!(seen.contains(&only(b"old")) && seen.contains(&only(b"new")), "{seen:?}");
+    assert!(!seen.contains(&only(b"")), "{seen:?}");
+
+    let careless = record("", dirsync);
+    assert_eq!(shown(&careless.after(careless.len(), &Keep::Nothing)), only(b""));
+    let forgetful = record(fsync, "");
+    assert_eq!(shown(&forgetful.after(forgetful.len(), &Keep::Nothing)), only(b"old"));
+}

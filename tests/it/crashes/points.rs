@@ -110,7 +110,13 @@ pub(crate) const CASES: &[Case] = &[
         settles: false,
         passes: &["lock.staged", "lock.written"],
     },
-    Case { name: "env build", args: &["env", "build", "test"], prepare: built, passes: BUILT },
+    Case {
+        name: "env build",
+        args: &["env", "build", "test"],
+        prepare: built,
+        settles: false,
+        passes: BUILT,
+    },
     Case {
         name: "env build again",
         args: &["env", "build", "dev"],

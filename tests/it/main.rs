@@ -31,6 +31,7 @@ mod importers;
 mod integrity;
 mod knowing;
 mod lock_truth;
+mod logs;
 mod machine;
 mod merge;
 mod oci;

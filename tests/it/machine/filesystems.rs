@@ -157,7 +157,7 @@ const PRIVILEGES: [&str; 3] = ["--reuid=65534", "--regid=65534", "--clear-groups
 /// Takes every permission from a path, looks what a command says, and gives it back.
 fn without(path: &Path, run: impl FnOnce() -> Outcome) -> Outcome {
     let before = std::fs::metadata(path).expect("look").permissions();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0)).expect("chmod");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).expect("chmod");
     let outcome = run();
     std::fs::set_permissions(path, before).expect("chmod");
     outcome
@@ -212,7 +212,7 @@ fn a_file_that_may_not_be_read() {
     let env = built(&up);
     let Some(mortal) = Mortal::of(&env) else { return };
     let file = fixture::object(&env, "extra-3.0.0").join("lib/deep/er/data");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0)).expect("chmod");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).expect("chmod");
     let verified = mortal.infra(&env, &["store", "verify"]);
     assert!(matches!(verified.code, Some(1 | 3)), "{}", verified.stderr);
     assert!(verified.stderr.contains("extra-3.0.0"), "{}", verified.stderr);

@@ -38,7 +38,7 @@ fn a_collection_sweeps_documents_and_locks_that_nobody_holds() {
     success("store gc", &env.infra(["store", "gc"]));
     assert!(!dead.exists(), "a dead writer's document");
     assert!(alive.exists() && document.exists(), "what is somebody's");
-    assert_eq!(locks(), [held.clone()], "only the lock that is held");
+    assert_eq!(locks(), std::slice::from_ref(&held), "only the lock that is held");
     assert_eq!(partials(), Vec::<PathBuf>::new());
     drop(file);
     success("store gc", &env.infra(["store", "gc"]));

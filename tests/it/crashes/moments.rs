@@ -46,7 +46,7 @@ fn invariants(what: &str, env: &TestEnv, locks: &[Option<String>]) {
 pub(super) const COMMANDS: [&[&str]; 3] =
     [&["dep", "lock"], &["dep", "sync"], &["env", "build", "dev"]];
 /// How often each command is killed, unless `KILLS` in the environment says so.
-const KILLS: u32 = 40;
+const KILLS: u32 = 55;
 /// How often each command is started for one kill, at most.
 const STARTS: u32 = 20;
 

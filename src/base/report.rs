@@ -24,6 +24,12 @@ pub trait Task: Send + Sync {
 
     /// What is being done now, e.g. `unpacking`.
     fn stage(&self, stage: &str);
+
+    /// Another process is in the way: `holder` says who holds what, e.g. `infra store gc (pid 7)`.
+    /// Called once for each wait.
+    fn waiting(&self, holder: &str) {
+        self.stage(&format!("waiting for {holder}"));
+    }
 }
 
 /// Says nothing.

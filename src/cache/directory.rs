@@ -67,7 +67,7 @@ impl Arriving {
         fs::chmod(&path, 0o644)?;
         fs::sync_file(&self.file, &path)?;
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
+            fs::create_dir_all_synced(parent)?;
             fs::rename(&path, target)?;
             fs::sync_dir(parent)?;
         }
@@ -84,10 +84,15 @@ fn sweep(root: &Path) -> Result<()> {
             .ok()
             .and_then(|meta| meta.modified().ok())
             .and_then(|written| SystemTime::now().duration_since(written).ok());
+        let file = fs::open_nofollow(&path.join(NAME)).ok();
+        let lock = file.as_ref().map(File::try_lock);
+        // What is held is somebody's whatever the clock says, which may have jumped by a year.
+        if matches!(lock, Some(Err(std::fs::TryLockError::WouldBlock))) {
+            continue;
+        }
         // An empty one may be about to be locked.
-        let left = fs::open_nofollow(&path.join(NAME)).is_ok_and(|file| {
-            file.metadata().is_ok_and(|meta| meta.len() > 0) && file.try_lock().is_ok()
-        });
+        let is_empty = file.is_none_or(|file| !file.metadata().is_ok_and(|meta| meta.len() > 0));
+        let left = matches!(lock, Some(Ok(()))) && !is_empty;
         if left || age.is_some_and(|age| age > LEFT_ALONE) {
             let _ = fs::remove_tree(&path);
         }
@@ -203,6 +208,8 @@ mod tests {
         let Arriving { staging, file } = dead;
         let (left, empty) = (staging.keep(), Arriving::new(dir.path()).expect("file"));
         drop(file);
+        // As after a jump of the clock: what is held stays at any age.
+        fs::set_mtime_nofollow(alive.staging.path(), 1).expect("set time");
         sweep(dir.path()).expect("sweep");
         assert!(!fs::exists(&left).expect("look"));
         assert!(fs::exists(&alive.path()).expect("look"));

@@ -123,8 +123,8 @@ pub enum Error {
     Pack {
         /// The object.
         object: ObjectName,
-        /// The system's reason.
-        source: std::io::Error,
+        /// The temporary file, and the system's reason.
+        source: fs::Error,
     },
     /// Nothing vouches for an object.
     #[error("nothing that is known vouches for `{object}` from `{cache}`")]
@@ -214,6 +214,7 @@ impl Diagnose for Error {
             ],
             Self::Http(e) => return e.hints(),
             Self::Store(e) => return e.hints(),
+            Self::Pack { source, .. } => return source.hints(),
             Self::NoCache { cache } => vec![format!("`infra cache init {cache}` makes one there")],
             Self::Untrusted { signed_by, .. } => {
                 let mut hints = Vec::new();

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::Result;
 use super::cached::{Cache, digest_of, narinfo_key};
 use super::narinfo::NarInfo;
-use crate::base::{Digest, ObjectName};
+use crate::base::{Digest, ObjectName, interrupt};
 
 /// What is removed, or would be.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -73,9 +73,11 @@ pub async fn gc(
     if !dry_run {
         for object in &plan.objects {
             cache.backend().delete(&narinfo_key(object.digest())).await?;
+            interrupt::point("cache.unlisted");
         }
         for file in &plan.files {
             cache.backend().delete(file).await?;
+            interrupt::point("cache.removed");
         }
         cache.backend().sweep().await?;
     }

@@ -159,6 +159,8 @@ async fn one(
 
 fn bug(object: &ObjectName, why: &dyn std::fmt::Display) -> Error {
     let source = std::io::Error::other(why.to_string());
+    let path = PathBuf::from(object.to_string());
+    let source = fs::Error::Io { action: "name the archive of", path, source };
     Error::Pack { object: object.clone(), source }
 }
 
@@ -186,11 +188,15 @@ async fn pack(store: &Store, registration: &Registration, task: &Arc<dyn Task>) 
     let registration = registration.clone();
     blocking(move || {
         let object = &registration.object;
-        let broken = |source| Error::Pack { object: object.clone(), source };
         let missing = || store::Error::Missing { object: object.clone() };
         let path = store.get(object)?.ok_or_else(missing)?.path().to_owned();
         let dir = fs::StagingDir::new_in(&store.temp_dir()?, "push")?;
-        let file = fs::create_new(&dir.path().join("nar"))?;
+        let archive = dir.path().join("nar");
+        let broken = |source: std::io::Error| {
+            let source = fs::Error::Io { action: "write", path: archive.clone(), source };
+            Error::Pack { object: object.clone(), source }
+        };
+        let file = fs::create_new(&archive)?;
         let out = Counted { file, hash: Hasher::new(Algorithm::Sha256), size: 0 };
         let packer = Packer::new(BufWriter::with_capacity(1 << 18, out)).map_err(broken)?;
         let tee = Tee { packer, hash: nar::HashWriter::new(), task: task.as_ref() };

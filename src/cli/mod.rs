@@ -97,6 +97,9 @@ fn dispatch(cli: Cli, environ: Environ, printer: Printer) -> Outcome {
     let cwd = std::env::current_dir().unwrap_or_default();
     let settings = Settings::resolve(&flags, &environ, &cwd)?;
     let context = Context::new(settings, environ, cwd, printer.reporter());
+    if matches!(&command, Command::Dep(_) | Command::Env(_) | Command::Run(_) | Command::Store(_)) {
+        context.warn_of_remote_store();
+    }
     let session = Session { context, printer };
     match command {
         Command::Init(args) => init::run(&args, &session),

@@ -140,7 +140,6 @@ impl Generations {
         (effects.point)("env.linked")?;
         if previous != Some(number) {
             fs::replace_symlink(Path::new(&self.file_name(number)), &self.link())?;
-            fs::sync_dir(&self.dir())?;
         }
         (effects.point)("env.switched")
     }
@@ -238,14 +237,14 @@ impl Generations {
 
     fn lock(&self, wait: Duration, reporter: &dyn Reporter) -> Result<FileLock> {
         let dir = self.dir();
-        fs::create_dir_all(&dir)?;
+        fs::create_dir_all_synced(&dir)?;
         let ignore = self.infra().join(".gitignore");
         if !fs::exists(&ignore)? {
             fs::place_if_absent(&ignore, b"*\n")?;
         }
         let purpose = format!("switching the environment {}", self.name());
         let lock = FileLock::exclusive(&self.infra().join("env.lock"), &purpose, wait, |holder| {
-            reporter.note(&format!("waiting for {holder}"))
+            reporter.begin(self.name().as_str(), None).waiting(holder);
         })?;
         fs::sweep_siblings(&ignore);
         // Temporary names are made under this lock alone: what is there now, a dead process left.

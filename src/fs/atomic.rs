@@ -103,7 +103,8 @@ pub fn place_if_absent(path: &Path, bytes: &[u8]) -> Result<bool> {
     }
 }
 
-/// Points the link `path` at `target`, replacing a link that is there, as one step.
+/// Points the link `path` at `target`, replacing a link that is there, as one step that outlasts a
+/// power cut.
 pub fn replace_symlink(target: &Path, path: &Path) -> Result<()> {
     let temp = sibling(path);
     let _ = fs::remove_file(&temp);
@@ -112,7 +113,7 @@ pub fn replace_symlink(target: &Path, path: &Path) -> Result<()> {
         let _ = fs::remove_file(&temp);
         return Err(e);
     }
-    Ok(())
+    path.parent().map_or(Ok(()), ops::sync_dir)
 }
 
 #[cfg(test)]

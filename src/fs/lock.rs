@@ -1,16 +1,20 @@
 //! Advisory file locks that say who holds them.
 //!
 //! A lock saves work and orders writers; safety comes from renames. The kernel drops it when its
-//! holder dies, so there are no stale locks.
+//! holder dies, so there are no stale locks. Refuses a filesystem that has no `flock`, and one
+//! that grants the same lock twice, by name: there the collector could not be kept away.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
-use super::{Context as _, Error, Result, ops};
+use super::{Context as _, Error, Result, holders, kind, ops};
 
 /// A held lock; released when dropped.
 #[derive(Debug)]
@@ -54,14 +58,17 @@ impl FileLock {
         }
     }
 
-    /// Who holds the lock, as written into its file.
+    /// Who holds the lock: as written into its file, or by the kernel's list where nothing is
+    /// written (shared holders) or what is written is of a process that was killed.
     pub fn holder(path: &Path) -> String {
         let mut text = String::new();
-        let read = File::open(path).and_then(|f| f.take(200).read_to_string(&mut text));
-        match read {
-            Ok(n) if n > 0 => text,
-            _ => "another process".to_owned(),
+        let _ = File::open(path).and_then(|f| f.take(200).read_to_string(&mut text));
+        let pids = holders::of(path);
+        let is_current = |pid: &u32| text.ends_with(&format!("(pid {pid})"));
+        if !text.is_empty() && (pids.is_empty() || pids.iter().any(is_current)) {
+            return text;
         }
+        holders::shown(&pids).unwrap_or_else(|| "another process".to_owned())
     }
 }
 
@@ -86,9 +93,18 @@ fn acquire(
         let file = ops::open_rw(path)?;
         match flock(&file, operation) {
             // The holder before us may have removed the file: then our lock guards nothing.
-            Ok(()) if same_file(&file, path) => return Ok(file),
+            Ok(()) if same_file(&file, path) => {
+                keeps_locks(&file, path)?;
+                return Ok(file);
+            }
             Ok(()) => continue,
-            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
+            // Asked again at once; a signal is no holder.
+            Err(Errno::INTR) => continue,
+            Err(Errno::WOULDBLOCK) => {}
+            Err(e @ (Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS | Errno::INVAL)) => {
+                let why = super::plain(&e.into());
+                return Err(no_locks(path, why));
+            }
             Err(e) => return Err(e).context("lock", path),
         }
         if start.elapsed() >= timeout {
@@ -103,6 +119,33 @@ fn acquire(
         }
         std::thread::sleep(Duration::from_millis(15));
     }
+}
+
+fn no_locks(path: &Path, why: String) -> Error {
+    let filesystem = kind::filesystem(path).map(|found| found.name);
+    Error::NoLocks { path: path.to_owned(), why, filesystem }
+}
+
+/// Refuses a filesystem that grants a lock that is held; asked once for each filesystem, by trying
+/// to take the same lock through a second handle.
+fn keeps_locks(held: &File, path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    static KEEPING: Mutex<BTreeSet<u64>> = Mutex::new(BTreeSet::new());
+    let device = held.metadata().context("look at", path)?.dev();
+    let keeping = || KEEPING.lock().unwrap_or_else(PoisonError::into_inner);
+    if keeping().contains(&device) {
+        return Ok(());
+    }
+    let second = ops::open_rw(path)?;
+    if !same_file(&second, path) || !same_file(held, path) {
+        // Another process removed it: the question is left for the next lock.
+        return Ok(());
+    }
+    if flock(&second, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        return Err(no_locks(path, "its filesystem grants the same lock twice".to_owned()));
+    }
+    keeping().insert(device);
+    Ok(())
 }
 
 fn same_file(file: &File, path: &Path) -> bool {

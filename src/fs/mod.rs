@@ -8,8 +8,11 @@
 
 pub mod atomic;
 pub mod hash;
+mod holders;
+mod kind;
 mod lock;
 pub mod ops;
+mod remedy;
 pub mod staging;
 
 use std::io;
@@ -17,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use atomic::{place_if_absent, replace_symlink, sweep_siblings, write_atomic};
 pub use hash::hash_file;
+pub use kind::{Filesystem, filesystem};
 pub use lock::FileLock;
 pub use ops::*;
 pub use staging::StagingDir;
@@ -46,6 +50,16 @@ pub enum Error {
         /// How long was waited, in seconds.
         waited_s: u64,
     },
+    /// The filesystem has no locks, or grants them without keeping them.
+    #[error("`{}` cannot be locked: {why}{}", path.display(), on(filesystem))]
+    NoLocks {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said, or what it did.
+        why: String,
+        /// The kind of the filesystem, where it is known by name.
+        filesystem: Option<&'static str>,
+    },
 }
 
 /// The reason without the `(os error N)` that people cannot use.
@@ -57,12 +71,17 @@ fn plain(error: &io::Error) -> String {
     }
 }
 
+/// ` on nfs`.
+fn on(filesystem: &Option<&'static str>) -> String {
+    filesystem.map(|name| format!(" (on {name})")).unwrap_or_default()
+}
+
 impl Error {
     /// The system's reason, if that is what it was.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Io { source, .. } => Some(source.kind()),
-            Self::Locked { .. } => None,
+            Self::Locked { .. } | Self::NoLocks { .. } => None,
         }
     }
 
@@ -78,28 +97,7 @@ impl Diagnose for Error {
     }
 
     fn hints(&self) -> Vec<Hint> {
-        let hint = match self {
-            Self::Locked { .. } => {
-                "wait for it to end, or raise INFRA_LOCK_TIMEOUT (seconds)".to_owned()
-            }
-            Self::Io { source, path, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "free some space (`infra store gc` removes what nothing uses), then run the \
-                     same command again"
-                        .to_owned()
-                }
-                io::ErrorKind::ReadOnlyFilesystem => {
-                    "the filesystem is read-only; set INFRA_STORE to a writable directory"
-                        .to_owned()
-                }
-                io::ErrorKind::PermissionDenied => format!(
-                    "check who owns `{}`, or set INFRA_STORE to a directory of your own",
-                    path.parent().unwrap_or(path).display()
-                ),
-                _ => return Vec::new(),
-            },
-        };
-        vec![Hint::new(hint)]
+        remedy::of(self).into_iter().map(Hint::new).collect()
     }
 }
 
@@ -114,7 +112,10 @@ pub trait Context<T> {
 
 impl<T> Context<T> for io::Result<T> {
     fn context(self, action: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|source| Error::Io { action, path: path.to_owned(), source })
+        self.map_err(|source| {
+            let source = remedy::precise(source, path);
+            Error::Io { action, path: path.to_owned(), source }
+        })
     }
 }
 

@@ -53,7 +53,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = file.context("create", path)?;
     file.write_all(bytes).context("write", path)?;
-    sync_file(&file, path)
+    sync_file(&file, path)?;
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
 }
 
 /// Opens for appending, creating the file.
@@ -95,6 +96,19 @@ pub fn exists(path: &Path) -> Result<bool> {
 /// Creates a directory and its parents.
 pub fn create_dir_all(path: &Path) -> Result<()> {
     fs::create_dir_all(path).context("create directory", path)
+}
+
+/// Creates a directory and its parents so that they outlast a power cut: what was created is in
+/// its parent on the disk.
+pub fn create_dir_all_synced(path: &Path) -> Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let Some(parent) = path.parent() else { return create_dir_all(path) };
+    create_dir_all_synced(parent)?;
+    // Another process may be faster, or something else may be in the way.
+    create_dir_all(path)?;
+    sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 /// Creates one directory that must not exist yet.
@@ -186,7 +200,13 @@ pub fn clone_file(_from: &Path, _to: &Path) -> Result<bool> {
 
 /// Copies a file's bytes and permissions.
 pub fn copy(from: &Path, to: &Path) -> Result<u64> {
-    fs::copy(from, to).context("copy", from)
+    fs::copy(from, to).or_else(|e| match e.kind() {
+        // These are about the other end.
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::ReadOnlyFilesystem => Err(e).context("write", to),
+        _ => Err(e).context("copy", from),
+    })
 }
 
 /// Sets permission bits.

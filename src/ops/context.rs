@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Error, Result};
+use super::{Error, Result, doctor};
 use crate::base::{Platform, Reporter, SourceKind};
 use crate::build;
 use crate::config::ecosystem::{self, Endpoint, Indexes};
@@ -80,6 +80,18 @@ impl Context {
             settings.artifacts.value.clone(),
             settings.lock_timeout.value,
         )
+    }
+
+    /// Warns when the store is going to be made on another machine's filesystem.
+    pub fn warn_of_remote_store(&self) {
+        let root = &self.settings.store.value;
+        if matches!(fs::exists(root), Ok(true)) {
+            return;
+        }
+        if let Some(kind) = fs::filesystem(root) {
+            let (said, remedy) = (doctor::remote_store(root, kind), doctor::REMOTE_REMEDY);
+            self.reporter.warn(&format!("{said}; {remedy}"));
+        }
     }
 
     /// Where answers of installed clients are remembered: they are about this machine, not about a

@@ -9,6 +9,7 @@ use super::{Context, host_needs, stack};
 use crate::base::{Diagnose, Libc, Os, Platform, Problem};
 use crate::binary::Host;
 use crate::config::Origin;
+use crate::fs;
 use crate::lock::{self, Lock, Row};
 use crate::profile::{Profiles, Union};
 use crate::source::deb_repositories;
@@ -73,6 +74,19 @@ impl Finding {
 /// A gigabyte: less free space than this is worth a word.
 const LOW_SPACE: u64 = 1 << 30;
 
+/// What to do about a store on another machine's filesystem.
+pub(super) const REMOTE_REMEDY: &str =
+    "set INFRA_STORE to a local disk; share objects between machines with a binary cache";
+
+/// What is to be said of a store on another machine's filesystem.
+pub(super) fn remote_store(root: &std::path::Path, kind: fs::Filesystem) -> String {
+    format!(
+        "{} lies on {}: its locks and what outlasts a power cut are up to its server",
+        root.display(),
+        kind.name
+    )
+}
+
 /// Looks at the platform, the store, the sources, the project, the lock and the ports.
 pub fn examine(context: &Context) -> Vec<Finding> {
     let mut findings = vec![Finding::good("platform", Platform::host().name())];
@@ -103,6 +117,9 @@ fn store(context: &Context, findings: &mut Vec<Finding>) {
         ));
     } else {
         findings.push(Finding::good("store", format!("{shown}, {} objects", info.objects)));
+    }
+    if let Some(kind) = fs::filesystem(&info.root) {
+        findings.push(Finding::note("store", remote_store(&info.root, kind), REMOTE_REMEDY));
     }
     if info.damaged_registrations > 0 {
         findings.push(Finding::wrong(

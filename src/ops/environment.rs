@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{Context, Error, Result, sync};
-use crate::base::{DepName, EnvName, ObjectName, Platform, Quiet, TreeHash};
+use crate::base::{DepName, EnvName, ObjectName, Platform, TreeHash};
 use crate::env::switch::Change;
 use crate::env::{self, Generation, Generations, Inputs, Manifest};
 use crate::profile;
@@ -104,7 +104,8 @@ pub fn preview(context: &Context, name: &EnvName) -> Result<Environment> {
     if let Some(environment) = current(context, name)? {
         return Ok(environment);
     }
-    let _pause = context.store().pause_gc(&Quiet)?;
+    let waiting = context.reporter().begin(name.as_str(), None);
+    let _pause = context.store().pause_gc(waiting.as_ref())?;
     let made = make(context, name)?;
     let now = Generations::new(context.project(), name).list()?;
     let generation = now.iter().map(|g| g.number).max().unwrap_or(0) + 1;
@@ -124,7 +125,7 @@ pub(super) fn pointed_at(context: &Context, name: &EnvName) -> Result<Option<Env
 fn build(context: &Context, name: &EnvName) -> Result<Environment> {
     let store = context.store();
     // Nothing added from here on is collected before the generation's root is there.
-    let _pause = store.pause_gc(&Quiet)?;
+    let _pause = store.pause_gc(context.reporter().begin(name.as_str(), None).as_ref())?;
     let Made { object, inputs, manifest } = make(context, name)?;
     let change = Change {
         inputs: &inputs,

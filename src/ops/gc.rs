@@ -37,7 +37,7 @@ pub fn gc(context: &Context, request: &Request) -> Result<Collected> {
         None => Vec::new(),
     };
     options.forgotten = generations.iter().cloned().collect();
-    Ok(Collected { store: context.store().gc(&options)?, generations })
+    Ok(Collected { store: context.store().gc_telling(&options, bar.as_ref())?, generations })
 }
 
 /// Forgets old generations of every project that the store knows; gives their links.

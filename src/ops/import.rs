@@ -83,12 +83,28 @@ pub struct Report {
 pub fn import(context: &Context, request: &Request) -> Result<Report> {
     let profiles = context.profiles()?;
     let known = profiles.union()?.requirements;
+    // A killed import may have written the profile and no lock: what is there as the file has it,
+    // but not locked, is locked and compared now.
+    let locked = match request.write && request.lock {
+        true => context.lock().ok().unwrap_or_default(),
+        false => Lock::default(),
+    };
+    let is_half_done = |draft: &Draft| {
+        let there = known.get(&draft.name);
+        request.write
+            && request.lock
+            && !locked.deps.contains_key(&draft.name)
+            && there.is_some_and(|it| it.from == draft.from && it.version == draft.version)
+    };
     let mut report = Report::default();
-    let mut drafts: Vec<Draft> = Vec::new();
+    let (mut drafts, mut half_done): (Vec<Draft>, Vec<Draft>) = (Vec::new(), Vec::new());
     for file in &request.files {
         for item in import::read(&context.cwd().join(file))? {
             let (said, file) = (item.said, file.clone());
             let outcome = item.outcome.and_then(|draft| {
+                if is_half_done(&draft) {
+                    return Ok(draft);
+                }
                 if known.contains_key(&draft.name) {
                     return Err(format!("`{}` is a dep already", draft.name));
                 }
@@ -100,13 +116,16 @@ pub fn import(context: &Context, request: &Request) -> Result<Report> {
             match outcome {
                 Ok(draft) => {
                     report.mapped.push(mapped(&draft, said, file)?);
-                    drafts.push(draft);
+                    match is_half_done(&draft) {
+                        true => half_done.push(draft),
+                        false => drafts.push(draft),
+                    }
                 }
                 Err(reason) => report.left.push(Left { said, file, reason }),
             }
         }
     }
-    if !request.write || drafts.is_empty() {
+    if !request.write || (drafts.is_empty() && half_done.is_empty()) {
         return Ok(report);
     }
     let profile = profiles.get(&request.profile)?;
@@ -119,7 +138,10 @@ pub fn import(context: &Context, request: &Request) -> Result<Report> {
     let lock_path = context.lock_path();
     let old_lock = fs::missing_is_none(fs::read(&lock_path))?;
     let before = [(path.clone(), old)];
-    fs::write_atomic(&path, new.as_bytes())?;
+    if new != before[0].1 {
+        fs::write_atomic(&path, new.as_bytes())?;
+    }
+    drafts.append(&mut half_done);
     // What is written must be a profile, before anything is fetched for it.
     if let Err(problem) = context.profiles() {
         restore(&before)?;

@@ -35,7 +35,7 @@ impl Store {
     /// objects and then making the root that keeps them. Waits for a collector that is at work.
     pub fn pause_gc(&self, task: &dyn Task) -> Result<GcPause> {
         self.layout.create()?;
-        let on_wait = |holder: &str| task.stage(&format!("waiting for {holder}"));
+        let on_wait = |holder: &str| task.waiting(holder);
         let lock = fs::FileLock::shared(&self.layout.gc_lock(), self.lock_timeout, on_wait)
             .map_err(|e| Error::writing(self.root(), e))?;
         Ok(GcPause { _lock: lock })
@@ -149,7 +149,7 @@ impl Store {
 
     pub(super) fn lock_object(&self, object: &ObjectName, task: &dyn Task) -> Result<fs::FileLock> {
         let path = self.layout.object_lock(object);
-        let on_wait = |holder: &str| task.stage(&format!("waiting for {holder}"));
+        let on_wait = |holder: &str| task.waiting(holder);
         let purpose = format!("infra adding {}", object.name());
         Ok(fs::FileLock::exclusive(&path, &purpose, self.lock_timeout, on_wait)?)
     }

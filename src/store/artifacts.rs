@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::layout::{Layout, ensure_dir};
 use super::{Error, Result, Verified, fs};
-use crate::base::{Algorithm, Integrity, Task};
+use crate::base::{Algorithm, Integrity, Task, interrupt};
 use crate::fs::Context as _;
 
 /// The artifact cache.
@@ -69,7 +69,7 @@ impl Artifacts {
         task: &dyn Task,
     ) -> Result<ArtifactLock> {
         let path = self.partial(integrity)?.with_extension("lock");
-        let on_wait = |holder: &str| task.stage(&format!("waiting for {holder}"));
+        let on_wait = |holder: &str| task.waiting(holder);
         let purpose = format!("infra fetching {shown}");
         let lock = fs::FileLock::exclusive(&path, &purpose, self.lock_timeout, on_wait)
             .map_err(|e| Error::writing(self.layout.artifacts(), e))?;
@@ -106,6 +106,7 @@ impl Artifacts {
         if let Some(dir) = path.parent() {
             fs::sync_dir(dir)?;
         }
+        interrupt::point("artifact.admitted");
         Ok(Verified { path, integrity: received, size })
     }
 
@@ -153,7 +154,7 @@ impl Artifacts {
             self.layout.create()?;
         }
         let create = || {
-            root.parent().map_or(Ok(()), fs::create_dir_all)?;
+            root.parent().map_or(Ok(()), fs::create_dir_all_synced)?;
             ensure_dir(root, 0o755)?;
             ensure_dir(&self.layout.partials(), 0o755)?;
             ensure_dir(&root.join(Algorithm::Sha256.name()), 0o755)?;

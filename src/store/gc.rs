@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::moment::Moment;
 use super::{Error, Result, RootKind, Store, fs, reach, roots};
-use crate::base::{Digest, ObjectName, Quiet, interrupt};
+use crate::base::{Digest, ObjectName, Quiet, Task, interrupt};
 
 /// What to collect.
 #[derive(Clone, Debug, Default)]
@@ -72,12 +73,17 @@ impl Store {
     /// Removes what no root reaches. Waits for additions that are at work, and new ones wait while
     /// it decides and unregisters; files are deleted after that.
     pub fn gc(&self, options: &GcOptions) -> Result<GcReport> {
+        self.gc_telling(options, &Quiet)
+    }
+
+    /// Like [`Store::gc`]; `task` is told whom it waits for.
+    pub fn gc_telling(&self, options: &GcOptions, task: &dyn Task) -> Result<GcReport> {
         if !fs::exists(self.root())? {
             return Ok(GcReport { dry_run: options.dry_run, ..GcReport::default() });
         }
         if options.dry_run {
             // Nothing is removed, so additions may go on; a read-only store can be asked too.
-            let _pause = match self.pause_gc(&Quiet) {
+            let _pause = match self.pause_gc(task) {
                 Ok(pause) => Some(pause),
                 Err(Error::ReadOnly { .. }) => None,
                 Err(e) => return Err(e),
@@ -89,7 +95,7 @@ impl Store {
             &self.layout.gc_lock(),
             "infra store gc",
             self.lock_timeout,
-            |_| {},
+            |holder| task.waiting(holder),
         )
         .map_err(|e| Error::writing(self.root(), e))?;
         let report = self.plan_gc(options)?;
@@ -110,6 +116,7 @@ impl Store {
         // A damaged registration that nothing reaches goes; its tree is a leftover.
         let registered: BTreeSet<Digest> = known.good.keys().copied().collect();
 
+        let now = Moment::now();
         let before = options.older_than.and_then(|age| SystemTime::now().checked_sub(age));
         let is_old = |added: SystemTime| options.older_than.is_none() || before > Some(added);
         let mut objects = Vec::new();
@@ -117,7 +124,11 @@ impl Store {
         for (digest, registration) in &known.good {
             size += registration.nar_size;
             let added = SystemTime::UNIX_EPOCH + Duration::from_secs(registration.added);
-            if !reached.contains(digest) && is_old(added) {
+            // By the clock of this boot where that is known; one from the future stays.
+            let is_old = options
+                .older_than
+                .is_none_or(|limit| registration.age(now.as_ref()).is_some_and(|age| age > limit));
+            if !reached.contains(digest) && is_old {
                 let (object, bytes) = (Some(registration.object.clone()), registration.nar_size);
                 objects.push((added, GcObject { digest: *digest, object, bytes }));
             }

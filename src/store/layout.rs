@@ -10,6 +10,7 @@
 //! pins/NAME                links to objects that a person keeps
 //! roots/                   links to the links that keep objects, and leases of processes
 //! tmp/                     everything is made here and renamed
+//! index/??/                documents of sources (written by the HTTP client)
 //! locks/<digest>           one lock for each object that is being added
 //! gc.lock                  shared while adding, exclusive while collecting
 //! version                  the number of this layout
@@ -61,6 +62,10 @@ impl Layout {
     pub(super) fn locks(&self) -> PathBuf {
         self.root.join("locks")
     }
+    /// Documents of sources; written by the HTTP client.
+    pub(super) fn index(&self) -> PathBuf {
+        self.root.join("index")
+    }
     pub(super) fn gc_lock(&self) -> PathBuf {
         self.root.join("gc.lock")
     }
@@ -104,7 +109,7 @@ impl Layout {
     pub(super) fn create(&self) -> Result<(), Error> {
         let writing = |e| Error::writing(&self.root, e);
         if let Some(parent) = self.root.parent() {
-            fs::create_dir_all(parent).map_err(writing)?;
+            fs::create_dir_all_synced(parent).map_err(writing)?;
         }
         // One knob: whoever shares a store opens its top directory, the rest follows.
         ensure_dir(&self.root, 0o700).map_err(writing)?;
@@ -147,11 +152,15 @@ impl Layout {
     }
 }
 
-/// Creates one directory with exactly this mode; one that is there already stays as it is.
+/// Creates one directory with exactly this mode, in its parent on the disk when this returns; one
+/// that is there already stays as it is.
 pub(super) fn ensure_dir(path: &Path, mode: u32) -> Result<(), fs::Error> {
     // Never open to more than `mode`, not even when we are killed before the next line.
     match fs::create_dir_with_mode(path, mode) {
-        Ok(()) => fs::chmod(path, mode),
+        Ok(()) => {
+            fs::chmod(path, mode)?;
+            path.parent().map_or(Ok(()), fs::sync_dir)
+        }
         Err(e) if e.io_kind() == Some(std::io::ErrorKind::AlreadyExists) => Ok(()),
         // On a read-only filesystem the refusal comes before the look.
         Err(e) => match fs::lstat_if_exists(path) {

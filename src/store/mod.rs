@@ -24,6 +24,7 @@ mod info;
 mod layout;
 mod lease;
 mod links;
+mod moment;
 mod nar_in;
 mod optimise;
 mod parallel;

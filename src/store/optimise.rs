@@ -161,6 +161,8 @@ impl Store {
                 true => {
                     fs::chmod(&staged, fs::lstat(path)?.mode() & 0o7777)?;
                     fs::set_mtime_nofollow(&staged, seal::MTIME)?;
+                    // Its blocks must be its own on the disk before it takes the file's place.
+                    fs::sync_file(&fs::open_nofollow(&staged)?, &staged)?;
                 }
                 false => return Err(Error::NoReflink { root: self.root().to_owned() }),
             }

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::{Error, Result, Root, RootKind, RootProblem, Store, fs};
-use crate::base::{ObjectName, Quiet};
+use crate::base::{ObjectName, Quiet, interrupt};
 
 impl Store {
     /// Keeps an object, and what it refers to, under a name. Pinning another object under the same
@@ -23,8 +23,9 @@ impl Store {
         }
         let before = fs::missing_is_none(fs::read_link(&entry))?;
         let target = PathBuf::from("../store").join(object.to_string());
-        fs::create_dir_all(&self.layout.pins())?;
+        fs::create_dir_all_synced(&self.layout.pins())?;
         fs::replace_symlink(&target, &entry)?;
+        interrupt::point("pin.linked");
         Ok(before.and_then(|path| path.file_name()?.to_str()?.parse().ok()))
     }
 

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
+use super::moment::Moment;
 use super::stamp::Stamp;
 use super::{Error, fs};
 use crate::base::{Digest, Integrity, ObjectName, TreeHash};
@@ -32,6 +34,9 @@ pub struct Registration {
     pub origin: Origin,
     /// When it was added, in seconds since 1970.
     pub added: u64,
+    /// The same moment by a clock that nobody sets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moment: Option<Moment>,
     /// What a quick check compares.
     pub(super) stamp: Stamp,
 }
@@ -89,9 +94,20 @@ impl Registration {
         origin: Origin,
         stamp: Stamp,
     ) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let added = now.map(|d| d.as_secs()).unwrap_or_default();
-        Self { version: VERSION, object, tree, nar_size, references, origin, added, stamp }
+        let moment = Moment::now();
+        Self { version: VERSION, object, tree, nar_size, references, origin, added, moment, stamp }
+    }
+
+    /// How long ago it was added, in whatever way is known: within one boot by its clock, else by
+    /// the wall clock. `None` when that is in the future, so that nobody knows.
+    pub(super) fn age(&self, now: Option<&Moment>) -> Option<Duration> {
+        if let Some(age) = self.moment.as_ref().zip(now).and_then(|(then, now)| then.age(now)) {
+            return Some(age);
+        }
+        let added = SystemTime::UNIX_EPOCH + Duration::from_secs(self.added);
+        SystemTime::now().duration_since(added).ok()
     }
 
     /// The same object, as it lies on the disk now.
@@ -182,7 +198,8 @@ mod tests {
 
     fn sample_at(_: u64, bytes: &[u8]) -> Registration {
         let value: serde_json::Value = serde_json::from_slice(bytes).expect("json");
-        Registration { added: value["added"].as_u64().expect("added"), ..sample() }
+        let moment = serde_json::from_value(value["moment"].clone()).expect("moment");
+        Registration { added: value["added"].as_u64().expect("added"), moment, ..sample() }
     }
 
     #[test]

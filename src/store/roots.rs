@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{Error, Result, RootProblem, Store, fs, lease};
-use crate::base::{Digest, ObjectName, Quiet};
+use crate::base::{Digest, ObjectName, Quiet, interrupt};
 
 /// As many links as are followed from a root to its object.
 const MAX_HOPS: usize = 16;
@@ -59,7 +59,11 @@ impl Store {
         let entry = self.layout.roots().join(entry_name(&link));
         match fs::missing_is_none(fs::read_link(&entry))? {
             Some(known) if known == link => Ok(()),
-            _ => Ok(fs::replace_symlink(&link, &entry)?),
+            _ => {
+                fs::replace_symlink(&link, &entry)?;
+                interrupt::point("root.linked");
+                Ok(())
+            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! What killed processes leave: staging directories, unregistered trees, cut downloads, locks.
+//! What killed processes leave: staging directories, unregistered trees, cut downloads, documents
+//! half written, locks.
 //!
 //! Refuses to touch what it does not know: a name in `store` that is no object's, a file in `tmp`
 //! of a live process. Called while nobody adds, so that no lock of an object is held.
@@ -41,17 +42,39 @@ impl Store {
             let is_left = object.is_ok_and(|o| !registered.contains(&o.digest()));
             found.extend(is_left.then(|| path.to_owned()));
         })?;
+        // Who takes a lock looks whether its file is still there, so that one that nobody holds
+        // can go at any time.
         each(&self.layout.locks(), |name, path| {
-            let digest = name.parse::<Digest>();
-            let is_left = digest.is_ok_and(|d| !registered.contains(&d));
+            let is_left = name.parse::<Digest>().is_ok() && !lease::is_held(path);
             found.extend(is_left.then(|| path.to_owned()));
         })?;
-        each(&self.layout.partials(), |_, path| {
-            let old = options.artifacts || is_older(path, PARTIAL);
+        each(&self.layout.partials(), |name, path| {
+            // The lock of a download that ended.
+            let is_spent = name.ends_with(".lock")
+                && matches!(fs::exists(&path.with_extension("")), Ok(false));
+            let old = options.artifacts || is_spent || is_older(path, PARTIAL);
             let lock = path.with_extension("lock");
             if old && !(matches!(fs::exists(&lock), Ok(true)) && lease::is_held(&lock)) {
                 found.push(path.to_owned());
             }
+        })?;
+        // Pins are moved under the shared lock: what is there now, a dead process left.
+        if !options.dry_run {
+            each(&self.layout.pins(), |name, path| {
+                let is_left = name.starts_with('.') && name.ends_with(".tmp");
+                found.extend(is_left.then(|| path.to_owned()));
+            })?;
+        }
+        // A writer that lost its file keeps nothing, and fetches the document again next time.
+        each(&self.layout.index(), |_, directory| {
+            let _ = each(directory, |name, path| {
+                let Some(name) = name.strip_suffix(".tmp") else { return };
+                let is_left = match fs::StagingDir::owner(name) {
+                    Some(pid) => !is_alive(pid) || is_older(path, ANONYMOUS),
+                    None => is_older(path, ANONYMOUS),
+                };
+                found.extend(is_left.then(|| path.to_owned()));
+            });
         })?;
         Ok(found)
     }

@@ -11,12 +11,14 @@ use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::process::{self, Launch};
+use super::reap::Child;
 use super::status::Event;
 use crate::base::Diagnose;
 use crate::fs;
@@ -25,8 +27,16 @@ use crate::fs;
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Ready,
-    Failed { reason: String, hints: Vec<String> },
+    /// `ends`: the supervisor has nothing left to do but end.
+    Failed {
+        reason: String,
+        hints: Vec<String>,
+        ends: bool,
+    },
 }
+
+/// How long an ending supervisor is waited for.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// A supervisor that was started in the background.
 #[derive(Debug)]
@@ -36,6 +46,7 @@ pub struct Detached {
     /// Its own log.
     pub log: PathBuf,
     verdict: BufReader<PipeReader>,
+    child: Child,
 }
 
 /// Starts our own program with `args` in the background, in `cwd` and with exactly `env`.
@@ -69,21 +80,37 @@ pub fn spawn(
         action: "start itself in the background",
         source: std::io::Error::other(e.line()),
     })?;
-    Ok(Detached { pid: child.pid(), log, verdict: BufReader::new(verdict) })
+    Ok(Detached { pid: child.pid(), log, verdict: BufReader::new(verdict), child })
 }
 
 impl Detached {
     /// Waits until the stack is ready; the error says why it is not. After an error the supervisor
-    /// may still run: what failed is tried again, and the rest is up.
+    /// may still run: what failed is tried again, and the rest is up. One that only ends is gone
+    /// when this returns.
     pub fn wait(mut self) -> Result<(), Error> {
         let mut line = String::new();
         let read = self.verdict.read_line(&mut line);
         let (reason, hints) = match (read, serde_json::from_str(&line)) {
             (Ok(_), Ok(Verdict::Ready)) => return Ok(()),
-            (Ok(_), Ok(Verdict::Failed { reason, hints })) => (reason, hints),
-            _ => ("the supervisor ended without a word".to_owned(), Vec::new()),
+            (Ok(_), Ok(Verdict::Failed { reason, hints, ends })) => {
+                if ends {
+                    self.wait_for_end();
+                }
+                (reason, hints)
+            }
+            _ => {
+                self.wait_for_end();
+                ("the supervisor ended without a word".to_owned(), Vec::new())
+            }
         };
         Err(Error::Detached { reason, hints, log: self.log })
+    }
+
+    fn wait_for_end(&self) {
+        let end = Instant::now() + ENDING;
+        while self.child.peek().is_none() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -116,7 +143,7 @@ impl Notifier {
                      `infra runtime down` stops it"
                         .to_owned(),
                 ];
-                self.tell(&Verdict::Failed { reason, hints });
+                self.tell(&Verdict::Failed { reason, hints, ends: false });
             }
             _ => {}
         }
@@ -125,7 +152,7 @@ impl Notifier {
     /// The run could not begin: why, and what its error says to do about it.
     pub fn failed(&mut self, error: &dyn Diagnose) {
         let hints = error.hints().iter().map(ToString::to_string).collect();
-        self.tell(&Verdict::Failed { reason: error.to_string(), hints });
+        self.tell(&Verdict::Failed { reason: error.to_string(), hints, ends: true });
     }
 
     fn tell(&mut self, verdict: &Verdict) {

@@ -86,7 +86,12 @@ impl Guardian {
             Some((program, args)) => (PathBuf::from(program), args.to_vec()),
             None => (process::own_program()?, vec![SUBCOMMAND.into()]),
         };
-        let (input, pipe) = io::pipe()?;
+        let (input, mut pipe) = io::pipe()?;
+        // Into the pipe before anybody reads it: it knows the run even when we die at once.
+        pipe.write_all(format!("! {}\n", mark.as_str()).as_bytes())?;
+        if let Some(group) = group {
+            pipe.write_all(format!("@ {}\n", group.display()).as_bytes())?;
+        }
         let child = process::start(Launch {
             program,
             args,
@@ -100,12 +105,7 @@ impl Guardian {
             ready: None,
         })
         .map_err(|e| io::Error::other(e.line()))?;
-        let mut guardian = Self { pipe, child: child.into() };
-        guardian.tell(&format!("! {}\n", mark.as_str()))?;
-        if let Some(group) = group {
-            guardian.tell(&format!("@ {}\n", group.display()))?;
-        }
-        Ok(guardian)
+        Ok(Self { pipe, child: child.into() })
     }
 
     /// A service runs.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::progress::Bars;
 use super::{Style, problem};
-use crate::base::{Problem, Quiet, Reporter};
+use crate::base::{Problem, Quiet, Reporter, Task};
 
 /// Writes for people (stderr) and programs (stdout).
 #[derive(Clone)]
@@ -86,7 +86,7 @@ impl Printer {
         self.err(problem::render(error, self.err_style).trim_end());
     }
 
-    /// Receives progress: bars on a terminal; elsewhere only warnings.
+    /// Receives progress: bars on a terminal; elsewhere only warnings, and whom it waits for.
     pub fn reporter(&self) -> Arc<dyn Reporter> {
         match &self.bars {
             Some(bars) => bars.clone(),
@@ -111,9 +111,20 @@ fn end_quietly() -> ! {
 
 struct WarningsOnly(Style);
 
+/// Work under way where nobody watches: only what holds it up is worth a line.
+struct Unwatched;
+
+impl Task for Unwatched {
+    fn advance(&self, _bytes: u64) {}
+    fn stage(&self, _stage: &str) {}
+    fn waiting(&self, holder: &str) {
+        let _ = writeln!(io::stderr().lock(), "waiting for {holder}");
+    }
+}
+
 impl Reporter for WarningsOnly {
-    fn begin(&self, _label: &str, _total: Option<u64>) -> Arc<dyn crate::base::Task> {
-        Arc::new(Quiet)
+    fn begin(&self, _label: &str, _total: Option<u64>) -> Arc<dyn Task> {
+        Arc::new(Unwatched)
     }
     fn note(&self, _message: &str) {}
     fn warn(&self, message: &str) {

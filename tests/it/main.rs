@@ -32,6 +32,7 @@ mod integrity;
 mod knowing;
 mod lock_truth;
 mod logs;
+mod machine;
 mod merge;
 mod oci;
 #[cfg(feature = "provenance")]

@@ -100,6 +100,13 @@ impl Upstream {
         self.npm(package.set("bin", json!({"hello": "bin/hello"})).optional(&optional));
     }
 
+    /// Publishes a package of one script for every platform.
+    pub(crate) fn publish_script(&self, name: &str, version: &str) {
+        let tree = Tree::new().file("bin/run", "#!/usr/bin/env node\n");
+        let package = NpmPackage::new(name, version, tgz(name, version, &tree));
+        self.npm(package.set("bin", json!({ name: "bin/run" })));
+    }
+
     /// A project that asks for it all, not locked yet.
     pub(crate) fn project(&self) -> TestEnv {
         let env = TestEnv::new();
@@ -205,6 +212,8 @@ pub(crate) fn state(env: &TestEnv) -> BTreeMap<String, String> {
         let in_store = path.strip_prefix("store/");
         let skip = path.ends_with(".lock")
             || path.starts_with("home")
+            // Where a file was going to be written; swept a day later, since it may be anybody's.
+            || (path.starts_with("cache/tmp/") && what.ends_with("dir"))
             || in_store.is_some_and(|p| p.starts_with("index") || p.starts_with("locks/"));
         if skip {
             continue;
@@ -218,7 +227,7 @@ pub(crate) fn state(env: &TestEnv) -> BTreeMap<String, String> {
             }
             Some(p) if p.starts_with("meta/") => {
                 // One tree serves several platforms: which of them it was made for first is chance.
-                out.insert(path, without(&file, &["added", "stamp", "origin"]));
+                out.insert(path, without(&file, &["added", "moment", "stamp", "origin"]));
             }
             None if path.contains(".infra/env/") && path.ends_with(".json") => {
                 out.insert(path, without(&file, &["created"]));
@@ -269,6 +278,67 @@ pub(crate) fn make_writable(dir: &Path) {
             std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("chmod");
         }
     }
+}
+
+/// A prepared state, to be put back as often as it is needed.
+pub(crate) struct Prepared {
+    pub(crate) env: TestEnv,
+    kept: tempfile::TempDir,
+    settles: bool,
+}
+
+impl Prepared {
+    /// Keeps a copy of everything below the environment's root.
+    pub(crate) fn new(env: TestEnv) -> Self {
+        let kept = tempfile::Builder::new().prefix("infra-it-kept-").tempdir().expect("tempdir");
+        copy(env.root(), kept.path());
+        Self { env, kept, settles: false }
+    }
+
+    /// What a case starts from.
+    pub(crate) fn of(case: &super::points::Case, up: &Upstream) -> Self {
+        let mut prepared = Self::new((case.prepare)(up));
+        prepared.settles = case.settles;
+        prepared
+    }
+
+    /// As it was when it was kept; inodes and status times differ, as after a move.
+    pub(crate) fn restore(&self) -> &TestEnv {
+        clear(self.env.root());
+        copy(self.kept.path(), self.env.root());
+        if self.settles {
+            self.env.ok(["store", "verify"]);
+        }
+        &self.env
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        clear(self.kept.path());
+    }
+}
+
+/// Removes everything below a directory, read-only directories included.
+pub(crate) fn clear(dir: &Path) {
+    for entry in std::fs::read_dir(dir).expect("list") {
+        let entry = entry.expect("entry");
+        if !entry.file_type().expect("type").is_dir() {
+            std::fs::remove_file(entry.path()).expect("remove");
+        } else if std::fs::remove_dir_all(entry.path()).is_err() {
+            // Not root: objects are read-only.
+            make_writable(&entry.path());
+            std::fs::remove_dir_all(entry.path()).expect("remove");
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "--reflink=auto", "--"])
+        .args([from.join("."), to.to_owned()])
+        .status();
+    assert!(copied.expect("cp").success(), "cp from {}", from.display());
 }
 
 /// Names below `dir` that end in `.tmp`, anywhere.

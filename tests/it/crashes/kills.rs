@@ -1,128 +1,102 @@
-//! `kill -9` at moments that a seeded generator chooses, while a slow upstream makes them many.
+//! Kills: every point × every command that passes it, at each passage, and at random moments.
 //!
-//! Each run begins where the last was killed, as for a user whose machine fails again and again. One
-//! that gets to its end is compared with an undisturbed one; the next begins with a new project.
+//! One test, so that the kills are counted together: at least [`LEAST`], none of which leaves
+//! anything that [`survives`] or [`moments`] does not allow. The commands are killed side by side.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::fixture::{self, Upstream, assert_same, state, success};
-use crate::support::{TestEnv, finish};
-use crate::upstream::Fault;
+use infra::base::interrupt::POINTS;
 
-/// SplitMix64: enough to choose moments, the same on every run.
-struct Random(u64);
+use super::fixture::{Prepared, Upstream};
+use super::moments;
+use super::points::{CASES, Case, command};
+use super::survival::{Undisturbed, survives};
+use crate::support::{Outcome, TestEnv, finish};
 
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
+/// Kills in one run, at least.
+const LEAST: u32 = 500;
+
+fn at(env: &TestEnv, case: &Case, point: &str) -> Outcome {
+    let mut command = command(env, case);
+    command.env("INFRA_INTERRUPT_AT", point);
+    finish(command.spawn().expect("start"))
 }
 
-/// Starts a command and kills it after `delay`; how long it took when it ended before that.
-fn kill_after(env: &TestEnv, args: &[&str], delay: Duration) -> Option<Duration> {
-    let start = Instant::now();
-    let mut child = env.command(args).spawn().expect("start");
-    while start.elapsed() < delay && child.try_wait().expect("wait").is_none() {
-        std::thread::sleep(Duration::from_micros(300));
+/// Kills a command at each passage of each point; gives how often.
+fn at_every_point(case: &Case) -> u32 {
+    let up = Upstream::start();
+    let prepared = Prepared::of(case, &up);
+    let undisturbed = Undisturbed::of(case, &prepared);
+    let mut passed = BTreeSet::new();
+    let mut kills = 0;
+    for point in POINTS {
+        for nth in 1_u32.. {
+            let env = prepared.restore();
+            let what = format!("{} killed at {point}, passage {nth}", case.name);
+            let killed = at(env, case, &format!("{point}:{nth}"));
+            if killed.code == Some(0) {
+                break;
+            }
+            assert_eq!(killed.signal, Some(libc::SIGABRT), "{what}: {}", killed.stderr);
+            passed.insert(*point);
+            kills += 1;
+            survives(case, &what, env, &undisturbed, nth % 2 == 0);
+        }
     }
-    let _ = child.kill();
-    let outcome = finish(child);
-    if outcome.signal == Some(libc::SIGKILL) {
-        return None;
-    }
-    success(&args.join(" "), &outcome);
-    Some(start.elapsed())
+    let want: BTreeSet<_> = case.passes.iter().copied().collect();
+    assert_eq!(passed, want, "the points that `{}` passes", case.name);
+    kills
 }
 
-/// How long an undisturbed run takes; a kill within this time hits something.
-fn duration_of(env: &TestEnv, args: &[&str]) -> Duration {
-    let start = Instant::now();
-    success(&args.join(" "), &env.infra(args));
-    start.elapsed()
+/// Past the harness, which would keep it to itself.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
-
-fn invariants(what: &str, env: &TestEnv, locks: &[Option<String>]) {
-    success(&format!("{what}; then store verify"), &env.infra(["store", "verify"]));
-    let lock = std::fs::read_to_string(env.project().join("dep.lock.json")).ok();
-    assert!(locks.contains(&lock), "{what}: the lock is neither old nor new");
-    for name in ["base", "dev", "test", "prod"] {
-        assert!(env.project().join(format!("profiles/{name}.toml")).exists(), "{what}: {name}");
-    }
-}
-
-const COMMANDS: [&[&str]; 3] = [&["dep", "lock"], &["dep", "sync"], &["env", "build", "dev"]];
-/// How often each command is killed, unless `KILLS` in the environment says so.
-const KILLS: u32 = 10;
-/// How often each command is started for one kill, at most.
-const STARTS: u32 = 20;
 
 #[test]
-fn killed_again_and_again_at_any_moment() {
-    let wanted = std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(KILLS);
-    let up = Upstream::start();
-    let calm = up.project();
-    // Before each command: what the ones before it made.
-    let mut done: Vec<&[&str]> = Vec::new();
-    let mut random = Random(0x1f4a);
-    for args in COMMANDS {
-        let mut usual = duration_of(&calm, args);
-        let lock = calm.read("dep.lock.json");
-        calm.ok(["store", "gc", "--artifacts"]);
-        let want = state(&calm);
-        let begin = || {
-            let env = up.project();
-            done.iter().for_each(|args| success("before", &env.infra(*args)));
-            env
-        };
-        let end = |env: &TestEnv| {
-            env.ok(["store", "gc", "--artifacts"]);
-            assert_same(&args.join(" "), &want, &state(env));
-        };
-        let mut env = begin();
-        let (mut kills, mut starts) = (0, 0);
-        while kills < wanted {
-            starts += 1;
-            assert!(starts <= wanted * STARTS, "only {kills} of {starts} were killed in time");
-            if starts % 3 == 0 {
-                // A download that stops in the middle until its client is gone.
-                let host = infra::base::Platform::host();
-                let files = [
-                    crate::upstream::FakeUpstream::pypi_file(&fixture::tool_wheel("1.0.0")),
-                    fixture::extra_archive(host),
-                ];
-                let file = &files[usize::try_from(random.below(2)).expect("small")];
-                let sent = usize::try_from(random.below(400)).expect("small");
-                up.fault(file, Fault::Stall(sent), 1);
-            }
-            let micros = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).max(1000);
-            let delay = Duration::from_micros(random.below(micros));
-            let what = format!("`{}` killed after {delay:?}, start {starts}", args.join(" "));
-            let ended = kill_after(&env, args, delay);
-            up.heal();
-            invariants(&what, &env, &[None, Some(lock.clone())]);
-            match ended {
-                None => {
-                    kills += 1;
-                    if kills % 4 == 0 {
-                        success(&format!("{what}; then gc"), &env.infra(["store", "gc"]));
+fn every_point_is_passed_by_some_command() {
+    let passed: BTreeSet<_> = CASES.iter().flat_map(|case| case.passes.iter().copied()).collect();
+    let all: BTreeSet<_> = POINTS.iter().copied().collect();
+    assert_eq!(passed, all);
+}
+
+#[test]
+fn five_hundred_kills() {
+    let cases = CASES.iter().map(|case| {
+        let work: Box<dyn Fn() -> u32 + Sync> = Box::new(|| at_every_point(case));
+        (case.name.to_owned(), work)
+    });
+    let moments = moments::COMMANDS.iter().enumerate().map(|(index, args)| {
+        let work: Box<dyn Fn() -> u32 + Sync> = Box::new(move || moments::kill(index));
+        (format!("{}, at random", args.join(" ")), work)
+    });
+    // The longest first.
+    let jobs: Vec<_> = moments.chain(cases).collect();
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // One more than cores: each waits for the disk now and then.
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get() + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some((name, work)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let kills = catch_unwind(AssertUnwindSafe(work)).ok();
+                    match kills {
+                        Some(kills) => say(&format!("{kills:4} kills  {name}")),
+                        None => say(&format!("a violation: {name}")),
                     }
+                    done.lock().expect("lock").push((name, kills));
                 }
-                Some(took) => {
-                    usual = took;
-                    end(&env);
-                    env = begin();
-                }
-            }
+            });
         }
-        success(&args.join(" "), &env.infra(args));
-        end(&env);
-        let left = fixture::temporary(&env.project());
-        assert!(left.is_empty(), "{left:?}");
-        eprintln!("{}: {kills} kills in {starts} starts", args.join(" "));
-        done.push(args);
-    }
+    });
+    let done = done.into_inner().expect("lock");
+    let failed: Vec<_> = done.iter().filter(|(_, kills)| kills.is_none()).map(|(n, _)| n).collect();
+    let kills: u32 = done.iter().filter_map(|(_, kills)| *kills).sum();
+    say(&format!("{kills:4} kills in all, {} commands with a violation", failed.len()));
+    assert!(failed.is_empty(), "violations in {failed:?}");
+    assert!(kills >= LEAST, "{kills} kills are fewer than {LEAST}");
 }

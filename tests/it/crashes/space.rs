@@ -8,7 +8,7 @@ use crate::support::{Outcome, TestEnv, finish};
 use crate::upstream::Fault;
 
 /// Runs a script in a mount namespace of its own; `None` where the system forbids that.
-fn in_namespace(env: &TestEnv, script: &str) -> Option<Outcome> {
+pub(crate) fn in_namespace(env: &TestEnv, script: &str) -> Option<Outcome> {
     let is_root = rustix::process::getuid().is_root();
     let flags = if is_root { "-m" } else { "-rm" };
     let probe = "mount -t tmpfs -o size=64k none /mnt";

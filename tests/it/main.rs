@@ -13,6 +13,8 @@
 mod support;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod upstream;
+#[path = "upstream/trials/mod.rs"]
+mod upstream_trials;
 
 mod aqua;
 mod bad_input;
@@ -32,6 +34,7 @@ mod integrity;
 mod knowing;
 mod lock_truth;
 mod merge;
+mod npm;
 mod oci;
 #[cfg(feature = "provenance")]
 mod provenance;

@@ -79,7 +79,7 @@ fn locks_for_six_platforms_and_moves_only_what_is_asked() {
         assert!(sources.contains(source), "{source}");
     }
     // What the same program is served as does not change what it is.
-    for name in ["hubfmt", "aquafmt", "cratefmt"] {
+    for name in ["hub-server", "aqua-server", "crate-server"] {
         let rows = deps[name]["platforms"].as_object().expect("rows");
         assert!(rows.values().all(|row| row["tree"].is_string()), "{name}: {rows:?}");
     }
@@ -104,17 +104,17 @@ fn locks_for_six_platforms_and_moves_only_what_is_asked() {
         ("ninja", "1."),
         ("shfmt", "v"),
         ("gofumpt", "v0.8.0"),
-        ("hubfmt", "v"),
-        ("aquafmt", "v"),
-        ("cratefmt", "v"),
-        ("imgfmt", "v"),
+        ("hub-server", "nats-server: v"),
+        ("aqua-server", "nats-server: v"),
+        ("crate-server", "nats-server: v"),
+        ("image-server", "nats-server: v"),
         ("redis-cli", "redis-cli "),
     ] {
         // One that needs apt is left out where there is none.
         let dep = if command == "redis-cli" { "redis-tools" } else { command };
         let row = deps.get(dep).map(|dep| &dep["platforms"][platform()]);
         if row.is_none_or(|row| row["unavailable"].is_string()) {
-            assert!(["redis-cli", "imgfmt"].contains(&command) || row.is_some(), "{command}");
+            assert!(["redis-cli", "image-server"].contains(&command) || row.is_some(), "{command}");
             continue;
         }
         let said = project.ok(&format!("env exec base -- {command} --version")).stdout;

@@ -14,7 +14,7 @@ const PLATFORMS: [&str; 2] = ["x86_64-linux", "aarch64-darwin"];
 const COMMANDS: [(&str, &str, &str, &str, &str); 4] = [
     ("nats", "github.com/nats-io/natscli/nats", "0.5.0", "--version", "0.5.0"),
     ("ko", "github.com/google/ko", "0.19.1", "version", "v0.19.1"),
-    ("mox", "github.com/mjl-/mox", "0.0.15", "version", "(devel)"),
+    ("mox", "github.com/mjl-/mox", "0.0.15", "version", "v0.0.15"),
     ("bento", "github.com/warpstreamlabs/bento/cmd/bento", "1.10.0", "--version", "Version:"),
 ];
 

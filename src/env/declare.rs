@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::manifest::{Ready, Service};
+use super::manifest::{Logs, Ready, Service};
 use crate::profile::model::{self, Probe, Restart};
 use crate::profile::template::{Reference, Template};
 
@@ -20,6 +20,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         listen,
         secrets,
         required,
+        logs,
     } = service;
     let listen = if listen.is_empty() { named_ports(service) } else { listen.clone() };
     Service {
@@ -47,6 +48,12 @@ pub(super) fn declare(service: &model::Service) -> Service {
         listen,
         secrets: secrets.clone(),
         required: *required,
+        logs: Logs {
+            size: logs.size,
+            age_ms: logs.age.map(millis),
+            keep: logs.keep,
+            compress: logs.compress,
+        },
     }
 }
 

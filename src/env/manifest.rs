@@ -90,6 +90,33 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// How much of its output is kept.
+    #[serde(default, skip_serializing_if = "Logs::is_default")]
+    pub logs: Logs,
+}
+
+/// How much of a service's output is kept; what is `None` is the supervisor's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    /// Bytes in one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Milliseconds that one file is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
+    /// Files kept beside the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
+    /// Whether those are compressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compress: Option<bool>,
+}
+
+impl Logs {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Readiness, as declared.

@@ -82,6 +82,7 @@ pub(super) fn service(command: &[&str]) -> Service {
         listen: BTreeSet::new(),
         secrets: BTreeSet::from(["TOKEN".to_owned()]),
         required: true,
+        logs: Default::default(),
     }
 }
 

@@ -28,7 +28,7 @@ pub mod licenses;
 pub mod list;
 pub mod lock;
 pub mod lock_merge;
-mod logs;
+pub mod logs;
 pub mod merge_driver;
 mod mirrors;
 pub mod objects;

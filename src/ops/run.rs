@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::environment::{self, Environment};
-use super::{Context, Error, Result, host_needs, logs, stack};
+use super::{Context, Error, Result, host_needs, stack};
 use crate::base::{EnvName, ServiceName, suggest};
 use crate::env::ports::InUse;
 use crate::env::values;
@@ -147,7 +147,7 @@ pub fn require(context: &Context, name: &EnvName) -> Result<Client> {
 }
 
 /// Where an environment keeps its data, from its current generation or else from its profile.
-fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
+pub(super) fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
     let profile = crate::profile::Profiles::load_one(context.project(), name);
     match profile {
         Ok(profile) => Ok(context.project().join(profile.data)),
@@ -295,38 +295,8 @@ pub fn list(context: &Context, name: &EnvName) -> Result<Vec<Declared>> {
     Ok(rows)
 }
 
-/// Lines of logs, oldest first, then new ones with `follow`. Reads the files when nothing runs.
-pub fn show_logs(
-    context: &Context,
-    name: &EnvName,
-    services: &[String],
-    lines: usize,
-    follow: bool,
-    mut show: impl FnMut(Event),
-) -> Result<()> {
-    let data = data_dir(context, name)?;
-    let known: Vec<ServiceName> = list(context, name)?.into_iter().map(|s| s.name).collect();
-    let mut wanted = Vec::new();
-    for service in services {
-        match known.iter().find(|k| k.as_str() == service) {
-            Some(found) => wanted.push(found.clone()),
-            None => {
-                let nearest = suggest::nearest(service, known.iter().map(ServiceName::as_str));
-                let nearest = nearest.map(str::to_owned);
-                return Err(Error::UnknownService { name: service.clone(), nearest }.into());
-            }
-        }
-    }
-    match Client::connect(&data)? {
-        Some(client) => client.logs(&wanted, lines, follow)?.for_each(show),
-        None => {
-            let wanted = if wanted.is_empty() { known } else { wanted };
-            for service in wanted {
-                if let Some(text) = logs::tail(&data, &service, lines)? {
-                    show(Event::Log { service, text });
-                }
-            }
-        }
-    }
-    Ok(())
+/// The names of an environment's services.
+pub fn services(context: &Context, name: &EnvName) -> Result<Vec<ServiceName>> {
+    let profile = crate::profile::Profiles::load_one(context.project(), name)?;
+    Ok(profile.services.into_keys().collect())
 }

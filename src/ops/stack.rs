@@ -18,13 +18,14 @@ use super::secrets::Secrets;
 use super::{Context, Error, Result};
 use crate::base::{DepName, Problem, Secret, ServiceName, suggest};
 use crate::env::activate::{Purity, process_environment};
-use crate::env::manifest::Service;
+use crate::env::manifest::{self, Service};
 use crate::env::ports::InUse;
 use crate::env::service::{ProbeValues, ReadyValues, ServiceValues};
 use crate::profile::Profiles;
 use crate::profile::model::Port;
 use crate::profile::template::Template;
 use crate::store::{CheckLevel, ObjectPath, Store};
+use crate::supervise::logs::Limits;
 use crate::supervise::ports;
 use crate::supervise::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
 use crate::supervise::status::signal_number;
@@ -166,9 +167,21 @@ fn service_spec(
         stop_grace: Duration::from_millis(service.stop_grace_ms),
         ports: found.ports,
         required: service.required,
+        logs: log_limits(&service.logs),
     };
     let command = service.command.first().map_or("", Template::as_str);
     Ok((spec, manifest.commands.get(command).cloned()))
+}
+
+fn log_limits(logs: &manifest::Logs) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        file_bytes: logs.size.unwrap_or(usual.file_bytes),
+        max_age: logs.age_ms.map(Duration::from_millis).or(usual.max_age),
+        keep: logs.keep.unwrap_or(usual.keep),
+        compress: logs.compress.unwrap_or(usual.compress),
+        ..usual
+    }
 }
 
 fn secret(secrets: &Secrets<'_>, service: &ServiceName, variable: &str) -> Result<Secret> {

@@ -186,6 +186,7 @@ fn service(
         listen: BTreeSet::new(),
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
+        logs: names.layer.logs.overridden_by(says.logs),
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::error::{Error, Result};
 use super::flaw::Flaw;
-use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
+use super::model::{Logs, Port, Probe, Requirement, Restart, SourceOverride, Stop};
 use super::policy::PolicyLayer;
 use super::spot::{Spanned, Spot};
 use super::template::Template;
@@ -46,6 +46,7 @@ pub(super) struct Layer {
     pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
     pub(super) policy: Option<Spanned<PolicyLayer>>,
     pub(super) cache: CacheLayer,
+    pub(super) logs: Logs,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
 
@@ -70,6 +71,7 @@ pub(super) struct ServiceLayer {
     pub(super) listen: Option<Entry<Vec<Spanned<String>>>>,
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
+    pub(super) logs: Logs,
 }
 
 /// A readiness check and the place of its template.
@@ -104,6 +106,7 @@ impl Layer {
         self.cache.url = url.or(self.cache.url);
         self.cache.keys = keys.or(self.cache.keys);
         self.cache.push = push.or(self.cache.push);
+        self.logs = self.logs.overridden_by(child.logs);
         Ok(Self {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),
@@ -116,8 +119,19 @@ impl Layer {
 impl ServiceLayer {
     fn overridden_by(&mut self, child: Self) -> Result<()> {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { command, env, cwd, ready, after, restart, stop, listen, secrets, required } =
-            child;
+        let Self {
+            command,
+            env,
+            cwd,
+            ready,
+            after,
+            restart,
+            stop,
+            listen,
+            secrets,
+            required,
+            logs,
+        } = child;
         over_map(&mut self.env, env)?;
         over(&mut self.cwd, cwd)?;
         over(&mut self.ready, ready)?;
@@ -128,6 +142,7 @@ impl ServiceLayer {
         over(&mut self.secrets, secrets)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
+        self.logs = self.logs.overridden_by(logs);
         Ok(())
     }
 }

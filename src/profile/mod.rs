@@ -25,6 +25,7 @@ mod profiles;
 mod read;
 mod read_cache;
 mod read_dep;
+mod read_logs;
 mod read_policy;
 mod read_service;
 mod read_source;

@@ -334,6 +334,35 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// `required`: whether the stack is down without it. True unless set.
     pub required: bool,
+    /// `logs`: how much of its output is kept; what `[logs]` says is in it.
+    pub logs: Logs,
+}
+
+/// `[logs]`, and `logs` of a service. What is `None` is the supervisor's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logs {
+    /// `size`: bytes in one file before a new one is begun.
+    pub size: Option<u64>,
+    /// `age`: of a file's first line before a new one is begun.
+    pub age: Option<Duration>,
+    /// `keep`: files kept beside the current one.
+    pub keep: Option<u32>,
+    /// `compress`: whether those are compressed.
+    pub compress: Option<bool>,
+}
+
+impl Logs {
+    /// What holds when `child` is said beside `self` and counts before it.
+    pub fn overridden_by(self, child: Self) -> Self {
+        // Destructured, so that a new key cannot be forgotten here.
+        let Self { size, age, keep, compress } = child;
+        Self {
+            size: size.or(self.size),
+            age: age.or(self.age),
+            keep: keep.or(self.keep),
+            compress: compress.or(self.compress),
+        }
+    }
 }
 
 impl Service {

@@ -18,6 +18,7 @@ use crate::base::ServiceName;
 
 const KEYS: &[&str] = &[
     "command", "env", "cwd", "ready", "after", "restart", "stop", "listen", "secrets", "required",
+    "logs",
 ];
 const SIGNALS: [&str; 7] =
     ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"];
@@ -44,6 +45,9 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
     if let Some(n) = fields.take("required") {
         let value = n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?;
         out.required = Some(value);
+    }
+    if let Some(n) = fields.take("logs") {
+        out.logs = super::read_logs::logs(&n)?;
     }
     Ok(out)
 }

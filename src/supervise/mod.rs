@@ -36,7 +36,7 @@
 //! | blocking pool | gates, sweeps, looks at `/proc` |
 //!
 //! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`,
-//! `logs/SERVICE.log` and its predecessors `.1` …, `logs/supervisor.log` (background starts only).
+//! `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`, `logs/supervisor.log` (background starts only).
 //!
 //! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
 //! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::logs::Limits;
 use crate::base::{EnvName, Problem, ServiceName};
 
 /// A stack to supervise.
@@ -65,6 +66,8 @@ pub struct ServiceSpec {
     pub ports: BTreeMap<String, u16>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// How much of its log is kept.
+    pub logs: Limits,
 }
 
 /// When a service that ended by itself is started again.

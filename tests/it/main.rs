@@ -33,6 +33,7 @@ mod importers;
 mod integrity;
 mod knowing;
 mod lock_truth;
+mod logs;
 mod merge;
 mod npm;
 mod oci;

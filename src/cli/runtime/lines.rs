@@ -82,8 +82,9 @@ impl Lines {
             }
             Event::Note { text } => self.printer.note(text),
             Event::Missed { count, service: Some(service) } => {
+                let count = grouped(*count);
                 self.printer
-                    .note(&format!("{count} lines of {service} not shown; its log has them"));
+                    .note(&format!("… {count} lines of {service} dropped here; its log has them"));
             }
             Event::Missed { count, service: None } => {
                 self.printer.note(&format!("{count} events not shown"));
@@ -102,6 +103,19 @@ fn own_lines(text: &str) -> String {
             out.push_str(rest.unwrap_or_default());
             out.push('\n');
         }
+    }
+    out
+}
+
+/// A number with commas: 1,234.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
     }
     out
 }
@@ -128,4 +142,17 @@ fn state_line(change: &StateChange, style: Style) -> Option<String> {
         State::Blocked => format!("{} {name}: {}", style.red("blocked "), change.why),
         State::Waiting => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_have_commas() {
+        assert_eq!(
+            [0, 12, 123, 1234, 1_234_567].map(grouped),
+            ["0", "12", "123", "1,234", "1,234,567"]
+        );
+    }
 }

@@ -7,6 +7,7 @@ mod logs;
 mod restart;
 mod status;
 mod supervise;
+mod time;
 mod up;
 
 use clap::Subcommand;
@@ -32,7 +33,9 @@ pub(crate) enum Command {
     )]
     List(list::Args),
     /// Lines of services' logs
-    #[command(after_help = "Examples:\n  infra runtime logs nats\n  infra runtime logs --follow")]
+    #[command(
+        after_help = "Examples:\n  infra runtime logs nats\n  infra runtime logs --follow\n  infra runtime logs --since 10m --grep \"error|panic\"\n  infra runtime logs --service nats,web --stream stderr --json"
+    )]
     Logs(logs::Args),
     /// Restart services and wait until they are up again
     #[command(after_help = "Examples:\n  infra runtime restart nats\n  infra runtime restart")]

@@ -29,7 +29,7 @@ use super::control::server::{Access, Ask, Server};
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
 use super::lease::{Lease, LeaseWriter, Leased, RunDir};
-use super::logs::{Limits, Logs};
+use super::logs::Logs;
 use super::ports;
 use super::process::StartError;
 use super::procfs;
@@ -42,8 +42,6 @@ use crate::base::ServiceName;
 /// How a stack is supervised.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// How much of each log is kept.
-    pub logs: Limits,
     /// Ends the run in order when cancelled.
     pub stop: CancellationToken,
     /// Whether SIGINT, SIGTERM and SIGHUP end the run in order, and a second SIGINT at once.
@@ -89,7 +87,8 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let leftovers = dir.end_leftovers()?;
     ports::check(stack.services.values())?;
 
-    let logs = Arc::new(Logs::open(&stack.data, stack.services.keys(), options.logs)?);
+    let logs = Logs::open(&stack.data, stack.services.iter().map(|(n, s)| (n, s.logs)))?;
+    let logs = Arc::new(logs);
     let mark = RunMark::fresh();
     let guardian =
         Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;

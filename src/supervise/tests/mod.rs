@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::logs::Limits;
 use super::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
 use super::status::{Event, State, StateChange};
 use super::{Error, Options, Outcome, procfs, run_blocking};
@@ -50,6 +51,7 @@ fn script(service: &str, text: &str) -> ServiceSpec {
         stop_grace: Duration::from_secs(10),
         ports: BTreeMap::new(),
         required: true,
+        logs: Limits::default(),
     }
 }
 

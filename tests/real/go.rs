@@ -128,13 +128,12 @@ fn give(path: &Path) {
 
 #[test]
 fn the_same_command_is_built_twice_for_every_platform() {
-    let make =
-        |place| project(place, "nats", "github.com/nats-io/natscli/nats", "0.5.0", &PLATFORMS);
+    let make = |place| project(place, "gofumpt", "mvdan.cc/gofumpt", "0.8.0", &PLATFORMS);
     let first = make("own store");
     first.ok("dep lock");
-    let want = built(&first, "nats");
+    let want = built(&first, "gofumpt");
     let sums = want["build"]["sums"].as_array().expect("sums");
-    assert!(sums.len() > 100, "its modules and their go.mod: {}", sums.len());
+    assert!(sums.len() > 5, "its modules and their go.mod: {}", sums.len());
     let mut trees = std::collections::BTreeSet::new();
     for platform in PLATFORMS {
         let row = &want["platforms"][platform];
@@ -145,14 +144,14 @@ fn the_same_command_is_built_twice_for_every_platform() {
     let made = first.env.read("dep.lock.json");
     first.ok("dep lock");
     assert_eq!(first.env.read("dep.lock.json"), made, "locking again changes no byte");
-    let version = first.ok("env exec dev --pure -- nats --version").stdout;
-    assert!(version.contains("0.5.0"), "{version}");
+    let version = first.ok("env exec dev --pure -- gofumpt --version").stdout;
+    assert!(version.starts_with("v0.8.0 "), "{version}");
 
     // Another directory, home, mask, environment and user; everything is fetched and compiled anew.
     let second = make("elsewhere/and deeper");
     let outcome = lock_as_somebody(&second);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
-    let again = built(&second, "nats");
+    let again = built(&second, "gofumpt");
     for platform in PLATFORMS {
         let tree = |dep: &Value| dep["platforms"][platform]["tree"].clone();
         assert_eq!(tree(&again), tree(&want), "{platform}");

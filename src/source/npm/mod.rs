@@ -154,9 +154,9 @@ impl Npm {
         let mut lacking = None;
         let Group { likely, other } = platform::split(parent, platform);
         for (group, is_likely) in [(likely, true), (other, false)] {
-            // Abbreviated documents often leave `libc` out. Where it may decide, the full ones are
-            // asked for at once, since both would be more.
-            let full = is_likely && platform.libc().is_some();
+            // Abbreviated documents often leave out `libc` and who signed. Both are wanted of what is
+            // likely to be taken, so that its full document is asked for at once and no other.
+            let full = is_likely;
             let (members, lacks) = self.manifests(query, &group, full).await?;
             lacking = lacking.or(lacks.filter(|_| is_likely));
             any |= members.iter().any(Manifest::is_for_a_platform);

@@ -61,7 +61,7 @@ fn reads_every_method_that_is_documented() {
         writer.set_content_methods(vec![method.into()]);
         writer.push_archive_entry(entry("x", 0o100_755), Some(&data[..])).expect("entry");
         let bytes = writer.finish().expect("finish").into_inner();
-        let mut archive = open(&bytes, Format::SevenZ).expect(method.name());
+        let mut archive = open(&bytes, Format::SevenZ).expect("opens");
         assert_eq!(archive.read(&rel("x")).expect("read"), data, "{}", method.name());
         // The bounds hold for each.
         let bomb = Limits { expanded: 100, ..Limits::DEFAULT };

@@ -67,6 +67,7 @@
 //! | `ports.json`, `ports.lock` | numbers of `"auto"` ports | [`env::ports`] |
 //! | `run/lock`, `run/lease.json` | one supervisor per directory; what a run would leave | `supervise::lease` |
 //! | `run/control.sock` | the control socket | [`supervise::control`] |
+//! | `run/journal.jsonl`, `.jsonl.1` | what happened | [`supervise::journal`] |
 //! | `logs/SERVICE.log`, `.log.N`, `.log.N.gz` | services' output | [`supervise::logs`] |
 //! | `logs/supervisor.log` | a background supervisor's own words | [`supervise::detach`] |
 //! | everything else | the services' own | – |

@@ -12,8 +12,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use regex_lite::Regex;
 
-use super::{Context, Error, Result, run};
-use crate::base::{EnvName, ServiceName, suggest};
+use super::{Context, Result, control, run};
+use crate::base::{EnvName, ServiceName};
 use crate::supervise::control::Client;
 use crate::supervise::logs::history::{Found, History};
 use crate::supervise::logs::line::{Line, Stream};
@@ -58,7 +58,7 @@ pub fn show(
     query: &Query,
     mut give: impl FnMut(Shown<'_>),
 ) -> Result<()> {
-    let services = pick(run::services(context, name)?, &query.services)?;
+    let services = control::declared(context, name, &query.services)?;
     let data = run::data_dir(context, name)?;
     // Connected before the first read: what an ending supervisor still writes is read.
     let ended = if query.follow { end_of(&data)? } else { Arc::new(AtomicBool::new(true)) };
@@ -84,29 +84,36 @@ pub fn show(
     }
 }
 
-fn pick(known: Vec<ServiceName>, wanted: &[String]) -> Result<Vec<ServiceName>> {
-    if wanted.is_empty() {
-        return Ok(known);
-    }
-    let mut out = Vec::new();
-    for name in wanted {
-        let Some(found) = known.iter().find(|k| k.as_str() == name) else {
-            let nearest = suggest::nearest(name, known.iter().map(ServiceName::as_str));
-            let nearest = nearest.map(str::to_owned);
-            return Err(Error::UnknownService { name: name.clone(), nearest }.into());
-        };
-        if !out.contains(found) {
-            out.push(found.clone());
+/// The last lines that a service wrote itself, without what the log puts before them.
+pub(super) fn last_words(data: &Path, service: &ServiceName, count: usize) -> Result<Vec<String>> {
+    let mut history = History::new(data, service, None);
+    // The supervisor's own lines stand between them.
+    history.to_tail(count * 4)?;
+    let mut words = VecDeque::new();
+    let mut line = Vec::new();
+    loop {
+        match history.next(&mut line)? {
+            Found::End => return Ok(words.into()),
+            Found::Lost(_) => {}
+            Found::Line => {
+                let parsed = Line::any(&line);
+                if parsed.stream == Stream::Supervisor {
+                    continue;
+                }
+                words.push_back(String::from_utf8_lossy(parsed.text).into_owned());
+                if words.len() > count {
+                    words.pop_front();
+                }
+            }
         }
     }
-    Ok(out)
 }
 
 /// Becomes true when the supervisor has ended; at once when none runs.
 fn end_of(data: &Path) -> Result<Arc<AtomicBool>> {
     let ended = Arc::new(AtomicBool::new(true));
     if let Some(client) = Client::connect(data)? {
-        let events = client.events()?;
+        let events = client.events(None)?;
         ended.store(false, Ordering::Release);
         let told = ended.clone();
         std::thread::spawn(move || {

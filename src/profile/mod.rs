@@ -29,6 +29,8 @@ mod read_logs;
 mod read_policy;
 mod read_service;
 mod read_source;
+mod schedule;
+mod service_rules;
 pub mod spot;
 pub mod starter;
 pub mod template;

@@ -81,6 +81,11 @@ impl Lines {
                 ));
             }
             Event::Note { text } => self.printer.note(text),
+            Event::Change(info) => {
+                self.printer.note(&format!("generation {} from now on", info.generation));
+            }
+            // Whoever asked was told, and the rest shows in the states.
+            Event::Begin(_) | Event::End { .. } | Event::Asked { .. } => {}
             Event::Missed { count, service: Some(service) } => {
                 let count = grouped(*count);
                 self.printer
@@ -124,6 +129,9 @@ fn state_line(change: &StateChange, style: Style) -> Option<String> {
     let name = &change.service;
     let pid = change.pid.map(|p| format!(" (pid {p})")).unwrap_or_default();
     Some(match change.to {
+        State::Ready if matches!(change.why, Cause::ReloadAsked | Cause::ReloadAfter(_)) => {
+            format!("{} {name}: {}", style.green("reload  "), change.why)
+        }
         State::Ready => format!("{} {name}{pid}", style.green("ready   ")),
         State::Starting if change.pid.is_some() => return None,
         State::Starting => format!("{} {name}", style.dim("starting")),
@@ -132,6 +140,8 @@ fn state_line(change: &StateChange, style: Style) -> Option<String> {
         State::Stopped if matches!(change.why, Cause::Exited(_)) => {
             format!("{} {name}: {}", style.yellow("ended   "), change.why)
         }
+        State::Completed => format!("{} {name}: {}", style.green("ended   "), change.why),
+        State::Scheduled => format!("{} {name}: {}", style.dim("waits   "), change.why),
         State::Stopping => format!("{} {name}{pid}", style.dim("stopping")),
         State::Stopped => format!("{} {name}", style.dim("stopped ")),
         State::Backoff => {

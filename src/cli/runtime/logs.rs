@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         follow: args.follow,
     };
     let style = if args.no_color { Style::new(false) } else { printer.style() };
-    let names = ops::run::services(&session.context, name)?;
+    let names = ops::control::declared(&session.context, name, &[])?;
     let form = Form { names, style, json: args.json, timestamps: args.timestamps };
     let mut batch = Vec::new();
     ops::logs::show(&session.context, name, &query, |shown| {

@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 use self::compress::Compressor;
 use self::file::LogFile;
 use self::frame::Stamp;
-pub(super) use self::pump::Pump;
+pub(super) use self::pump::{Outputs, Pump};
 use self::ring::{Place, Ring};
 pub(super) use self::watch::LineWatch;
 use super::Error;
@@ -139,7 +139,9 @@ impl ServiceLog {
 
 /// The logs of all services of a stack.
 pub(super) struct Logs {
-    by_name: BTreeMap<ServiceName, Arc<ServiceLog>>,
+    by_name: Mutex<BTreeMap<ServiceName, Arc<ServiceLog>>>,
+    data: PathBuf,
+    compressor: Compressor,
     news: Arc<Notify>,
 }
 
@@ -148,27 +150,42 @@ impl Logs {
         data: &Path,
         services: impl IntoIterator<Item = (&'a ServiceName, Limits)>,
     ) -> Result<Self, Error> {
+        let by_name = Mutex::default();
         let news = Arc::new(Notify::new());
-        let compressor = Compressor::default();
-        let mut by_name = BTreeMap::new();
+        let logs = Self { by_name, data: data.to_owned(), compressor: Compressor::default(), news };
         for (service, limits) in services {
-            let log = ServiceLog::open(data, service, limits, compressor.clone(), news.clone())
-                .map_err(|source| Error::Log { service: service.clone(), source })?;
-            by_name.insert(service.clone(), Arc::new(log));
+            logs.add(service, limits)?;
         }
-        Ok(Self { by_name, news })
+        Ok(logs)
     }
 
-    pub(super) fn get(&self, service: &ServiceName) -> Option<&Arc<ServiceLog>> {
-        self.by_name.get(service)
+    /// The log of a service, opened if it is not yet.
+    pub(super) fn add(
+        &self,
+        service: &ServiceName,
+        limits: Limits,
+    ) -> Result<Arc<ServiceLog>, Error> {
+        if let Some(log) = self.get(service) {
+            return Ok(log);
+        }
+        let (compressor, news) = (self.compressor.clone(), self.news.clone());
+        let log = ServiceLog::open(&self.data, service, limits, compressor, news)
+            .map_err(|source| Error::Log { service: service.clone(), source })?;
+        let log = Arc::new(log);
+        held(&self.by_name).insert(service.clone(), log.clone());
+        Ok(log)
+    }
+
+    pub(super) fn get(&self, service: &ServiceName) -> Option<Arc<ServiceLog>> {
+        held(&self.by_name).get(service).cloned()
     }
 
     /// The named logs, all when none are named; the error is for the person who asked.
     pub(super) fn pick(&self, names: &[ServiceName]) -> Result<Vec<Arc<ServiceLog>>, String> {
         if names.is_empty() {
-            return Ok(self.by_name.values().cloned().collect());
+            return Ok(held(&self.by_name).values().cloned().collect());
         }
-        let find = |n| self.get(n).cloned().ok_or_else(|| format!("there is no service `{n}`"));
+        let find = |n| self.get(n).ok_or_else(|| format!("there is no service `{n}`"));
         names.iter().map(find).collect()
     }
 

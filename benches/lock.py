@@ -6,7 +6,7 @@
 Registries are reached through a pass-through on the loopback interface that counts requests, bytes
 and answers; addresses in indexes are rewritten to lead through it, so that downloads are counted as
 well. Not counted is what `deb:` asks of apt's repositories: apt's configuration, not a variable, says
-where those are. Nothing here is a test: it never fails because something was slow.
+where those are; nor what Go asks of its checksum database. Nothing here is a test: it never fails because something was slow.
 """
 
 import argparse
@@ -158,12 +158,14 @@ def said(*argv):
 
 
 def bases():
-    """Where pip and npm are configured to go on this machine, else where they go by themselves."""
+    """Where pip, npm and Go are configured to go on this machine, else where they go by themselves."""
     pip = os.environ.get("PIP_INDEX_URL") or said(sys.executable, "-m", "pip", "config", "get",
                                                   "global.index-url")
     pip = pip or said(sys.executable, "-c", "from pip._internal.models.index import PyPI;"
                                             "print(PyPI.simple_url)")
-    return {"PIP_INDEX_URL": pip, "npm_config_registry": said("npm", "config", "get", "registry")}
+    go = (os.environ.get("GOPROXY") or said("go", "env", "GOPROXY")).split(",")[0]
+    return {"PIP_INDEX_URL": pip, "npm_config_registry": said("npm", "config", "get", "registry"),
+            "GOPROXY": go if go.startswith("http") else ""}
 
 
 def main():
@@ -224,7 +226,7 @@ def run(args, scratch, here):
     env["NO_PROXY"] = env["no_proxy"] = "127.0.0.1"
     infra = os.path.abspath(args.infra)
     wall = timed([infra, "dep", "lock"], env, project)
-    deps = sum(1 for line in kept if re.match(r"[a-z].*\"(pypi|npm|deb):", line))
+    deps = sum(1 for line in kept if re.match(r"[a-z].*\"(pypi|npm|deb|go):", line))
     print(f"{f'first lock, {deps} deps × 6 platforms':34} {wall:9.1f} s\n{'':34} {COUNTER.take()}")
     several("lock again, nothing changed", [infra, "dep", "lock"], env, project, args.runs)
     several("lock --check", [infra, "dep", "lock", "--check"], env, project, args.runs)

@@ -82,7 +82,7 @@
 //! | `evidence/` | what proofs were verified from, by digest | [`store`] |
 //! | `artifacts/go/` | modules, records of builds, what Go compiled | [`build`] |
 //! | `roots/` | links and leases that keep objects | [`store`] |
-//! | `index/??/…` | documents of sources with their validators | [`http`] |
+//! | `index/??/…` | documents of sources with their validators, answers worked out from them | [`http`] |
 //!
 //! In a binary cache's directory: `nix-cache-info`, `<digest>.narinfo`, `nar/`, `tmp/` ([`cache`]).
 //!

@@ -54,6 +54,13 @@ impl Slot {
         Self { path: directory.join(&name[..2]).join(&name[2..]) }
     }
 
+    /// Of what a caller worked out from a document, under a name that says from which.
+    pub(super) fn derived(directory: &Path, key: &str) -> Self {
+        // A URL has no space, so that no document has such a name.
+        let name = Integrity::sha256_of(format!("derived {key}").as_bytes()).hex();
+        Self { path: directory.join(&name[..2]).join(&name[2..]) }
+    }
+
     pub(super) fn read(&self) -> Option<Entry> {
         let mut bytes = fs::read(&self.path).ok()?;
         let end = bytes.iter().position(|b| *b == b'\n')?;
@@ -114,6 +121,18 @@ mod tests {
         assert!(json.read().is_some());
         json.remove();
         assert!(json.read().is_none());
+    }
+
+    #[test]
+    fn what_is_derived_stands_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let slot = |key: &str| Slot::derived(dir.path(), key);
+        slot("a").write(Validators::default(), b"one");
+        assert_eq!(slot("a").read().unwrap().body, b"one");
+        assert!(slot("b").read().is_none());
+        let url = "http://mirror.invalid/simple/x/";
+        slot(url).write(Validators::default(), b"two");
+        assert!(self::slot(dir.path(), None).read().is_none(), "not the document of that URL");
     }
 
     #[test]

@@ -147,6 +147,20 @@ impl Client {
         cache::Slot::new(directory, request).read().map(|entry| entry.body)
     }
 
+    /// What [`Self::keep_derived`] kept under a name; `None` also when its bytes are damaged.
+    pub fn derived(&self, key: &str) -> Option<Vec<u8>> {
+        let directory = self.transport.options.cache.as_deref()?;
+        cache::Slot::derived(directory, key).read().map(|entry| entry.body)
+    }
+
+    /// Keeps what was worked out from a document beside the documents. `key` must hold the hash of
+    /// everything that it depends on: nobody is ever asked whether it changed.
+    pub fn keep_derived(&self, key: &str, body: &[u8]) {
+        if let Some(directory) = self.transport.options.cache.as_deref() {
+            cache::Slot::derived(directory, key).write(cache::Validators::default(), body);
+        }
+    }
+
     /// Whether there is a file, which is not downloaded: its first byte is asked for. Failures other
     /// than its absence are errors.
     pub async fn exists(&self, request: &Get) -> Result<bool, Error> {

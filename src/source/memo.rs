@@ -17,6 +17,11 @@ impl<K: Ord, V> Memo<K, V> {
         Self { cells: Mutex::new(BTreeMap::new()) }
     }
 
+    /// Whether somebody asked for a key's value, which may be under way still.
+    pub(super) fn has_begun(&self, key: &K) -> bool {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    }
+
     /// The value of a key; made by `make` unless it is there. Others who ask meanwhile wait.
     pub(super) async fn get<E>(
         &self,
@@ -49,7 +54,9 @@ mod tests {
                 if fail { Err(n) } else { Ok(n) }
             }
         };
+        assert!(!memo.has_begun(&"a"));
         assert_eq!(memo.get("a", make(true)).await, Err(0));
+        assert!(memo.has_begun(&"a"));
         let (x, y) = tokio::join!(memo.get("a", make(false)), memo.get("a", make(false)));
         assert_eq!((x.as_deref().ok(), y.as_deref().ok()), (Some(&1), Some(&1)));
         assert_eq!(memo.get("b", make(false)).await.as_deref().ok(), Some(&2));

@@ -78,6 +78,10 @@ impl Layout {
     pub(super) fn go(&self) -> PathBuf {
         self.artifacts.join("go")
     }
+    /// Where builds put a module before its sum is known to be good.
+    pub(super) fn modules_under_way(&self) -> PathBuf {
+        self.go().join("modules/partial")
+    }
     pub(super) fn object(&self, name: &ObjectName) -> PathBuf {
         self.root.join("store").join(name.to_string())
     }

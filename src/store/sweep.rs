@@ -1,5 +1,5 @@
 //! What killed processes leave: staging directories, unregistered trees, cut downloads, documents
-//! half written, locks.
+//! half written, modules half fetched, locks.
 //!
 //! Refuses to touch what it does not know: a name in `store` that is no object's, a file in `tmp`
 //! of a live process. Called while nobody adds, so that no lock of an object is held.
@@ -75,6 +75,14 @@ impl Store {
                 };
                 found.extend(is_left.then(|| path.to_owned()));
             });
+        })?;
+        // Modules that a build was taking in, each in a directory that says whose it is.
+        each(&self.layout.modules_under_way(), |name, path| {
+            let is_left = match fs::StagingDir::owner(name) {
+                Some(pid) => !is_alive(pid) || is_older(path, PARTIAL),
+                None => is_older(path, PARTIAL),
+            };
+            found.extend((is_left || options.artifacts).then(|| path.to_owned()));
         })?;
         Ok(found)
     }

@@ -290,3 +290,70 @@ fn a_closure_brings_what_a_package_depends_on() {
     with("broken");
     refused(&world, 1, &["`broken` depends on `libgreet1 (>= 9)`"]);
 }
+
+/// Files of the metadata cache, by whether they are what a list told.
+fn kept(env: &TestEnv, told: bool) -> Vec<std::path::PathBuf> {
+    let mut out = Vec::new();
+    for folder in std::fs::read_dir(env.store().join("index")).expect("index") {
+        for file in std::fs::read_dir(folder.expect("folder").path()).expect("files") {
+            let path = file.expect("file").path();
+            let bytes = std::fs::read(&path).expect("read");
+            let line = bytes.split(|b| *b == b'\n').nth(1).unwrap_or_default();
+            if line.starts_with(b"deb-versions ") == told {
+                out.push(path);
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn what_a_list_told_is_not_looked_up_again() {
+    let world = world(&suite("x"));
+    let (env, upstream) = (&world.env, &world.upstream);
+    env.ok(["dep", "lock"]);
+    let first = env.ok(["dep", "outdated"]).stdout;
+    // Only the signed index is asked for, and no list is read: there is none any more.
+    let list = FakeUpstream::apt_file("stable", "main/binary-amd64/Packages.xz");
+    for path in kept(env, false) {
+        std::fs::remove_file(path).expect("remove");
+    }
+    upstream.remove(&list).forget();
+    assert_eq!(env.ok(["dep", "outdated"]).stdout, first);
+    let asked: Vec<_> = upstream.requests().into_iter().map(|r| r.path).collect();
+    assert_eq!(asked, [FakeUpstream::apt_file("stable", "InRelease")]);
+
+    // What is damaged, or about another list, is not believed.
+    let told = kept(env, true);
+    assert!(!told.is_empty());
+    let damage = |by: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        for path in kept(env, true) {
+            let bytes = std::fs::read(&path).expect("read");
+            std::fs::write(&path, by(bytes)).expect("write");
+        }
+    };
+    let whole: Vec<_> = told.iter().map(|path| std::fs::read(path).expect("read")).collect();
+    let cut = |bytes: Vec<u8>| bytes[..bytes.len() - 1].to_vec();
+    let other = |bytes: Vec<u8>| {
+        String::from_utf8(bytes).expect("text").replace("2.10-3", "2.99-1").into_bytes()
+    };
+    for by in [&cut as &dyn Fn(Vec<u8>) -> Vec<u8>, &other] {
+        damage(by);
+        let outcome = env.infra(["dep", "outdated"]);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+        for (path, bytes) in told.iter().zip(&whole) {
+            std::fs::write(path, bytes).expect("write");
+        }
+    }
+    damage(&cut);
+    upstream.apt(&suite("x"), &world.key);
+    assert_eq!(env.ok(["dep", "outdated"]).stdout, first, "made anew from the list");
+    let again: Vec<_> = told.iter().map(|path| std::fs::read(path).expect("read")).collect();
+    assert_eq!(again, whole);
+
+    // Another list is another answer.
+    let newer = tool(Platform::X86_64Linux, "newer");
+    upstream.apt(&suite("x").package("hello", "1:3.0-1", "amd64", &newer), &world.key);
+    let moved = env.ok(["dep", "outdated"]).stdout;
+    assert!(moved.contains("1:3.0-1"), "{moved}");
+}

@@ -13,6 +13,8 @@
 mod support;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod upstream;
+#[path = "upstream/trials/mod.rs"]
+mod upstream_trials;
 
 mod aqua;
 mod bad_input;
@@ -34,6 +36,7 @@ mod lock_truth;
 mod logs;
 mod machine;
 mod merge;
+mod npm;
 mod oci;
 #[cfg(feature = "provenance")]
 mod provenance;

@@ -15,7 +15,8 @@ use Platform::{
     X86_64LinuxMusl, X86_64Windows,
 };
 
-fn sources() -> Sources {
+/// A client and the sources as this machine configures them.
+pub fn sources() -> (http::Client, Sources) {
     let client = http::Client::new(http::Options {
         offline: false,
         connect_timeout: Duration::from_secs(20),
@@ -23,9 +24,10 @@ fn sources() -> Sources {
         retries: 3,
         extra_roots: Vec::new(),
         cache: None,
-    });
-    Sources::new(Setup {
-        client: client.expect("client"),
+    })
+    .expect("client");
+    let sources = Sources::new(Setup {
+        client: client.clone(),
         // Without the forge's variables, so that what is rendered is shown as it is.
         environ: Environ::from_vars(
             std::env::vars().filter(|(name, _)| !name.starts_with("GITHUB_")),
@@ -33,14 +35,15 @@ fn sources() -> Sources {
         project: std::env::temp_dir(),
         overrides: BTreeMap::new(),
         cache: None,
-    })
+    });
+    (client, sources)
 }
 
 /// A crate's version, and for every platform the file of the release `tag` of `repository`.
 fn check(name: &str, version: &str, repository: &str, tag: &str, files: &[(Platform, &str)]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("runtime").block_on(async {
-        let sources = sources();
+        let (_, sources) = sources();
         let source = sources.get(infra::base::SourceKind::Crate);
         let dep = DepName::new("tool").expect("name");
         let from = format!("crate:{name}").parse().expect("source");

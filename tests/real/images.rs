@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::world::Project;
 
 /// A registry that ends with the test.
-struct Registry {
+pub struct Registry {
     child: Child,
-    address: String,
+    pub address: String,
 }
 
 impl Drop for Registry {
@@ -23,6 +23,23 @@ impl Drop for Registry {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+const PROFILE: &str =
+    "platforms = [\"x86_64-linux\"]\n\n[dep]\nregistry = \"deb:docker-registry\"\n";
+
+/// Whether the registry's package can be had and run here.
+pub fn can_run() -> bool {
+    Path::new("/etc/apt").exists() && cfg!(all(target_os = "linux", target_arch = "x86_64"))
+}
+
+/// The registry of this machine's distribution, fetched by a project that has nothing else.
+pub fn run(project: &Project) -> Registry {
+    project.env.write("profiles/dev.toml", PROFILE);
+    project.ok("dep lock");
+    project.ok("dep sync");
+    let tree = project.ok("dep path registry").stdout;
+    start(&Path::new(tree.trim()).join("usr/bin/docker-registry"), project.env.root())
 }
 
 /// Starts the program with a configuration in `dir`; it says its address in its log.
@@ -98,9 +115,37 @@ impl Registry {
         assert_eq!(self.send("PUT", &path, "application/octet-stream", bytes).0, 201);
         json!({"mediaType": kind, "digest": digest, "size": bytes.len()})
     }
+
+    /// Pushes an image with one layer for each processor under a tag, as an index.
+    pub fn push(&self, repository: &str, tag: &str, images: &[(&str, Vec<u8>)]) {
+        let mut manifests = Vec::new();
+        for (architecture, layer) in images {
+            let layer = self.blob(repository, LAYER, layer);
+            let config = json!({"os": "linux", "architecture": architecture,
+                "rootfs": {"type": "layers", "diff_ids": []}});
+            let config = self.blob(repository, CONFIG, config.to_string().as_bytes());
+            let text = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config,
+                "layers": [layer]})
+            .to_string();
+            let digest = format!("sha256:{}", Integrity::sha256_of(text.as_bytes()).hex());
+            let path = format!("/v2/{repository}/manifests/{digest}");
+            assert_eq!(self.send("PUT", &path, MANIFEST, text.as_bytes()).0, 201, "{architecture}");
+            manifests.push(json!({"mediaType": MANIFEST, "digest": digest, "size": text.len(),
+                "platform": {"os": "linux", "architecture": architecture}}));
+        }
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let (status, _) = self.send("PUT", &path, INDEX, index.to_string().as_bytes());
+        assert_eq!(status, 201, "{tag}");
+    }
 }
 
-fn layer(path: &str, mode: u32, body: &[u8]) -> Vec<u8> {
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+pub fn layer(path: &str, mode: u32, body: &[u8]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_ustar();
     header.set_mode(mode);
@@ -111,40 +156,29 @@ fn layer(path: &str, mode: u32, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_image_of_a_real_registry() {
-    if !Path::new("/etc/apt").exists() || !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+    if !can_run() {
         eprintln!("passed over: apt is not configured on this machine");
         return;
     }
     let project = Project::bare();
-    let profile = "platforms = [\"x86_64-linux\"]\n\n[dep]\nregistry = \"deb:docker-registry\"\n";
-    project.env.write("profiles/dev.toml", profile);
-    project.ok("dep lock");
-    project.ok("dep sync");
-    let tree = project.ok("dep path registry").stdout;
-    let registry =
-        start(&Path::new(tree.trim()).join("usr/bin/docker-registry"), project.env.root());
+    let profile = PROFILE;
+    let registry = run(&project);
 
     // The program that is tested is what every machine that tests has.
     let program = std::fs::read("/bin/true").expect("read");
     let lower = layer("usr/bin/gone", 0o755, &program);
     let upper = layer("usr/bin/tool", 0o755, &program);
     let whiteout = layer("usr/bin/.wh.gone", 0o644, b"");
-    let kind = "application/vnd.oci.image.layer.v1.tar";
     let name = "some/tool";
     let layers: Vec<_> =
-        [lower, upper, whiteout].iter().map(|bytes| registry.blob(name, kind, bytes)).collect();
+        [lower, upper, whiteout].iter().map(|bytes| registry.blob(name, LAYER, bytes)).collect();
     let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": []}});
-    let config = registry.blob(
-        name,
-        "application/vnd.oci.image.config.v1+json",
-        config.to_string().as_bytes(),
-    );
-    let media = "application/vnd.oci.image.manifest.v1+json";
+    let config = registry.blob(name, CONFIG, config.to_string().as_bytes());
     let manifest =
-        json!({"schemaVersion": 2, "mediaType": media, "config": config, "layers": layers});
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers});
     for tag in ["1.0.0", "1.2.0", "latest"] {
         let path = format!("/v2/{name}/manifests/{tag}");
-        let (status, _) = registry.send("PUT", &path, media, manifest.to_string().as_bytes());
+        let (status, _) = registry.send("PUT", &path, MANIFEST, manifest.to_string().as_bytes());
         assert_eq!(status, 201, "{tag}");
     }
 

@@ -11,6 +11,9 @@
 
 #[path = "../it/support/mod.rs"]
 mod support;
+#[allow(dead_code, unused_imports, reason = "the test of every source uses a part of it")]
+#[path = "../it/upstream/mod.rs"]
+mod upstream;
 
 mod closure;
 mod http;
@@ -29,6 +32,8 @@ mod crates;
 mod everything;
 mod failures;
 mod go;
+mod go_commands;
+mod hub;
 mod registries;
 mod s3;
 #[cfg(target_os = "linux")]

@@ -8,6 +8,7 @@ pub(super) mod make;
 mod round_trip;
 mod sevenz;
 mod stack;
+mod stack_models;
 
 use std::path::{Path, PathBuf};
 

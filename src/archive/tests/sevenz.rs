@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
+use sevenz_rust2::{ArchiveEntry, ArchiveWriter, EncoderMethod};
 
 use super::*;
 use crate::archive::EntryKind;
@@ -43,6 +43,31 @@ fn reads_files_modes_and_links() {
     let place = Place::new();
     let hash = archive.hash().expect("hash");
     assert_eq!(archive.unpack(&place.target()).expect("unpack"), hash);
+}
+
+/// As 7-Zip and some builders write them; Deflate64 is a method of its own, and not read.
+#[test]
+fn reads_every_method_that_is_documented() {
+    let data = b"bytes that repeat, bytes that repeat, bytes that repeat".repeat(40);
+    for method in [
+        EncoderMethod::COPY,
+        EncoderMethod::LZMA,
+        EncoderMethod::LZMA2,
+        EncoderMethod::PPMD,
+        EncoderMethod::BZIP2,
+        EncoderMethod::DEFLATE,
+    ] {
+        let mut writer = ArchiveWriter::new(Cursor::new(Vec::new())).expect("writer");
+        writer.set_content_methods(vec![method.into()]);
+        writer.push_archive_entry(entry("x", 0o100_755), Some(&data[..])).expect("entry");
+        let bytes = writer.finish().expect("finish").into_inner();
+        let mut archive = open(&bytes, Format::SevenZ).expect("opens");
+        assert_eq!(archive.read(&rel("x")).expect("read"), data, "{}", method.name());
+        // The bounds hold for each.
+        let bomb = Limits { expanded: 100, ..Limits::DEFAULT };
+        let error = refused_within(&bytes, Format::SevenZ, &bomb);
+        assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! Refuses repositories that no trusted key signed, and indexes past their date, whatever apt is
 //! told to tolerate. No script of a package is ever run. Dependencies are looked at only where a
 //! profile asks for the closure ([`closure`]): what a program needs of the host is in its pin. Invariant: every hash offered follows, link by link,
-//! from a signature that was verified in this process.
+//! from a signature that was verified in this process. Which versions there are may be known from an
+//! earlier one ([`told`]); nothing else is.
 
 mod closure;
 mod packages;
@@ -12,12 +13,14 @@ mod release;
 #[cfg(feature = "deb")]
 mod signature;
 mod suite;
+mod told;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 
 use self::packages::Package;
 use self::release::Release;
@@ -48,6 +51,15 @@ pub(super) struct Deb {
 /// Position of the repository, component, architecture.
 type ListKey = (usize, Option<String>, &'static str);
 
+/// A list that a verified index names.
+struct Named {
+    /// Position of the repository.
+    at: usize,
+    release: Arc<Release>,
+    component: Option<String>,
+    architecture: &'static str,
+}
+
 /// A list and the position of its repository.
 struct One {
     at: usize,
@@ -59,8 +71,6 @@ struct One {
 struct Found {
     at: usize,
     package: Package,
-    /// Not to be taken unless it is named.
-    not_automatic: bool,
 }
 
 impl Deb {
@@ -86,41 +96,100 @@ impl Deb {
         }
         let mut out = Vec::new();
         let repositories = self.repositories(query).await?;
-        for One { at, list, not_automatic } in self.lists(query, architecture).await? {
+        for One { at, list, .. } in self.lists(query, architecture).await? {
             let Some(list) = list.as_ref() else { continue };
             let found = packages::find(list, name)
                 .map_err(|why| malformed(query, &repositories[at], why))?;
-            out.extend(found.into_iter().map(|package| Found { at, package, not_automatic }));
+            out.extend(found.into_iter().map(|package| Found { at, package }));
         }
         Ok(out)
     }
 
-    /// Every list for an architecture, in the order of the repositories.
-    async fn lists(&self, query: &Query<'_>, architecture: &'static str) -> Result<Vec<One>> {
-        let mut out = Vec::new();
-        for (at, repository) in self.repositories(query).await?.iter().enumerate() {
+    /// The lists for an architecture, in the order of the repositories. Their indexes are asked for
+    /// at the same time.
+    async fn named(&self, query: &Query<'_>, architecture: &'static str) -> Result<Vec<Named>> {
+        let repositories = self.repositories(query).await?;
+        let each = repositories.iter().enumerate().map(|(at, repository)| {
             let suite = Suite { access: &self.access, repository };
-            let release = self.releases.get(at, suite.release(query)).await?;
-            let components: Vec<Option<&str>> = match repository.components.as_slice() {
+            async move { self.releases.get(at, suite.release(query)).await }
+        });
+        let mut out = Vec::new();
+        for (at, release) in join_all(each).await.into_iter().enumerate() {
+            let release = release?;
+            let components: Vec<Option<String>> = match repositories[at].components.as_slice() {
                 [] => vec![None],
-                some => some.iter().map(|component| Some(component.as_str())).collect(),
+                some => some.iter().cloned().map(Some).collect(),
             };
             for component in components {
                 for architecture in [architecture, "all"] {
                     if !release.has_list(architecture) {
                         continue;
                     }
-                    let key = (at, component.map(str::to_owned), architecture);
-                    let fetch = suite.list(query, &release, component, architecture);
-                    let list = self.lists.get(key, fetch).await?;
-                    let not_automatic = release.not_automatic;
-                    out.push(One { at, list, not_automatic });
+                    let (release, component) = (Arc::clone(&release), component.clone());
+                    let is_flat = component.is_none();
+                    out.push(Named { at, release, component, architecture });
                     // A flat repository has one list for everything.
-                    if component.is_none() {
+                    if is_flat {
                         break;
                     }
                 }
             }
+        }
+        Ok(out)
+    }
+
+    /// A list itself.
+    async fn list(&self, query: &Query<'_>, named: &Named) -> Result<Arc<Option<Vec<u8>>>> {
+        let repositories = self.repositories(query).await?;
+        let suite = Suite { access: &self.access, repository: &repositories[named.at] };
+        let component = named.component.as_deref();
+        let fetch = suite.list(query, &named.release, component, named.architecture);
+        let key = (named.at, named.component.clone(), named.architecture);
+        self.lists.get(key, fetch).await
+    }
+
+    /// Every list for an architecture, in the order of the repositories.
+    async fn lists(&self, query: &Query<'_>, architecture: &'static str) -> Result<Vec<One>> {
+        let mut out = Vec::new();
+        for named in self.named(query, architecture).await? {
+            let list = self.list(query, &named).await?;
+            out.push(One { at: named.at, list, not_automatic: named.release.not_automatic });
+        }
+        Ok(out)
+    }
+
+    /// The versions of the query's package for an architecture, and whether each is only taken when
+    /// it is named.
+    async fn known(
+        &self,
+        query: &Query<'_>,
+        architecture: &'static str,
+    ) -> Result<Vec<(Version, bool)>> {
+        let name = query.package();
+        if !is_name(name) {
+            return Err(Error::PackageName { subject: query.subject() });
+        }
+        let mut out = Vec::new();
+        for named in self.named(query, architecture).await? {
+            let not_automatic = named.release.not_automatic;
+            let signed = named.release.list(named.component.as_deref(), named.architecture);
+            let Some(signed) = signed else { continue };
+            let client = &self.access.client;
+            let versions = match told::get(client, signed, name) {
+                Some(versions) => versions,
+                None => {
+                    let list = self.list(query, &named).await?;
+                    let Some(list) = list.as_ref() else { continue };
+                    let repositories = self.repositories(query).await?;
+                    let found = packages::find(list, name)
+                        .map_err(|why| malformed(query, &repositories[named.at], why))?;
+                    let versions: Vec<Version> =
+                        found.into_iter().map(|package| package.version).collect();
+                    told::put(client, signed, name, &versions);
+                    versions
+                }
+            };
+            out.extend(versions.into_iter().map(|version| (version, not_automatic)));
         }
         Ok(out)
     }
@@ -198,15 +267,16 @@ impl Source for Deb {
     }
 
     /// Those of this machine's architecture; of the other one where it has none. The lists are
-    /// large, so that no more of them are fetched than an answer needs.
+    /// large, so that no more of them are fetched than an answer needs, and none is read again that
+    /// has told before ([`told`]): a version that is chosen is looked up in the lists themselves.
     async fn versions(&self, query: &Query<'_>) -> Result<Vec<Candidate>> {
         let (first, second) = match Platform::host().arch() {
             Arch::X86_64 => ("amd64", "arm64"),
             Arch::Aarch64 => ("arm64", "amd64"),
         };
-        let mut found = self.find(query, first).await?;
+        let mut found = self.known(query, first).await?;
         if found.is_empty() {
-            found = self.find(query, second).await?;
+            found = self.known(query, second).await?;
         }
         if found.is_empty() {
             let shown: Vec<_> = self
@@ -223,8 +293,8 @@ impl Source for Deb {
         let named = choose::is_exact(&query.requirement.version);
         let versions: BTreeMap<Version, ()> = found
             .into_iter()
-            .filter(|one| named || !one.not_automatic)
-            .map(|one| (one.package.version, ()))
+            .filter(|(_, not_automatic)| named || !not_automatic)
+            .map(|(version, _)| (version, ()))
             .collect();
         Ok(versions.into_keys().map(Candidate::new).collect())
     }

@@ -88,6 +88,13 @@ impl Release {
         }
     }
 
+    /// The signed hash of a list of packages, in the best form that there is.
+    pub(super) fn list(&self, component: Option<&str>, architecture: &str) -> Option<&Integrity> {
+        let plain = list_path(component, architecture);
+        let mut forms = SUFFIXES.iter().map(|suffix| format!("{plain}{suffix}"));
+        forms.find_map(|path| self.files.get(&path)).map(|(hash, _)| hash)
+    }
+
     /// Whether it is past its `Valid-Until`.
     pub(super) fn has_expired(&self, now: jiff::Timestamp) -> Result<bool, String> {
         let Some(text) = &self.valid_until else { return Ok(false) };
@@ -97,6 +104,17 @@ impl Release {
             .parse_zoned(&text)
             .map_err(|_| format!("`{text}` is no date"))?;
         Ok(until.timestamp() < now)
+    }
+}
+
+/// Compressions of a list, best first.
+pub(super) const SUFFIXES: [&str; 4] = [".xz", ".gz", ".bz2", ""];
+
+/// Where a list lies below its suite, before it is compressed.
+pub(super) fn list_path(component: Option<&str>, architecture: &str) -> String {
+    match component {
+        Some(component) => format!("{component}/binary-{architecture}/Packages"),
+        None => "Packages".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::super::access::{self, Access};
 use super::super::mirrors::{self, Place};
 use super::super::{Error, Location, Query, Result};
-use super::release::Release;
+use super::release::{Release, SUFFIXES, list_path};
 use crate::base::{Algorithm, Hasher, Integrity};
 use crate::config::ecosystem::apt::{Keys, Repository};
 use crate::config::ecosystem::{Endpoint, Indexes};
@@ -19,9 +19,6 @@ use crate::fs;
 
 /// Most bytes of a list after decompression.
 const MAX_LIST: u64 = 1 << 30;
-
-/// Compressions of a list, best first.
-const SUFFIXES: [&str; 4] = [".xz", ".gz", ".bz2", ""];
 
 /// A suite and where it is.
 pub(super) struct Suite<'a> {
@@ -106,13 +103,10 @@ impl Suite<'_> {
         component: Option<&str>,
         architecture: &str,
     ) -> Result<Option<Vec<u8>>> {
-        let plain = match component {
-            Some(component) => format!("{component}/binary-{architecture}/Packages"),
-            None => "Packages".to_owned(),
-        };
-        if !SUFFIXES.iter().any(|suffix| release.files.contains_key(&format!("{plain}{suffix}"))) {
+        if release.list(component, architecture).is_none() {
             return Ok(None);
         }
+        let plain = list_path(component, architecture);
         let indexes = places(self.repository);
         let ask = |place| self.list_at(query, release, place, &plain);
         if let Some(found) = self.access.first(&indexes, ask).await? {

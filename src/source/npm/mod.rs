@@ -91,6 +91,8 @@ impl Npm {
         package: &str,
         full: bool,
     ) -> Result<Arc<Option<Found>>> {
+        // The full document has everything that the other has.
+        let full = full || self.packuments.has_begun(&(package.to_owned(), true));
         let fetch = async {
             let indexes = self.indexes(query, package).await?;
             self.access.first(&indexes, |place| self.at(query, place, package, full)).await
@@ -152,12 +154,15 @@ impl Npm {
         let mut lacking = None;
         let Group { likely, other } = platform::split(parent, platform);
         for (group, is_likely) in [(likely, true), (other, false)] {
-            let (members, lacks) = self.manifests(query, &group, false).await?;
+            // Abbreviated documents often leave out `libc` and who signed. Both are wanted of what is
+            // likely to be taken, so that its full document is asked for at once and no other.
+            let full = is_likely;
+            let (members, lacks) = self.manifests(query, &group, full).await?;
             lacking = lacking.or(lacks.filter(|_| is_likely));
             any |= members.iter().any(Manifest::is_for_a_platform);
             let fitting: Vec<_> = members.iter().filter(|m| platform::fits(m, platform)).collect();
-            // Abbreviated documents often leave `libc` out.
-            let found = if platform.libc().is_some() && fitting.iter().any(|m| m.libc.is_empty()) {
+            let says_all = full || platform.libc().is_none();
+            let found = if !says_all && fitting.iter().any(|m| m.libc.is_empty()) {
                 let exact: Vec<_> =
                     fitting.iter().map(|m| (m.name.clone(), m.version.clone())).collect();
                 let (full, _) = self.manifests(query, &exact, true).await?;

@@ -150,6 +150,24 @@ fn leftovers_of_dead_processes_are_swept_and_others_are_not() {
 }
 
 #[test]
+fn modules_that_a_dead_process_fetched_are_swept() {
+    let f = Fixture::new();
+    let go = f.store.artifacts().go().expect("go");
+    let partial = go.join("modules/partial");
+    let (dead, live) = ("module.4194399-0", format!("module.{}-0", std::process::id()));
+    for name in [dead, live.as_str(), "unknown"] {
+        write(&partial.join(name).join("file"), "half", 0o644);
+    }
+    let kept = go.join("modules/example.com/a/@v/v1.0.0.mod");
+    write(&kept, "module example.com/a", 0o644);
+    f.store.gc(&GcOptions::default()).expect("gc");
+    assert_eq!(fs::read_dir_names(&partial).expect("names"), [live.as_str(), "unknown"]);
+    assert!(fs::exists(&kept).expect("look"), "a whole module stays");
+    f.store.gc(&GcOptions { artifacts: true, ..GcOptions::default() }).expect("gc");
+    assert!(!fs::exists(&kept).expect("look"));
+}
+
+#[test]
 fn young_objects_stay_when_asked() {
     let f = Fixture::new();
     let object = f.object("tool-1", "one");

@@ -22,7 +22,6 @@ mod oci;
 mod pypi;
 mod server;
 mod tls;
-mod trials;
 
 #[cfg(feature = "deb")]
 pub(crate) use apt::{AptKey, AptSuite};

@@ -33,6 +33,7 @@ pub const POINTS: &[&str] = &[
     "gc.renamed",
     "optimise.staged",
     "optimise.renamed",
+    "push.part",
     "push.nar",
     "push.narinfo",
     "pull.object",

@@ -176,16 +176,27 @@ impl Client {
 }
 
 impl Client {
-    /// Sends a file or a document with `PUT`; the whole of it again where a try fails. `accept` of
-    /// the request is not used.
+    /// Sends a file, a part of one or a document with `PUT`; the whole of it again where a try
+    /// fails. Gives the `ETag` of the answer. `accept` of the request is not used.
     pub async fn put(
         &self,
         request: &Get,
         content_type: &'static str,
         body: &Body<'_>,
         task: &dyn Task,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         upload::put(&self.transport, request, content_type, body, task).await
+    }
+
+    /// Sends a small document with `POST` and gives the answer, of at most 1 MiB; again where a try
+    /// fails.
+    pub async fn post(
+        &self,
+        request: &Get,
+        content_type: &'static str,
+        body: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        upload::post(&self.transport, request, content_type, body).await
     }
 
     /// The size that the server announces for a file; `None` when there is none of that name.

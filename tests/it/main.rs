@@ -14,6 +14,7 @@ mod support;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod upstream;
 
+mod action;
 mod aqua;
 mod bad_input;
 mod cache;

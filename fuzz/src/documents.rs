@@ -1,9 +1,8 @@
 //! Documents that registries, repositories and forges serve.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use infra::base::{Integrity, Platform};
+use infra::base::Integrity;
 use infra::build::{gomod::GoMod, names, sum};
 use infra::oci::{image, name};
 use infra::provenance::{self, Subject, Trust};

@@ -83,7 +83,8 @@ pub fn layers(data: &[u8]) {
     if length == 0 {
         return;
     }
-    let parts = with_checksums(rest).chunks(length).map(|bytes| Part {
+    let bytes = with_checksums(rest);
+    let parts = bytes.chunks(length).map(|bytes| Part {
         file: file(bytes),
         options: Options { format: Format::Layer, strip: 0, file_name: "tool".to_owned() },
     });

@@ -143,7 +143,15 @@ fn write_seeds() {
         std::fs::create_dir_all(&dir).expect("create");
         std::fs::write(dir.join(format!("seed-{i:03}")), bytes).expect("write");
     }
-    let dir = Path::new(&root).join("evidence");
+    #[cfg(feature = "provenance")]
+    write_proofs(Path::new(&root));
+}
+
+/// Seeds of proofs: documents with signed bundles, behind the number by which the fuzzer chooses
+/// the reader.
+#[cfg(feature = "provenance")]
+fn write_proofs(root: &Path) {
+    let dir = root.join("evidence");
     std::fs::create_dir_all(&dir).expect("create");
     for (name, choice, document) in proofs() {
         let bytes = [vec![choice], document.to_string().into_bytes()].concat();
@@ -151,17 +159,18 @@ fn write_seeds() {
     }
 }
 
-/// Documents with signed bundles, each as one kind of server answers it, behind the number by
-/// which the fuzzer chooses the reader.
+/// One document as each kind of server answers it.
+#[cfg(feature = "provenance")]
 fn proofs() -> Vec<(&'static str, u8, serde_json::Value)> {
-    use crate::upstream::authority::{Authority, Identity, attestation_object};
+    use crate::upstream::{Authority, Identity, attestation_object};
     use serde_json::json;
 
     let authority = Authority::new();
     let who = Identity::workflow("owner/name", "release.yml", "refs/tags/v1");
     let hex = "c7c5c1d70c5dec4416ab6158afd0b223ef40c29b1dc1f97ed9428b94d4cadb1c";
     let bundle = authority.attest(&who, &[("x-1.0.0.tgz", "sha256", hex)]);
-    let publisher = json!({"kind": "GitHub", "repository": "owner/name", "workflow": "release.yml"});
+    let publisher =
+        json!({"kind": "GitHub", "repository": "owner/name", "workflow": "release.yml"});
     let attestations = json!([attestation_object(&bundle)]);
     let bundles = json!([{"publisher": publisher, "attestations": attestations}]);
     vec![

@@ -100,7 +100,7 @@ fn large_files_go_in_parts(s3: &S3) {
     let elsewhere = project.env.root().join("store-pulled");
     let pull =
         format!("--store {} cache pull --unsigned --from {cache} {object}", elsewhere.display());
-    killed(&project, "download.part:3", &pull);
+    killed(&project, "download.part:2", &pull);
     project.ok(&pull);
     project.ok(&format!("--store {} store verify", elsewhere.display()));
     for store in [store, elsewhere] {

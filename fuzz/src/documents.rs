@@ -16,7 +16,10 @@ pub fn image(data: &[u8]) {
         Ok(image::Document::Index(all)) => {
             for architecture in ["amd64", "arm64"] {
                 if let Some(one) = image::choose(&all, architecture) {
-                    assert!(image::fits(one.platform.as_ref().expect("chosen by it"), architecture));
+                    assert!(image::fits(
+                        one.platform.as_ref().expect("chosen by it"),
+                        architecture
+                    ));
                 }
             }
         }

@@ -2,6 +2,7 @@
 """Times a supervised run of the real stack beside bare starts and other supervisors.
 
     benches/supervise.py [--infra PATH] [--runs N]
+    benches/supervise.py --eight [--peers DIR] [--kills N] [--peer-kills N]
 
 The stack is nats-server with JetStream, PocketBase and Caddy, fetched by infra itself, on free
 ports, in a directory of its own. Ready means that all three health addresses answer; every figure
@@ -22,6 +23,8 @@ import sys
 import tempfile
 import time
 import urllib.request
+
+import eight
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROFILE = """\
@@ -304,7 +307,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--infra", default=str(ROOT / "target" / "release" / "infra"))
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--eight", action="store_true", help="eight trivial services instead")
+    parser.add_argument("--peers", help="a directory with unpacked packages of peers")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--peer-kills", type=int, default=50)
     args = parser.parse_args()
+    if args.eight:
+        return eight.run(args)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="infra-bench-"))
     try:
         stack = Stack(args.infra, scratch)

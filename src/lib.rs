@@ -67,7 +67,8 @@
 //! | `ports.json`, `ports.lock` | numbers of `"auto"` ports | [`env::ports`] |
 //! | `run/lock`, `run/lease.json` | one supervisor per directory; what a run would leave | `supervise::lease` |
 //! | `run/control.sock` | the control socket | [`supervise::control`] |
-//! | `logs/SERVICE.log`, `.log.1` … | services' output | [`supervise::logs`] |
+//! | `run/journal.jsonl`, `.jsonl.1` | what happened | [`supervise::journal`] |
+//! | `logs/SERVICE.log`, `.log.N`, `.log.N.gz` | services' output | [`supervise::logs`] |
 //! | `logs/supervisor.log` | a background supervisor's own words | [`supervise::detach`] |
 //! | everything else | the services' own | – |
 //!

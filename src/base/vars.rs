@@ -37,6 +37,11 @@ pub const CACHE_TOKEN: Var = Var {
     name: "INFRA_CACHE_TOKEN",
     help: "Token that `cache serve` asks for, and `cache push` sends, to write",
 };
+/// Who may control a stack over loopback.
+pub const CONTROL_TOKEN: Var = Var {
+    name: "INFRA_CONTROL_TOKEN",
+    help: "Token that lets requests on the port `control` change something; also read from the project's `.env`",
+};
 /// How many downloads and unpackings run at once.
 pub const JOBS: Var = Var { name: "INFRA_JOBS", help: "Downloads and unpackings at once" };
 /// How long to wait for a lock that another process holds.
@@ -67,6 +72,7 @@ pub const ALL: &[Var] = &[
     CACHE,
     CACHE_TOKEN,
     CONNECT_TIMEOUT,
+    CONTROL_TOKEN,
     ENV,
     INTERRUPT_AT,
     JOBS,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{CommandName, DepName, EnvName, ObjectName, Platform, RelPath, ServiceName};
 use crate::base::{TreeHash, Version};
+use crate::profile::model::{OnDependencyRestart, OnExit, ServiceKind, When};
 use crate::profile::template::Template;
 
 use super::error::{Error, Result};
@@ -76,6 +77,42 @@ pub struct Service {
     /// Services that must be ready first.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub after: BTreeSet<ServiceName>,
+    /// What must have happened to some of them instead.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub conditions: BTreeMap<ServiceName, When>,
+    /// What it does when one of them runs anew or reloads.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_dependency_restart: OnDependencyRestart,
+    /// Whether it keeps running.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kind: ServiceKind,
+    /// When a task runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// How many copies run.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub replicas: u32,
+    /// Runs to its end before each start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_start: Option<Vec<Template>>,
+    /// Liveness.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive: Option<Alive>,
+    /// Exit codes that are a success besides 0.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub success_exit_codes: BTreeSet<i32>,
+    /// What its end means for the stack.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_exit: OnExit,
+    /// Signal that reloads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload_signal: Option<String>,
+    /// Command that reloads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reload_command: Option<Vec<Template>>,
+    /// Command that asks it to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_command: Option<Vec<Template>>,
     /// `always`, `on-failure` or `never`.
     pub restart: String,
     /// Signal that asks it to end.
@@ -90,6 +127,36 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// Names under which it can be meant together with others.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub group: BTreeSet<String>,
+    /// How much of its output is kept.
+    #[serde(default, skip_serializing_if = "Logs::is_default")]
+    pub logs: Logs,
+}
+
+/// How much of a service's output is kept; what is `None` is the supervisor's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    /// Bytes in one file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Milliseconds that one file is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
+    /// Files kept beside the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
+    /// Whether those are compressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compress: Option<bool>,
+}
+
+impl Logs {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Readiness, as declared.
@@ -105,8 +172,61 @@ pub struct Ready {
     /// `log`: text to wait for in its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// `exec`: command that ends with 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Vec<Template>>,
+    /// `notify`: it says so itself.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub notify: bool,
     /// Milliseconds it may take.
     pub timeout_ms: u64,
+}
+
+/// Liveness, as declared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alive {
+    /// `http`: URL to GET.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Template>,
+    /// `tcp`: address to connect to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Template>,
+    /// `exec`: command that ends with 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<Vec<Template>>,
+    /// `watchdog`: milliseconds between two signs of life.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watchdog_ms: Option<u64>,
+    /// Milliseconds between two looks.
+    pub interval_ms: u64,
+    /// Milliseconds a look may take.
+    pub timeout_ms: u64,
+    /// Failed looks in a row.
+    pub failures: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_one(n: &u32) -> bool {
+    *n == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Service {
+    /// Commands that run beside its own.
+    pub fn helpers(&self) -> impl Iterator<Item = &Vec<Template>> {
+        let ready = self.ready.as_ref().and_then(|r| r.exec.as_ref());
+        let alive = self.alive.as_ref().and_then(|a| a.exec.as_ref());
+        let rest = [&self.pre_start, &self.reload_command, &self.stop_command];
+        ready.into_iter().chain(alive).chain(rest.into_iter().flatten())
+    }
 }
 
 impl Manifest {

@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod ports;
 pub mod program;
 mod remedy;
+pub mod replicas;
 pub mod resolve;
 pub mod service;
 pub mod shell;
@@ -44,6 +45,6 @@ pub use switch::{Change, Switched};
 pub use values::{Place, Values};
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -51,19 +51,21 @@ pub fn resolve(
 
     let mut services = BTreeMap::new();
     for (name, service) in &profile.services {
-        let at = ["service", name.as_str(), "command"];
-        let Some(first) = service.command.first() else {
-            return Err(Error::EmptyCommand { service: name.clone(), excerpt: find(&at) });
-        };
-        let program = first.as_str();
-        if !commands.contains_key(program) {
-            return Err(Error::UnknownProgram {
-                service: name.clone(),
-                program: program.to_owned(),
-                env: profile.name.clone(),
-                commands: commands.keys().cloned().collect(),
-                excerpt: find(&at),
-            });
+        for (key, words) in service.commands() {
+            let at = ["service", name.as_str(), key];
+            let Some(first) = words.first() else {
+                return Err(Error::EmptyCommand { service: name.clone(), excerpt: find(&at) });
+            };
+            let program = first.as_str();
+            if !commands.contains_key(program) {
+                return Err(Error::UnknownProgram {
+                    service: name.clone(),
+                    program: program.to_owned(),
+                    env: profile.name.clone(),
+                    commands: commands.keys().cloned().collect(),
+                    excerpt: find(&at),
+                });
+            }
         }
         services.insert(name.clone(), declare(service));
     }
@@ -220,8 +222,10 @@ fn check_dep_references(
         check(template, &["env", name])?;
     }
     for (name, service) in &profile.services {
-        for word in &service.command {
-            check(word, &["service", name.as_str(), "command"])?;
+        for (key, words) in service.commands() {
+            for word in words {
+                check(word, &["service", name.as_str(), key])?;
+            }
         }
         for (variable, template) in &service.env {
             check(template, &["service", name.as_str(), "env", variable])?;

@@ -77,11 +77,23 @@ pub(super) fn service(command: &[&str]) -> Service {
             timeout: Duration::from_secs(30),
         }),
         after: BTreeSet::new(),
+        conditions: BTreeMap::new(),
+        on_dependency_restart: Default::default(),
+        kind: Default::default(),
+        schedule: None,
+        replicas: 1,
+        pre_start: None,
+        alive: None,
+        success_exit_codes: BTreeSet::new(),
+        on_exit: Default::default(),
+        reload: None,
         restart: Restart::OnFailure,
         stop: Stop::default(),
         listen: BTreeSet::new(),
         secrets: BTreeSet::from(["TOKEN".to_owned()]),
         required: true,
+        group: BTreeSet::new(),
+        logs: Default::default(),
     }
 }
 
@@ -163,4 +175,9 @@ pub(super) fn activation() -> Activation {
     activation.variables.insert("TRICKY".to_owned(), TRICKY.to_owned());
     activation.variables.insert("EMPTY".to_owned(), "set".to_owned());
     activation
+}
+
+/// A declared service, as other rooms' tests need one.
+pub(crate) fn declared() -> super::manifest::Service {
+    super::declare::declare(&service(&["run"]))
 }

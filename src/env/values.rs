@@ -61,6 +61,7 @@ pub struct Values {
     files: BTreeMap<String, PathBuf>,
     deps: BTreeMap<String, PathBuf>,
     variables: BTreeMap<String, String>,
+    replica: Option<u32>,
 }
 
 impl Values {
@@ -86,6 +87,7 @@ impl Values {
             files: manifest.files.iter().map(|f| (f.to_string(), f.under(&etc))).collect(),
             deps: manifest.deps.iter().map(|(n, d)| (n.to_string(), dep(d))).collect(),
             variables: BTreeMap::new(),
+            replica: None,
         };
         for name in manifest.env.keys() {
             values.add(name, &manifest.env, &mut Vec::new())?;
@@ -129,6 +131,14 @@ impl Values {
         Ok(())
     }
 
+    /// The same for one copy of a service, with its own ports over the environment's.
+    pub fn for_replica(&self, number: u32, ports: BTreeMap<String, u16>) -> Self {
+        let mut values = self.clone();
+        values.replica = Some(number);
+        values.ports.extend(ports);
+        values
+    }
+
     /// A template with every reference replaced.
     pub fn expand(&self, template: &Template) -> Result<String> {
         template.expand(|reference| {
@@ -147,6 +157,7 @@ impl Values {
                 }
                 Reference::Project => text("project directory", &self.project),
                 Reference::Data => text("data directory", &self.data),
+                Reference::Replica => Ok(self.replica.unwrap_or(1).to_string()),
             }
         })
     }

@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::sync::{self, Accept, Rules};
 
 /// Settings, environment, progress.
+#[derive(Clone)]
 pub struct Context {
     settings: Settings,
     environ: Environ,

@@ -99,12 +99,57 @@ pub(super) fn check_dep(store: &Store, environment: &Environment, dep: &DepName)
     }
 }
 
+/// The environment that [`ensure`] would give, without making it current.
+pub fn preview(context: &Context, name: &EnvName) -> Result<Environment> {
+    if let Some(environment) = current(context, name)? {
+        return Ok(environment);
+    }
+    let _pause = context.store().pause_gc(&Quiet)?;
+    let made = make(context, name)?;
+    let now = Generations::new(context.project(), name).list()?;
+    let generation = now.iter().map(|g| g.number).max().unwrap_or(0) + 1;
+    let digest = *made.object.tree();
+    Ok(Environment { object: made.object, digest, generation, manifest: made.manifest })
+}
+
+/// The environment that the name points at now, whatever the project's files say; `None` when it
+/// was never built, or parts of it are not in the store.
+pub(super) fn pointed_at(context: &Context, name: &EnvName) -> Result<Option<Environment>> {
+    match Generations::new(context.project(), name).current()? {
+        Some(generation) => usable(&context.store(), &generation),
+        None => Ok(None),
+    }
+}
+
 fn build(context: &Context, name: &EnvName) -> Result<Environment> {
-    let project = context.project();
-    let platform = Platform::host();
     let store = context.store();
     // Nothing added from here on is collected before the generation's root is there.
     let _pause = store.pause_gc(&Quiet)?;
+    let Made { object, inputs, manifest } = make(context, name)?;
+    let change = Change {
+        inputs: &inputs,
+        now: Timestamp::now(),
+        wait: context.settings().lock_timeout.value,
+        reporter: context.reporter(),
+    };
+    let switched = Generations::new(context.project(), name).switch(&store, &object, &change)?;
+    let digest = *object.tree();
+    let generation = switched.generation.number;
+    Ok(Environment { object, digest, generation, manifest })
+}
+
+/// An environment's object, not current yet.
+struct Made {
+    object: ObjectPath,
+    inputs: Inputs,
+    manifest: Manifest,
+}
+
+/// Builds the object; what is added to the store on the way must be kept from collection.
+fn make(context: &Context, name: &EnvName) -> Result<Made> {
+    let project = context.project();
+    let platform = Platform::host();
+    let store = context.store();
     // Inputs are taken before what is built from is read: an edit while we build shows as not
     // current afterwards, never as current.
     let files: Vec<PathBuf> = profile::source_files(project, name)?;
@@ -117,14 +162,5 @@ fn build(context: &Context, name: &EnvName) -> Result<Environment> {
     let objects = sync::fetch(context, &lock, &union, profile.deps.keys())?;
     let bytes = env::build::read_files(project, &profile.etc)?;
     let object = env::build::build(&store, &resolved, &objects, bytes)?;
-    let change = Change {
-        inputs: &inputs,
-        now: Timestamp::now(),
-        wait: context.settings().lock_timeout.value,
-        reporter: context.reporter(),
-    };
-    let switched = Generations::new(project, name).switch(&store, &object, &change)?;
-    let digest = *object.tree();
-    let generation = switched.generation.number;
-    Ok(Environment { object, digest, generation, manifest: resolved.manifest })
+    Ok(Made { object, inputs, manifest: resolved.manifest })
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use crate::base::RelPath;
-use crate::base::{CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform};
+use crate::base::{
+    CommandName, DepName, Diagnose, EnvName, Excerpt, Hint, Kind, Platform, ServiceName,
+};
 use crate::lock::{StaleReason, Violation};
 use crate::provenance;
 
@@ -141,6 +143,25 @@ pub enum Error {
         /// The nearest one there is.
         nearest: Option<String>,
     },
+    /// No service is in a group that was asked for.
+    #[error("no service is in the group `{name}`")]
+    UnknownGroup {
+        /// What was asked for, with its `@`.
+        name: String,
+        /// The nearest one there is.
+        nearest: Option<String>,
+    },
+    /// The journal tells of no such service.
+    #[error("the journal of the environment `{env}` tells nothing of `{service}`")]
+    NoHistory {
+        /// The service.
+        service: ServiceName,
+        /// The environment.
+        env: EnvName,
+    },
+    /// The generation that the environment points at cannot be run.
+    #[error("generation of the environment `{0}` cannot be run: parts of it are not in the store")]
+    GenerationLost(EnvName),
     /// The environment has no services.
     #[error("the environment `{0}` has no services to run")]
     NoServices(EnvName),
@@ -246,6 +267,7 @@ impl Diagnose for Error {
             Self::UnknownDep { .. }
             | Self::StillUsed { .. }
             | Self::UnknownService { .. }
+            | Self::UnknownGroup { .. }
             | Self::BadDuration(_)
             | Self::BadSize(_)
             | Self::BadEpoch(_)
@@ -324,6 +346,8 @@ impl Diagnose for Error {
             Self::CannotStart { next, .. } => {
                 vec![next.clone(), "`infra doctor` looks at every dep".into()]
             }
+            Self::GenerationLost(name) => vec![format!("`infra env build {name}` mends it")],
+            Self::UnknownGroup { nearest, .. } => did_you_mean(nearest),
             Self::UnknownService { nearest, .. } => {
                 let mut texts = did_you_mean(nearest);
                 texts.push("`infra runtime list` shows every service".into());

@@ -6,6 +6,7 @@ use super::environment::Environment;
 use super::{Context, Result};
 use crate::env::Values;
 use crate::env::ports::{self, InUse};
+use crate::env::replicas;
 use crate::env::values::{self, Place};
 
 /// Ports and values of an environment here.
@@ -21,7 +22,7 @@ impl Host {
         let manifest = &environment.manifest;
         let data = values::data_dir(manifest, context.project());
         let wait = context.settings().lock_timeout.value;
-        let ports = ports::assign(&data, &manifest.ports, in_use, wait)?;
+        let ports = ports::assign(&data, &replicas::ports(manifest), in_use, wait)?;
         let values = Values::new(manifest, &place(context, environment, &ports))?;
         Ok(Self { ports, values })
     }

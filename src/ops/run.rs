@@ -2,23 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::mpsc;
 
+use super::control::{self, Current, OwnPorts};
 use super::environment::{self, Environment};
-use super::{Context, Error, Result, host_needs, logs, stack};
-use crate::base::{EnvName, ServiceName, suggest};
+use super::select::Selection;
+use super::{Context, Error, Result, host_needs, stack};
+use crate::base::{EnvName, ServiceName};
 use crate::env::ports::InUse;
 use crate::env::values;
 use crate::env::{Generations, Manifest};
 use crate::supervise::control::Client;
 use crate::supervise::detach::{self, Detached, Notifier};
 use crate::supervise::spec::Stack;
-use crate::supervise::status::{Event, StackStatus};
-use crate::supervise::{self, Options, Outcome};
+use crate::supervise::status::{Event, ServiceStatus, StackStatus, State};
+use crate::supervise::{self, Options, Outcome, Reset};
 
 /// The hidden subcommand of `infra runtime` that a detached supervisor runs.
 pub const SUPERVISE: &str = "__supervise";
@@ -28,17 +31,20 @@ pub struct Prepared {
     /// The environment it is made from.
     pub environment: Environment,
     stack: Stack,
+    current: Arc<Current>,
+    own: OwnPorts,
+    reset: Reset,
     // Keeps the generation from garbage collection while the supervisor lives.
     _lease: crate::store::Lease,
 }
 
 /// Builds the environment where needed, resolves the stack and checks every object it starts from.
-pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Prepared> {
+pub fn prepare(context: &Context, name: &EnvName, select: &Selection) -> Result<Prepared> {
     let environment = environment::ensure(context, name)?;
     let data = values::data_dir(&environment.manifest, context.project());
     // Remembered ports that a stranger has are replaced, unless it is our own stack that has them.
     let in_use = if stack::running(&data) { InUse::Keep } else { InUse::Replace };
-    let stack = stack::assemble(context, &environment, only, in_use)?;
+    let stack = stack::assemble(context, &environment, select, in_use)?;
     // Any of its commands may be started by a service: not only those that services start from.
     environment::check(&context.store(), &environment)?;
     for service in stack.services.keys() {
@@ -46,14 +52,36 @@ pub fn prepare(context: &Context, name: &EnvName, only: &[String]) -> Result<Pre
     }
     host_needs::check_services(context, &environment, &stack)?;
     let lease = context.store().hold(&environment.objects(), &format!("running {name}"))?;
-    Ok(Prepared { environment, stack, _lease: lease })
+    let current = Arc::new(Current::new(context, name, select));
+    let own = control::own_ports(context, &environment)?;
+    let reset = select.reset(&stack, &environment.manifest.services)?;
+    Ok(Prepared { environment, stack, current, own, reset, _lease: lease })
+}
+
+impl Prepared {
+    /// What the supervisor needs beside the stack.
+    fn options(&self) -> Options {
+        Options {
+            signals: true,
+            wishes: Some(self.current.clone()),
+            control_port: self.own.control,
+            metrics_port: self.own.metrics,
+            token: self.own.token.clone(),
+            reset: self.reset.clone(),
+            ..Options::default()
+        }
+    }
+
+    /// Where the environment keeps its data.
+    pub fn data(&self) -> &Path {
+        &self.stack.data
+    }
 }
 
 /// Supervises in this process until it is told to end. `show` gets every event, in order.
 pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Result<Outcome> {
     let (face, mut events) = mpsc::channel(4096);
-    let options =
-        Options { signals: true, face: Some(face), face_logs: true, ..Options::default() };
+    let options = Options { face: Some(face), face_logs: true, ..prepared.options() };
     let stack = prepared.stack.clone();
     Ok(std::thread::scope(|scope| {
         scope.spawn(move || {
@@ -69,11 +97,11 @@ pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Res
 pub fn background(
     context: &Context,
     name: &EnvName,
-    only: &[String],
+    select: &Selection,
     mut show: impl FnMut(&Event) + Send,
 ) -> Result<Outcome> {
     let mut notifier = Notifier::from_stdin()?;
-    let prepared = match prepare(context, name, only) {
+    let prepared = match prepare(context, name, select) {
         Ok(prepared) => prepared,
         Err(problem) => {
             notifier.failed(problem.inner());
@@ -81,7 +109,7 @@ pub fn background(
         }
     };
     let (face, mut events) = mpsc::channel(1024);
-    let options = Options { signals: true, face: Some(face), ..Options::default() };
+    let options = Options { face: Some(face), ..prepared.options() };
     let stack = prepared.stack.clone();
     let outcome = std::thread::scope(|scope| {
         let teller = scope.spawn(move || {
@@ -110,8 +138,8 @@ pub enum Up {
 }
 
 /// Starts the stack in the background and waits until it is ready.
-pub fn up(context: &Context, name: &EnvName, only: &[String]) -> Result<Up> {
-    let prepared = prepare(context, name, only)?;
+pub fn up(context: &Context, name: &EnvName, select: &Selection) -> Result<Up> {
+    let prepared = prepare(context, name, select)?;
     let data = prepared.stack.data.clone();
     if let Some(mut client) = Client::connect(&data)? {
         return Ok(Up::Running(Box::new(client.status()?)));
@@ -124,7 +152,7 @@ pub fn up(context: &Context, name: &EnvName, only: &[String]) -> Result<Up> {
     ] {
         args.extend([flag.into(), value.clone().into_os_string()]);
     }
-    args.extend(only.iter().map(OsString::from));
+    args.extend(select.words());
     let env = context.environ().all().clone();
     let detached: Detached = detach::spawn(args, env, context.project(), &data)?;
     let bar = context.reporter().begin(name.as_str(), None);
@@ -147,7 +175,7 @@ pub fn require(context: &Context, name: &EnvName) -> Result<Client> {
 }
 
 /// Where an environment keeps its data, from its current generation or else from its profile.
-fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
+pub(super) fn data_dir(context: &Context, name: &EnvName) -> Result<PathBuf> {
     let profile = crate::profile::Profiles::load_one(context.project(), name);
     match profile {
         Ok(profile) => Ok(context.project().join(profile.data)),
@@ -170,7 +198,14 @@ pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
         Some(client) => {
             let bar = context.reporter().begin(name.as_str(), None);
             bar.stage("stopping");
-            client.stop(true)?;
+            client.down(Some(&mut |event| {
+                if let Event::StopWaits { service, pid, asked_ms, signal } = event {
+                    let seconds = asked_ms / 1000;
+                    bar.stage(&format!(
+                        "waiting for {service} (pid {pid}, signal {signal}, {seconds} s)"
+                    ));
+                }
+            }))?;
             Ok(true)
         }
         None => Ok(false),
@@ -180,7 +215,7 @@ pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
 /// The status of the running stack, and the generation that is current now.
 pub fn status(context: &Context, name: &EnvName) -> Result<Option<(StackStatus, Option<u64>)>> {
     let Some(mut client) = connect(context, name)? else { return Ok(None) };
-    let status = client.status()?;
+    let status = client.status_with_usage()?;
     let current = Generations::new(context.project(), name).current()?;
     Ok(Some((status, current.map(|g| g.number))))
 }
@@ -191,34 +226,73 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
     let mut client = require(context, name)?;
     let before = client.status()?;
     check_generation(context, name, before.generation)?;
-    let names = services
-        .iter()
-        .map(|service| {
-            let known = || before.services.iter().map(|s| s.name.as_str());
-            match before.services.iter().find(|s| s.name.as_str() == service) {
-                Some(found) => Ok(found.name.clone()),
-                None => Err(Error::UnknownService {
-                    name: service.clone(),
-                    nearest: suggest::nearest(service, known()).map(str::to_owned),
-                }),
-            }
-        })
-        .collect::<std::result::Result<Vec<ServiceName>, Error>>()?;
+    let names = control::names(context, name, services, &before)?;
     client.restart(&names)?;
-    let pids: BTreeMap<_, _> = before.services.iter().map(|s| (s.name.clone(), s.pid)).collect();
-    let asked = |name: &ServiceName| names.is_empty() || names.contains(name);
-    // Bounded by the supervisor itself: every service ends up ready, failed or blocked.
+    let starts: BTreeMap<_, _> =
+        before.services.iter().map(|s| (s.name.clone(), (s.pid, s.restarts))).collect();
+    let asked = |s: &ServiceStatus| s.wanted && (names.is_empty() || names.contains(&s.name));
+    wait(context, name, &mut client, |s| {
+        // A task that ran anew has no process to tell it by.
+        let before = starts.get(&s.name).copied().unwrap_or_default();
+        let anew = s.pid != before.0 || s.restarts != before.1;
+        !asked(s) || s.is_settled() && (anew || s.state != State::Ready)
+    })
+}
+
+/// Stops services, which then stay stopped over runs, and waits until they rest.
+pub fn stop(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let names = control::names(context, name, services, &client.status()?)?;
+    client.stop(&names)?;
+    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+}
+
+/// Starts services with what they come after, and waits until they are up or will not be.
+pub fn start(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let before = client.status()?;
+    check_generation(context, name, before.generation)?;
+    let names = control::names(context, name, services, &before)?;
+    client.start(&names)?;
+    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+}
+
+/// Makes services take up changes; all that can when none is named.
+pub fn reload(context: &Context, name: &EnvName, services: &[String]) -> Result<StackStatus> {
+    let mut client = require(context, name)?;
+    let names = control::names(context, name, services, &client.status()?)?;
+    client.reload(&names)?;
+    Ok(client.status()?)
+}
+
+/// Sends a signal to services; gives their names.
+pub fn signal(
+    context: &Context,
+    name: &EnvName,
+    services: &[String],
+    signal: &str,
+) -> Result<Vec<ServiceName>> {
+    let mut client = require(context, name)?;
+    let names = control::names(context, name, services, &client.status()?)?;
+    Ok(client.signal(&names, signal)?.services)
+}
+
+/// Waits until every service is as it should be. Bounded by the supervisor itself: each ends up
+/// ready, failed or blocked.
+fn wait(
+    context: &Context,
+    name: &EnvName,
+    client: &mut Client,
+    done: impl Fn(&ServiceStatus) -> bool,
+) -> Result<StackStatus> {
     for _ in 0..12_000 {
-        let now = status_or_end(context, name, &mut client)?;
-        let done = |s: &crate::supervise::status::ServiceStatus| {
-            !asked(&s.name) || s.is_settled() && s.pid != pids.get(&s.name).copied().flatten()
-        };
-        if now.services.iter().all(done) {
+        let now = status_or_end(context, name, client)?;
+        if now.services.iter().all(&done) {
             return Ok(now);
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    status_or_end(context, name, &mut client)
+    status_or_end(context, name, client)
 }
 
 /// The status, or that the supervisor has ended since.
@@ -234,7 +308,7 @@ fn status_or_end(context: &Context, name: &EnvName, client: &mut Client) -> Resu
 
 /// Checks every object of a generation. One that is not there any more is left to the gate, which
 /// lets nothing of it start.
-fn check_generation(context: &Context, name: &EnvName, number: u64) -> Result<()> {
+pub(super) fn check_generation(context: &Context, name: &EnvName, number: u64) -> Result<()> {
     let store = context.store();
     let all = Generations::new(context.project(), name).list().unwrap_or_default();
     let Some(running) = all.iter().find(|g| g.number == number) else { return Ok(()) };
@@ -293,40 +367,4 @@ pub fn list(context: &Context, name: &EnvName) -> Result<Vec<Declared>> {
         });
     }
     Ok(rows)
-}
-
-/// Lines of logs, oldest first, then new ones with `follow`. Reads the files when nothing runs.
-pub fn show_logs(
-    context: &Context,
-    name: &EnvName,
-    services: &[String],
-    lines: usize,
-    follow: bool,
-    mut show: impl FnMut(Event),
-) -> Result<()> {
-    let data = data_dir(context, name)?;
-    let known: Vec<ServiceName> = list(context, name)?.into_iter().map(|s| s.name).collect();
-    let mut wanted = Vec::new();
-    for service in services {
-        match known.iter().find(|k| k.as_str() == service) {
-            Some(found) => wanted.push(found.clone()),
-            None => {
-                let nearest = suggest::nearest(service, known.iter().map(ServiceName::as_str));
-                let nearest = nearest.map(str::to_owned);
-                return Err(Error::UnknownService { name: service.clone(), nearest }.into());
-            }
-        }
-    }
-    match Client::connect(&data)? {
-        Some(client) => client.logs(&wanted, lines, follow)?.for_each(show),
-        None => {
-            let wanted = if wanted.is_empty() { known } else { wanted };
-            for service in wanted {
-                if let Some(text) = logs::tail(&data, &service, lines)? {
-                    show(Event::Log { service, text });
-                }
-            }
-        }
-    }
-    Ok(())
 }

@@ -15,18 +15,25 @@ use url::Url;
 use super::environment::Environment;
 use super::host::Host;
 use super::secrets::Secrets;
+use super::select::Selection;
 use super::{Context, Error, Result};
-use crate::base::{DepName, Problem, Secret, ServiceName, suggest};
+use crate::base::{DepName, Problem, Secret, ServiceName};
 use crate::env::activate::{Purity, process_environment};
-use crate::env::manifest::Service;
+use crate::env::manifest::{self, Service};
 use crate::env::ports::InUse;
-use crate::env::service::{ProbeValues, ReadyValues, ServiceValues};
+use crate::env::replicas;
+use crate::env::service::{AliveValues, CommandValues, ProbeValues, ReadyValues, ServiceValues};
 use crate::profile::Profiles;
-use crate::profile::model::Port;
+use crate::profile::model::{OnDependencyRestart, OnExit, Port, ServiceKind, When};
 use crate::profile::template::Template;
 use crate::store::{CheckLevel, ObjectPath, Store};
+use crate::supervise::logs::Limits;
 use crate::supervise::ports;
-use crate::supervise::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
+use crate::supervise::schedule::Schedule;
+use crate::supervise::spec::{
+    AliveProbe, AliveSpec, CommandSpec, Condition, Follow, Gate, Kind, ProbeSpec, ReadySpec,
+    ReloadSpec, RestartRule, ServiceSpec, Stack,
+};
 use crate::supervise::status::signal_number;
 
 /// Checks the objects a service starts from.
@@ -44,18 +51,18 @@ impl Gate for StoreGate {
     }
 }
 
-/// The stack of an environment; with `only`, those services and what they come after.
+/// The stack of an environment, as far as it is selected.
 pub fn assemble(
     context: &Context,
     environment: &Environment,
-    only: &[String],
+    select: &Selection,
     in_use: InUse,
 ) -> Result<Stack> {
     let manifest = &environment.manifest;
     if manifest.services.is_empty() {
         return Err(Error::NoServices(manifest.name.clone()).into());
     }
-    let wanted = closure(&manifest.services, only)?;
+    let (wanted, copies) = select.of(&manifest.services)?;
     // Before ports are chosen: what is refused leaves nothing behind.
     let secrets = Secrets::load(context)?;
     for name in &wanted {
@@ -69,106 +76,155 @@ pub fn assemble(
     let mut services = BTreeMap::new();
     for name in wanted {
         let Some(service) = manifest.services.get(&name) else { continue };
-        let (spec, dep) = service_spec(context, environment, &host, &secrets, &name, service)?;
-        let dep = match dep {
-            Some(dep) => store.get(&manifest.deps[&dep].object)?,
-            None => None,
-        };
-        objects.insert(
-            name.clone(),
-            [Some(environment.object.clone()), dep].into_iter().flatten().collect(),
-        );
-        services.insert(name, spec);
+        let mut starts_from = vec![environment.object.clone()];
+        for dep in deps_of(environment, service) {
+            starts_from.extend(store.get(&manifest.deps[&dep].object)?);
+        }
+        for (number, copy) in replicas::names(&name, service) {
+            if copies.get(&name).is_some_and(|some| !some.contains(&copy)) {
+                continue;
+            }
+            let one = Copy { number, name: copy.clone(), of: &name };
+            let spec = service_spec(context, environment, &host, &secrets, &one, service)?;
+            objects.insert(copy.clone(), starts_from.clone());
+            services.insert(copy, spec);
+        }
     }
     Ok(Stack {
         env: manifest.name.clone(),
         digest: environment.digest.to_string(),
         generation: environment.generation,
         project: context.project().to_owned(),
+        object: environment.object.path().to_owned(),
         data: host.values.data().to_owned(),
         services,
         gate: Arc::new(StoreGate { store, objects }),
     })
 }
 
-/// The named services and everything they come after; all when none is named.
-fn closure(
-    services: &BTreeMap<ServiceName, Service>,
-    only: &[String],
-) -> Result<BTreeSet<ServiceName>> {
-    if only.is_empty() {
-        return Ok(services.keys().cloned().collect());
-    }
-    let mut wanted = BTreeSet::new();
-    let mut open: Vec<ServiceName> = Vec::new();
-    for name in only {
-        match services.get_key_value(name.as_str()) {
-            Some((name, _)) => open.push(name.clone()),
-            None => {
-                let nearest = suggest::nearest(name, services.keys().map(ServiceName::as_str));
-                let nearest = nearest.map(str::to_owned);
-                return Err(Error::UnknownService { name: name.clone(), nearest }.into());
-            }
-        }
-    }
-    while let Some(name) = open.pop() {
-        if let Some(service) = services.get(&name)
-            && wanted.insert(name)
-        {
-            open.extend(service.after.iter().cloned());
-        }
-    }
-    Ok(wanted)
+/// One of a service's copies.
+struct Copy<'a> {
+    number: u32,
+    name: ServiceName,
+    of: &'a ServiceName,
 }
 
-/// What starting needs, and the dep whose object the program lies in.
+/// The deps whose objects a service's programs lie in.
+fn deps_of(environment: &Environment, service: &Service) -> BTreeSet<DepName> {
+    let commands = &environment.manifest.commands;
+    let all = std::iter::once(&service.command).chain(service.helpers());
+    let programs = all.filter_map(|words| words.first().map(Template::as_str));
+    programs.filter_map(|program| commands.get(program).cloned()).collect()
+}
+
+/// What starting one copy needs.
 fn service_spec(
     context: &Context,
     environment: &Environment,
     host: &Host,
     secrets: &Secrets<'_>,
-    name: &ServiceName,
+    copy: &Copy<'_>,
     service: &Service,
-) -> Result<(ServiceSpec, Option<DepName>)> {
+) -> Result<ServiceSpec> {
     let manifest = &environment.manifest;
     let place = host.place(context, environment);
-    let found = ServiceValues::new(service, manifest, &host.values, &place)?;
+    let ports = replicas::ports_of(service, manifest, copy.number, place.ports);
+    let values = host.values.for_replica(copy.number, ports);
+    let found = ServiceValues::new(service, manifest, &values, &place)?;
+    let name = copy.of;
     let mut env = process_environment(&host.values, context.environ(), Purity::Pure);
     env.extend(found.env.into_iter().map(|(k, v)| (OsString::from(k), OsString::from(v))));
     for variable in &service.secrets {
         env.insert(variable.into(), secret(secrets, name, variable)?.expose().into());
     }
-    let ready = match found.ready {
-        Some(ready) => Some(ready_spec(name, ready)?),
+    let reload = match (&service.reload_signal, found.reload) {
+        (_, Some(command)) => Some(ReloadSpec::Command(command_spec(command))),
+        (Some(text), None) => Some(ReloadSpec::Signal(signal(name, "reload signal", text)?)),
+        (None, None) => None,
+    };
+    let condition = |dep: &ServiceName| match service.conditions.get(dep) {
+        Some(When::Started) => Condition::Started,
+        Some(When::Completed) => Condition::Completed,
+        Some(When::Ready) | None => Condition::Ready,
+    };
+    let after = service.after.iter().flat_map(|dep| {
+        let copies = match manifest.services.get(dep) {
+            Some(declared) => replicas::names(dep, declared),
+            None => Vec::new(),
+        };
+        copies.into_iter().map(move |(_, copy)| (copy, condition(dep)))
+    });
+    let schedule = match &service.schedule {
+        Some(text) => Some(text.parse::<Schedule>().map_err(|why| Error::ServiceValue {
+            service: name.to_string(),
+            what: "schedule",
+            value: text.clone(),
+            why,
+        })?),
         None => None,
     };
-    let restart = match service.restart.as_str() {
-        "never" => RestartRule::Never,
-        "on-failure" => RestartRule::OnFailure,
-        _ => RestartRule::Always,
-    };
-    let stop_signal = signal_number(&service.stop_signal).ok_or_else(|| Error::ServiceValue {
-        service: name.to_string(),
-        what: "stop signal",
-        value: service.stop_signal.clone(),
-        why: "is not a signal".to_owned(),
-    })?;
-    let spec = ServiceSpec {
-        name: name.clone(),
+    Ok(ServiceSpec {
+        name: copy.name.clone(),
         program: found.program,
         args: found.args.into_iter().map(OsString::from).collect(),
         env,
         cwd: found.cwd,
-        ready,
-        after: service.after.clone(),
-        restart,
-        stop_signal,
+        kind: match service.kind {
+            ServiceKind::Service => Kind::Service,
+            ServiceKind::Task => Kind::Task,
+        },
+        schedule,
+        replica_of: (copy.name != *name).then(|| name.clone()),
+        pre_start: found.pre_start.map(command_spec),
+        ready: found.ready.map(|ready| ready_spec(name, ready)).transpose()?,
+        alive: found.alive.map(|alive| alive_spec(name, alive)).transpose()?,
+        after: after.collect(),
+        follow: match service.on_dependency_restart {
+            OnDependencyRestart::Keep => Follow::Keep,
+            OnDependencyRestart::Reload => Follow::Reload,
+            OnDependencyRestart::Restart => Follow::Restart,
+        },
+        restart: match service.restart.as_str() {
+            "never" => RestartRule::Never,
+            "on-failure" => RestartRule::OnFailure,
+            _ => RestartRule::Always,
+        },
+        success: service.success_exit_codes.clone(),
+        ends_stack: service.on_exit == OnExit::EndStack,
+        reload,
+        stop_command: found.stop.map(command_spec),
+        stop_signal: signal(name, "stop signal", &service.stop_signal)?,
         stop_grace: Duration::from_millis(service.stop_grace_ms),
         ports: found.ports,
         required: service.required,
+        logs: log_limits(&service.logs),
+    })
+}
+
+fn signal(service: &ServiceName, what: &'static str, text: &str) -> Result<i32> {
+    let error = || Error::ServiceValue {
+        service: service.to_string(),
+        what,
+        value: text.to_owned(),
+        why: "is not a signal".to_owned(),
     };
-    let command = service.command.first().map_or("", Template::as_str);
-    Ok((spec, manifest.commands.get(command).cloned()))
+    signal_number(text).ok_or_else(|| error().into())
+}
+
+fn command_spec(command: CommandValues) -> CommandSpec {
+    let args = command.args.into_iter().map(OsString::from).collect();
+    CommandSpec { program: command.program, args }
+}
+
+fn log_limits(logs: &manifest::Logs) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        file_bytes: logs.size.unwrap_or(usual.file_bytes),
+        max_age: logs.age_ms.map(Duration::from_millis).or(usual.max_age),
+        keep: logs.keep.unwrap_or(usual.keep),
+        compress: logs.compress.unwrap_or(usual.compress),
+        ..usual
+    }
 }
 
 fn secret(secrets: &Secrets<'_>, service: &ServiceName, variable: &str) -> Result<Secret> {
@@ -177,27 +233,46 @@ fn secret(secrets: &Secrets<'_>, service: &ServiceName, variable: &str) -> Resul
 }
 
 fn ready_spec(name: &ServiceName, ready: ReadyValues) -> Result<ReadySpec> {
+    Ok(ReadySpec { probe: probe_spec(name, "ready", ready.probe)?, timeout: ready.timeout })
+}
+
+fn alive_spec(name: &ServiceName, alive: AliveValues) -> Result<AliveSpec> {
+    let probe = match alive.probe {
+        Ok(probe) => AliveProbe::Probe(probe_spec(name, "alive", probe)?),
+        Err(period) => AliveProbe::Watchdog(period),
+    };
+    let AliveValues { interval, timeout, failures, .. } = alive;
+    Ok(AliveSpec { probe, interval, timeout, failures })
+}
+
+fn probe_spec(name: &ServiceName, key: &str, probe: ProbeValues) -> Result<ProbeSpec> {
     let wrong = |what, value: String, why: String| Error::ServiceValue {
         service: name.to_string(),
         what,
         value,
         why,
     };
-    let probe = match ready.probe {
+    let ready = key == "ready";
+    Ok(match probe {
         ProbeValues::Http(text) => match Url::parse(&text) {
             Ok(url) => ProbeSpec::Http(url),
-            Err(e) => return Err(wrong("ready.http", text, e.to_string()).into()),
+            Err(e) => {
+                let what = if ready { "ready.http" } else { "alive.http" };
+                return Err(wrong(what, text, e.to_string()).into());
+            }
         },
         ProbeValues::Tcp(text) => match text.to_socket_addrs().ok().and_then(|mut a| a.next()) {
             Some(address) => ProbeSpec::Tcp(address),
             None => {
                 let why = "is not an address (HOST:PORT)".to_owned();
-                return Err(wrong("ready.tcp", text, why).into());
+                let what = if ready { "ready.tcp" } else { "alive.tcp" };
+                return Err(wrong(what, text, why).into());
             }
         },
         ProbeValues::Log(text) => ProbeSpec::Log(text),
-    };
-    Ok(ReadySpec { probe, timeout: ready.timeout })
+        ProbeValues::Exec(command) => ProbeSpec::Exec(command_spec(command)),
+        ProbeValues::Notify => ProbeSpec::Notify,
+    })
 }
 
 /// Ports of the default environment that somebody listens on, in words.

@@ -151,6 +151,12 @@ fn of_profile(
             let (first, all) = (["service", s, "command", "0"], ["service", s, "command"]);
             places.note(profile, &[&first, &all, whole], what);
         }
+        for (key, words) in spec.commands().into_iter().skip(1) {
+            if let Some(how) = words.iter().find_map(&uses) {
+                let what = format!("service `{service}`, in its `{key}`: {how}");
+                places.note(profile, &[&["service", s, key], whole], what);
+            }
+        }
         for (n, argument) in spec.command.iter().enumerate() {
             if let Some(how) = uses(argument) {
                 let n = n.to_string();
@@ -167,7 +173,7 @@ fn of_profile(
         }
         let ready = spec.ready.as_ref().and_then(|ready| match &ready.probe {
             Probe::Http(template) | Probe::Tcp(template) => Some(template),
-            Probe::Log(_) => None,
+            Probe::Log(_) | Probe::Exec(_) | Probe::Notify | Probe::Watchdog(_) => None,
         });
         for (key, template) in [("cwd", spec.cwd.as_ref()), ("ready", ready)] {
             if let Some(how) = template.and_then(&uses) {

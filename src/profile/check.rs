@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::layer::{Entries, Entry, Layer, ServiceLayer};
-use super::model::{Caches, Probe, Profile, Ready, Restart, Service};
+use super::model::{Caches, Probe, Profile, Ready, Service};
 use super::node::unknown_name;
 use super::spot::{Spanned, Spot};
 use super::template::{Reference, Template};
-use super::{circles, ports};
+use super::{circles, ports, service_rules};
 use crate::base::suggest::nearest;
 use crate::base::{EnvName, Platform, RelPath, ServiceName};
 use crate::fs;
@@ -36,7 +36,7 @@ pub(super) fn profile(
     project: &Path,
     layer: &Layer,
 ) -> Result<Profile> {
-    let names = Names { layer };
+    let names = Names { layer, in_service: false };
     for entry in layer.env.values() {
         if let Some(template) = &entry.value {
             names.check(template, &entry.spot)?;
@@ -50,6 +50,7 @@ pub(super) fn profile(
             return Err(unknown_name(&dep.spot, "dep", dep.value.as_str(), known));
         }
     }
+    let names = Names { layer, in_service: true };
     let mut services = BTreeMap::new();
     for (service, entry) in &layer.services {
         if let Some(says) = &entry.value {
@@ -57,6 +58,7 @@ pub(super) fn profile(
         }
     }
     circles::services(layer)?;
+    service_rules::check(layer, &services)?;
     ports::assign(layer, &mut services)?;
     Ok(Profile {
         name: name.clone(),
@@ -91,6 +93,8 @@ fn values<K: Ord + Clone, T: Clone>(entries: &Entries<K, T>) -> BTreeMap<K, T> {
 /// What a profile defines.
 struct Names<'a> {
     layer: &'a Layer,
+    /// Whether what is checked belongs to a service.
+    in_service: bool,
 }
 
 impl Names<'_> {
@@ -106,7 +110,13 @@ impl Names<'_> {
                     known(at, "file", n, layer.files.keys().map(RelPath::as_str))?
                 }
                 Reference::Dep(n) => known(at, "dep", n, layer.deps.keys())?,
-                Reference::Project | Reference::Data => {}
+                Reference::Replica if !self.in_service => {
+                    let why = "`${replica}` is the number of a service's copy".to_owned();
+                    let hint = Some("use it in `[service.NAME]`".to_owned());
+                    let flaw = Flaw::BadValue { key: "env".to_owned(), why, hint };
+                    return Err(Error::at(&at(), flaw, "outside of a service"));
+                }
+                Reference::Project | Reference::Data | Reference::Replica => {}
             }
         }
         Ok(())
@@ -164,8 +174,24 @@ fn service(
     if let Some(ready) = ready {
         match &ready.probe {
             Probe::Http(template) | Probe::Tcp(template) => names.check(template, &ready.spot)?,
-            Probe::Log(_) => {}
+            Probe::Log(_) | Probe::Exec(_) | Probe::Notify | Probe::Watchdog(_) => {}
         }
+    }
+    let alive = given(&says.alive);
+    if let Some(alive) = alive
+        && let Probe::Http(template) | Probe::Tcp(template) = &alive.value.probe
+    {
+        names.check(template, &alive.spot)?;
+    }
+    let words = [
+        ready.map(|r| &r.words),
+        alive.map(|a| &a.words),
+        given(&says.pre_start),
+        given(&says.reload).map(|r| &r.words),
+        given(&says.stop).map(|s| &s.words),
+    ];
+    for word in words.into_iter().flatten().flatten() {
+        names.check(&word.value, &word.spot)?;
     }
     for other in after(says) {
         let services = &names.layer.services;
@@ -180,12 +206,25 @@ fn service(
         cwd: cwd.map(|c| c.value.clone()),
         ready: ready.map(|r| Ready { probe: r.probe.clone(), timeout: r.timeout }),
         after: after(says).iter().map(|a| a.value.clone()).collect(),
-        restart: given(&says.restart).copied().unwrap_or(Restart::Always),
-        stop: given(&says.stop).cloned().unwrap_or_default(),
+        conditions: given(&says.after).map(|a| a.conditions.clone()).unwrap_or_default(),
+        on_dependency_restart: given(&says.on_dependency_restart).copied().unwrap_or_default(),
+        kind: given(&says.kind).copied().unwrap_or_default(),
+        schedule: given(&says.schedule).cloned(),
+        replicas: given(&says.replicas).copied().unwrap_or(1),
+        pre_start: given(&says.pre_start)
+            .map(|words| words.iter().map(|w| w.value.clone()).collect()),
+        alive: alive.map(|a| a.value.clone()),
+        success_exit_codes: given(&says.success_exit_codes).cloned().unwrap_or_default(),
+        on_exit: given(&says.on_exit).copied().unwrap_or_default(),
+        reload: given(&says.reload).map(|r| r.value.clone()),
+        restart: service_rules::restart(says),
+        stop: given(&says.stop).map(|s| s.value.clone()).unwrap_or_default(),
         // `ports::assign` fills it in: who listens depends on the other services.
         listen: BTreeSet::new(),
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
+        group: given(&says.group).cloned().unwrap_or_default(),
+        logs: names.layer.logs.overridden_by(says.logs),
     })
 }
 
@@ -195,7 +234,7 @@ pub(super) fn given<T>(entry: &Option<Entry<T>>) -> Option<&T> {
 }
 
 pub(super) fn after(says: &ServiceLayer) -> &[Spanned<ServiceName>] {
-    given(&says.after).map_or(&[], Vec::as_slice)
+    given(&says.after).map_or(&[], |a| a.names.as_slice())
 }
 
 /// `[file]` entries are files of the project.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::error::{Error, Result};
 use super::flaw::Flaw;
-use super::model::{Port, Probe, Requirement, Restart, SourceOverride, Stop};
+use super::model::{Alive, OnDependencyRestart, OnExit, ServiceKind, When};
+use super::model::{Logs, Port, Probe, Reload, Requirement, Restart, SourceOverride, Stop};
 use super::policy::PolicyLayer;
 use super::spot::{Spanned, Spot};
 use super::template::Template;
@@ -46,6 +47,7 @@ pub(super) struct Layer {
     pub(super) sources: BTreeMap<SourceKind, Spanned<SourceOverride>>,
     pub(super) policy: Option<Spanned<PolicyLayer>>,
     pub(super) cache: CacheLayer,
+    pub(super) logs: Logs,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
 
@@ -64,20 +66,66 @@ pub(super) struct ServiceLayer {
     pub(super) env: Entries<String, Template>,
     pub(super) cwd: Option<Entry<Spanned<Template>>>,
     pub(super) ready: Option<Entry<ReadyLayer>>,
-    pub(super) after: Option<Entry<Vec<Spanned<ServiceName>>>>,
+    pub(super) after: Option<Entry<AfterLayer>>,
+    pub(super) on_dependency_restart: Option<Entry<OnDependencyRestart>>,
+    pub(super) kind: Option<Entry<ServiceKind>>,
+    pub(super) schedule: Option<Entry<String>>,
+    pub(super) replicas: Option<Entry<u32>>,
+    pub(super) pre_start: Option<Entry<Words>>,
+    pub(super) alive: Option<Entry<AliveLayer>>,
+    pub(super) success_exit_codes: Option<Entry<BTreeSet<i32>>>,
+    pub(super) on_exit: Option<Entry<OnExit>>,
+    pub(super) reload: Option<Entry<ReloadLayer>>,
     pub(super) restart: Option<Entry<Restart>>,
-    pub(super) stop: Option<Entry<Stop>>,
+    pub(super) stop: Option<Entry<StopLayer>>,
     pub(super) listen: Option<Entry<Vec<Spanned<String>>>>,
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
+    pub(super) group: Option<Entry<BTreeSet<String>>>,
+    pub(super) logs: Logs,
 }
 
-/// A readiness check and the place of its template.
+/// A command: its words, each with its place.
+pub(super) type Words = Vec<Spanned<Template>>;
+
+/// Services that come first.
+#[derive(Clone, Debug)]
+pub(super) struct AfterLayer {
+    pub(super) names: Vec<Spanned<ServiceName>>,
+    /// Only those that are not about readiness.
+    pub(super) conditions: BTreeMap<ServiceName, When>,
+}
+
+/// A readiness check and the places of its templates.
 #[derive(Clone, Debug)]
 pub(super) struct ReadyLayer {
     pub(super) probe: Probe,
     pub(super) spot: Spot,
+    /// Of `exec`.
+    pub(super) words: Words,
     pub(super) timeout: Duration,
+}
+
+/// A liveness check and the places of its templates.
+#[derive(Clone, Debug)]
+pub(super) struct AliveLayer {
+    pub(super) value: Alive,
+    pub(super) spot: Spot,
+    pub(super) words: Words,
+}
+
+/// A reload and the places of its command's words.
+#[derive(Clone, Debug)]
+pub(super) struct ReloadLayer {
+    pub(super) value: Reload,
+    pub(super) words: Words,
+}
+
+/// How it is asked to end, and the places of its command's words.
+#[derive(Clone, Debug)]
+pub(super) struct StopLayer {
+    pub(super) value: Stop,
+    pub(super) words: Words,
 }
 
 impl Layer {
@@ -104,6 +152,7 @@ impl Layer {
         self.cache.url = url.or(self.cache.url);
         self.cache.keys = keys.or(self.cache.keys);
         self.cache.push = push.or(self.cache.push);
+        self.logs = self.logs.overridden_by(child.logs);
         Ok(Self {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),
@@ -116,8 +165,38 @@ impl Layer {
 impl ServiceLayer {
     fn overridden_by(&mut self, child: Self) -> Result<()> {
         // Destructured, so that a new key cannot be forgotten here.
-        let Self { command, env, cwd, ready, after, restart, stop, listen, secrets, required } =
-            child;
+        let Self {
+            command,
+            env,
+            cwd,
+            ready,
+            after,
+            on_dependency_restart,
+            kind,
+            schedule,
+            replicas,
+            pre_start,
+            alive,
+            success_exit_codes,
+            on_exit,
+            reload,
+            restart,
+            stop,
+            listen,
+            secrets,
+            required,
+            group,
+            logs,
+        } = child;
+        over(&mut self.on_dependency_restart, on_dependency_restart)?;
+        over(&mut self.kind, kind)?;
+        over(&mut self.schedule, schedule)?;
+        over(&mut self.replicas, replicas)?;
+        over(&mut self.pre_start, pre_start)?;
+        over(&mut self.alive, alive)?;
+        over(&mut self.success_exit_codes, success_exit_codes)?;
+        over(&mut self.on_exit, on_exit)?;
+        over(&mut self.reload, reload)?;
         over_map(&mut self.env, env)?;
         over(&mut self.cwd, cwd)?;
         over(&mut self.ready, ready)?;
@@ -126,8 +205,10 @@ impl ServiceLayer {
         over(&mut self.stop, stop)?;
         over(&mut self.listen, listen)?;
         over(&mut self.secrets, secrets)?;
+        over(&mut self.group, group)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
+        self.logs = self.logs.overridden_by(logs);
         Ok(())
     }
 }

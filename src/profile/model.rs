@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use super::policy::{Policy, SourcePattern, Whom};
 use super::template::Template;
 use crate::base::{
@@ -322,8 +324,28 @@ pub struct Service {
     pub cwd: Option<Template>,
     /// `ready`: when the service counts as ready; as soon as it runs when not given.
     pub ready: Option<Ready>,
-    /// `after`: services that must be ready first.
+    /// `after`: services that must be ready first, or what `conditions` says of them.
     pub after: BTreeSet<ServiceName>,
+    /// What must have happened to a service in `after`, where that is not readiness.
+    pub conditions: BTreeMap<ServiceName, When>,
+    /// `on-dependency-restart`
+    pub on_dependency_restart: OnDependencyRestart,
+    /// `kind`
+    pub kind: ServiceKind,
+    /// `schedule`: when a task runs, as in crontab(5).
+    pub schedule: Option<String>,
+    /// `replicas`: how many copies run; 1 unless set.
+    pub replicas: u32,
+    /// `pre-start`: a command that runs to its end before each start.
+    pub pre_start: Option<Vec<Template>>,
+    /// `alive`: how it is seen that it still works.
+    pub alive: Option<Alive>,
+    /// `success-exit-codes`: codes that are a success besides 0.
+    pub success_exit_codes: BTreeSet<i32>,
+    /// `on-exit`
+    pub on_exit: OnExit,
+    /// `reload`
+    pub reload: Option<Reload>,
     /// `restart`
     pub restart: Restart,
     /// `stop`
@@ -334,6 +356,37 @@ pub struct Service {
     pub secrets: BTreeSet<String>,
     /// `required`: whether the stack is down without it. True unless set.
     pub required: bool,
+    /// `group`: names under which it can be meant together with others.
+    pub group: BTreeSet<String>,
+    /// `logs`: how much of its output is kept; what `[logs]` says is in it.
+    pub logs: Logs,
+}
+
+/// `[logs]`, and `logs` of a service. What is `None` is the supervisor's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Logs {
+    /// `size`: bytes in one file before a new one is begun.
+    pub size: Option<u64>,
+    /// `age`: of a file's first line before a new one is begun.
+    pub age: Option<Duration>,
+    /// `keep`: files kept beside the current one.
+    pub keep: Option<u32>,
+    /// `compress`: whether those are compressed.
+    pub compress: Option<bool>,
+}
+
+impl Logs {
+    /// What holds when `child` is said beside `self` and counts before it.
+    pub fn overridden_by(self, child: Self) -> Self {
+        // Destructured, so that a new key cannot be forgotten here.
+        let Self { size, age, keep, compress } = child;
+        Self {
+            size: size.or(self.size),
+            age: age.or(self.age),
+            keep: keep.or(self.keep),
+            compress: compress.or(self.compress),
+        }
+    }
 }
 
 impl Service {
@@ -341,6 +394,94 @@ impl Service {
     pub fn program(&self) -> Option<&str> {
         self.command.first().and_then(Template::literal)
     }
+
+    /// Every command of it by its key: what it starts, and what runs beside that.
+    pub fn commands(&self) -> Vec<(&'static str, &[Template])> {
+        let mut out = vec![("command", self.command.as_slice())];
+        out.extend(self.pre_start.as_deref().map(|words| ("pre-start", words)));
+        out.extend(self.stop.command.as_deref().map(|words| ("stop", words)));
+        let ready = self.ready.as_ref().map(|r| ("ready", &r.probe));
+        let alive = self.alive.as_ref().map(|a| ("alive", &a.probe));
+        for (key, probe) in ready.into_iter().chain(alive) {
+            if let Probe::Exec(words) = probe {
+                out.push((key, words));
+            }
+        }
+        if let Some(Reload::Command(words)) = &self.reload {
+            out.push(("reload", words));
+        }
+        out
+    }
+}
+
+/// Whether a program keeps running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceKind {
+    /// It keeps running.
+    #[default]
+    Service,
+    /// It runs to its end.
+    Task,
+}
+
+/// What must have happened to a service before another may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// It runs.
+    Started,
+    /// It is ready.
+    #[default]
+    Ready,
+    /// It ended with success.
+    Completed,
+}
+
+/// What a service does when something in its `after` runs anew or reloads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDependencyRestart {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// It reloads.
+    Reload,
+    /// It restarts.
+    Restart,
+}
+
+/// What the end of a service means for the stack.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExit {
+    /// The stack goes on.
+    #[default]
+    Continue,
+    /// The stack ends.
+    EndStack,
+}
+
+/// How a service takes up changes without a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// `signal`: sent to its main process.
+    Signal(String),
+    /// `command`: a command of the environment.
+    Command(Vec<Template>),
+}
+
+/// How it is seen that a ready service still works.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alive {
+    /// What is looked at.
+    pub probe: Probe,
+    /// Time between two looks; 10 s unless set.
+    pub interval: Duration,
+    /// How long a look may take; 2 s unless set.
+    pub timeout: Duration,
+    /// Failed looks in a row that restart it; 3 unless set.
+    pub failures: u32,
 }
 
 /// How readiness is seen.
@@ -361,6 +502,12 @@ pub enum Probe {
     Tcp(Template),
     /// `log = TEXT`: a line of its output contains the text.
     Log(String),
+    /// `exec = COMMAND`: a command of the environment ends with 0.
+    Exec(Vec<Template>),
+    /// `notify = true`: it says so itself, as in `sd_notify(3)`.
+    Notify,
+    /// `watchdog = TIME`: it gives a sign of life at least this often; for `alive` alone.
+    Watchdog(Duration),
 }
 
 /// When a service that ended is started again.
@@ -382,10 +529,12 @@ pub struct Stop {
     pub signal: String,
     /// `grace`: how long it may take before SIGKILL; 10 s unless set.
     pub grace: Duration,
+    /// `command`: asks it to end, instead of the signal.
+    pub command: Option<Vec<Template>>,
 }
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { signal: "SIGTERM".to_owned(), grace: Duration::from_secs(10) }
+        Self { signal: "SIGTERM".to_owned(), grace: Duration::from_secs(10), command: None }
     }
 }

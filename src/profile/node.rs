@@ -200,6 +200,11 @@ impl<'a> Node<'a> {
         matches!(self.held, Held::Array(_))
     }
 
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        matches!(self.held, Held::Table(_))
+    }
+
     /// The text, if it is one.
     pub(super) fn as_text(&self) -> Option<&'a str> {
         if let Held::Text(text) = self.held { Some(text) } else { None }
@@ -249,9 +254,12 @@ impl<'a> Node<'a> {
             }
             InvalidTemplate::Unknown { name, at } => {
                 let (head, tail) = name.split_once('.').unwrap_or((name, "NAME"));
-                let near = nearest(head, ["port", "env", "file", "dep", "project", "data"]);
+                let near =
+                    nearest(head, ["port", "env", "file", "dep", "project", "data", "replica"]);
                 let hint = match near {
-                    Some(near @ ("project" | "data")) => format!("did you mean `${{{near}}}`?"),
+                    Some(near @ ("project" | "data" | "replica")) => {
+                        format!("did you mean `${{{near}}}`?")
+                    }
                     Some(near) => format!("did you mean `${{{near}.{tail}}}`?"),
                     None => "a value is one of `${port.NAME}`, `${env.NAME}`, `${file.NAME}`, \
                              `${dep.NAME}`, `${project}` and `${data}`"

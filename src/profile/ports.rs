@@ -26,6 +26,49 @@ enum Claim {
 /// Fills in `listen` of every service.
 pub(super) fn assign(layer: &Layer, services: &mut BTreeMap<ServiceName, Service>) -> Result<()> {
     numbers(layer)?;
+    assign_listeners(layer, services)?;
+    replicas(layer, services)
+}
+
+/// Copies of a service count up from the number of each port it opens, and meet no other port.
+fn replicas(layer: &Layer, services: &BTreeMap<ServiceName, Service>) -> Result<()> {
+    let number = |name: &str| match layer.ports.get(name)?.value {
+        Some(Port::Fixed(number)) => Some(number),
+        _ => None,
+    };
+    for (name, service) in services {
+        for port in service.listen.iter().filter(|_| service.replicas > 1) {
+            let Some(first) = number(port) else { continue };
+            let all = u32::from(first)..u32::from(first) + service.replicas;
+            let clash = layer.ports.keys().find(|other| {
+                *other != port && number(other).is_some_and(|n| all.contains(&u32::from(n)))
+            });
+            let why = match clash {
+                Some(other) => format!(
+                    "its replicas need {} ports from {first} on, and `{other}` is one of them",
+                    service.replicas
+                ),
+                None if all.end > 65_536 => format!(
+                    "its replicas need {} ports from {first} on, and 65535 is the last",
+                    service.replicas
+                ),
+                None => continue,
+            };
+            let entry = layer.services.get(name).and_then(|e| e.value.as_ref()?.replicas.as_ref());
+            if let Some(entry) = entry {
+                let flaw = Flaw::BadValue {
+                    key: entry.path.clone(),
+                    why,
+                    hint: Some("give the port another number, or \"auto\"".to_owned()),
+                };
+                return Err(Error::at(&entry.spot, flaw, "too many"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn assign_listeners(layer: &Layer, services: &mut BTreeMap<ServiceName, Service>) -> Result<()> {
     for (port, mut claims) in claims(layer)? {
         let best = claims.iter().map(|(claim, ..)| *claim).min();
         claims.retain(|(claim, ..)| Some(*claim) == best);
@@ -85,6 +128,14 @@ fn claims(layer: &Layer) -> Result<Claims<'_>> {
         {
             for port in ports(template) {
                 claim(Claim::Ready, port, &ready.spot);
+            }
+        }
+        let alive = given(&says.alive);
+        if let Some(alive) = alive
+            && let Probe::Http(template) | Probe::Tcp(template) = &alive.value.probe
+        {
+            for port in ports(template) {
+                claim(Claim::Ready, port, &alive.spot);
             }
         }
         for word in says.command.iter().flat_map(|c| &c.value) {

@@ -16,7 +16,7 @@ use super::model::Port;
 use super::node::Node;
 use super::spot::{Source, Spanned, Spot};
 use super::template::Template;
-use super::{read_cache, read_dep, read_service, read_source};
+use super::{read_cache, read_dep, read_logs, read_service, read_source};
 use crate::base::suggest::nearest;
 use crate::base::vars::exported;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath};
@@ -34,6 +34,7 @@ const KEYS: &[&str] = &[
     "policy",
     "cache",
     "command",
+    "logs",
 ];
 
 /// Parses a file, keeping places.
@@ -90,6 +91,9 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
     }
     if let Some(node) = fields.take("command") {
         layer.prefer = prefer(&node)?;
+    }
+    if let Some(node) = fields.take("logs") {
+        layer.logs = read_logs::logs(&node)?;
     }
     Ok(layer)
 }

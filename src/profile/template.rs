@@ -24,6 +24,8 @@ pub enum Reference {
     Project,
     /// `${data}`: absolute path of the environment's data directory.
     Data,
+    /// `${replica}`: the number of a service's copy, from 1.
+    Replica,
 }
 
 impl fmt::Display for Reference {
@@ -35,6 +37,7 @@ impl fmt::Display for Reference {
             Self::Dep(n) => write!(f, "dep.{n}"),
             Self::Project => f.write_str("project"),
             Self::Data => f.write_str("data"),
+            Self::Replica => f.write_str("replica"),
         }
     }
 }
@@ -178,6 +181,7 @@ fn parse_reference(name: &str) -> Option<Reference> {
         Some(("dep", n)) => Reference::Dep(n.to_owned()),
         None if name == "project" => Reference::Project,
         None if name == "data" => Reference::Data,
+        None if name == "replica" => Reference::Replica,
         _ => return None,
     })
 }

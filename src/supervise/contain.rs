@@ -43,7 +43,12 @@ impl RunMark {
     }
 
     fn is_on(&self, process: &Process) -> bool {
-        procfs::variable(process.pid, exported::RUN)
+        self.is_on_pid(process.pid)
+    }
+
+    /// Whether a process carries it.
+    pub(super) fn is_on_pid(&self, pid: u32) -> bool {
+        procfs::variable(pid, exported::RUN)
             .and_then(|v| Some(v.strip_suffix(self.0.as_bytes())?.ends_with(b"@")))
             .unwrap_or(false)
     }

@@ -77,6 +77,20 @@ pub enum Error {
     Refused {
         /// Its words.
         message: String,
+        /// What it says to do about it.
+        hints: Vec<String>,
+    },
+    /// A port of the supervisor's own cannot be listened on.
+    #[error("port {port} (`{name}` of the supervisor) is taken{}", by(holder.as_ref()))]
+    Loopback {
+        /// The port's name in the profile.
+        name: &'static str,
+        /// Its number.
+        port: u16,
+        /// Who has it, where that can be seen.
+        holder: Option<Holder>,
+        /// What the system said.
+        source: io::Error,
     },
     /// The supervisor in the background ended before its stack was ready.
     #[error("the stack is not up: {reason}")]
@@ -105,6 +119,15 @@ fn by(holder: Option<&Holder>) -> String {
     }
 }
 
+fn port_hints(holder: Option<&Holder>, name: &str) -> Vec<Hint> {
+    let mut hints = Vec::new();
+    if let Some(Holder { pid, .. }) = holder {
+        hints.push(Hint::new(format!("end it (`kill {pid}`); it was left alone")));
+    }
+    hints.push(Hint::new(format!("or set another `{name}` in `[port]`, or \"auto\"")));
+    hints
+}
+
 fn names(services: &[ServiceName]) -> String {
     let quoted: Vec<String> = services.iter().map(|s| format!("`{s}`")).collect();
     quoted.join(", ")
@@ -123,15 +146,10 @@ impl Diagnose for Error {
             Self::AlreadyRunning { .. } => vec![Hint::new(
                 "see it with `infra runtime status`, end it with `infra runtime down`",
             )],
-            Self::PortTaken { holder, name, .. } => {
-                let mut hints = Vec::new();
-                if let Some(Holder { pid, .. }) = holder {
-                    hints.push(Hint::new(format!("end it (`kill {pid}`); it was left alone")));
-                }
-                hints.push(Hint::new(format!("or set another `{name}` in `[port]`, or \"auto\"")));
-                hints
-            }
+            Self::PortTaken { holder, name, .. } => port_hints(holder.as_ref(), name),
             Self::Cycle { .. } => vec![Hint::new("remove one of their `after` entries")],
+            Self::Loopback { holder, name, .. } => port_hints(holder.as_ref(), name),
+            Self::Refused { hints, .. } => hints.iter().cloned().map(Hint::new).collect(),
             Self::RunDirectory { source } | Self::Log { source, .. } => source.hints(),
             Self::Detached { hints, log, .. } => hints
                 .iter()

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::contain::{self, RunMark};
 use super::procfs;
+use super::usage;
 use crate::base::{EnvName, ServiceName};
 use crate::fs::{self, FileLock};
 
@@ -53,7 +54,7 @@ impl RunDir {
             Some(lock) => Ok(lock),
             None => Err(Error::AlreadyRunning {
                 data: self.0.parent().unwrap_or(&self.0).to_owned(),
-                holder: FileLock::holder(&self.lock()),
+                holder: described(FileLock::holder(&self.lock())),
             }),
         }
     }
@@ -82,6 +83,21 @@ impl RunDir {
     pub(super) fn clear(&self) -> Result<(), Error> {
         fs::remove_file_if_exists(&self.lease()).map_err(|source| Error::RunDirectory { source })
     }
+}
+
+/// A holder with its command and since when it runs, where those can be seen.
+fn described(holder: String) -> String {
+    let pid =
+        holder.rsplit_once("(pid ").and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok());
+    let Some(pid) = pid else { return holder };
+    let mut text = holder;
+    if let Some(command) = procfs::command_line(pid) {
+        text += &format!(": `{command}`");
+    }
+    if let Some(since) = usage::since(pid) {
+        text += &format!(", since {since}");
+    }
+    text
 }
 
 /// The content of `lease.json`.

@@ -32,44 +32,53 @@
 //! | event loop | decisions; nothing in it blocks |
 //! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
 //! | `log`, one per running process | pipes → lines → file and ring |
-//! | `lease` | writing the lease |
+//! | `lease`, `journal` | writing the lease and the [`journal`] |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
 //!
-//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`,
-//! `logs/SERVICE.log` and its predecessors `.1` …, `logs/supervisor.log` (background starts only).
+//! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`, `run/desired.json`,
+//! `run/journal.jsonl`, `run/NAME.notify`, `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`,
+//! `logs/supervisor.log` (background starts only).
 //!
 //! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
 //! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
-//! Absent on purpose: forking daemons (a service stays in the foreground), shells, liveness checks
-//! after readiness, file watching. A kernel sandbox belongs into `process`' first steps, cgroups
-//! beside `contain`, a dashboard and metrics beside [`control`] over the same [`status`].
+//! Absent on purpose: forking daemons (a service stays in the foreground), shells; watching files is
+//! an operation's, which asks for [`plan`]'s changes. A kernel sandbox belongs into `process`' first
+//! steps, cgroups beside `contain`, a dashboard beside [`control`] over the same [`status`].
 
 pub mod backoff;
 mod contain;
 pub mod control;
+mod desired;
 pub mod detach;
 mod error;
 pub mod fleet;
 pub mod guardian;
 pub mod hand_over;
+mod helper;
+pub mod journal;
 mod lease;
 pub mod logs;
 mod manager;
+mod metrics;
+mod notify;
 pub mod order;
+pub mod plan;
 pub mod ports;
 mod probe;
 mod process;
 mod procfs;
 mod reap;
+pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod status;
 pub mod tool;
+mod usage;
 
 pub use error::Error;
-pub use manager::{Options, Outcome, run, run_blocking};
+pub use manager::{Options, Outcome, Reset, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;
 

@@ -4,12 +4,13 @@
 //! touch a holder. Invariant: a listener that this looks for a moment at is closed again before
 //! anything of the stack starts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::contain::RunMark;
 use super::procfs;
 use super::spec::ServiceSpec;
 use crate::fs;
@@ -46,6 +47,27 @@ pub(super) fn check<'a>(services: impl IntoIterator<Item = &'a ServiceSpec>) -> 
         }
     }
     Ok(())
+}
+
+/// Who else has a port that a service of this run needs, in words; `None` when all are free or a
+/// service of the same run has them. Blocking.
+pub(super) fn foreign(ports: &BTreeMap<String, u16>, mark: &RunMark) -> Option<String> {
+    ports.iter().find_map(|(name, &port)| {
+        if port == 0 || !is_taken(port) {
+            return None;
+        }
+        let who = match holder(port) {
+            Some(holder) if mark.is_on_pid(holder.pid) => return None,
+            Some(Holder { pid, command }) => format!("pid {pid} (`{command}`)"),
+            None => "a process that cannot be seen from here".to_owned(),
+        };
+        Some(format!("port {port} (`{name}`) is taken by {who}"))
+    })
+}
+
+/// Whether one of the ports is taken; cheaper than naming who has it.
+pub(super) fn any_taken(ports: &BTreeMap<String, u16>) -> bool {
+    ports.values().any(|port| *port != 0 && is_taken(*port))
 }
 
 /// Whether someone listens on the port, on loopback or on every address. `TcpListener` sets

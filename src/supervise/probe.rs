@@ -14,12 +14,16 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::helper::{Helper, Surroundings};
 use super::ports::{self, Holder};
 use super::reap::Child;
-use super::spec::ProbeSpec;
+use super::spec::{AliveSpec, ProbeSpec};
 
 /// The shortest and longest wait between two looks.
 const WAIT: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(250));
+
+/// The shortest wait between two looks that each take a process.
+const WAIT_EXEC: Duration = Duration::from_millis(5);
 
 /// How long one look may take before it counts as failed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -29,9 +33,15 @@ const LOOK: Duration = Duration::from_secs(2);
 pub(super) async fn until_ready(
     probe: ProbeSpec,
     child: Arc<Child>,
+    around: Arc<Surroundings>,
     line: Option<oneshot::Receiver<()>>,
     failed: impl Fn(String),
 ) {
+    if matches!(probe, ProbeSpec::Notify) {
+        failed("it did not say READY=1 on its notify socket".to_owned());
+        // The machine hears it.
+        std::future::pending::<()>().await;
+    }
     if let ProbeSpec::Log(text) = &probe {
         failed(format!("no line of its output contained `{text}`"));
         if let Some(line) = line
@@ -44,9 +54,10 @@ pub(super) async fn until_ready(
     }
     let start = Instant::now();
     let mut last = String::new();
+    let shortest = if matches!(probe, ProbeSpec::Exec(_)) { WAIT_EXEC } else { WAIT.0 };
     loop {
-        sleep((start.elapsed() / 8).clamp(WAIT.0, WAIT.1)).await;
-        match look(&probe, &child).await {
+        sleep((start.elapsed() / 8).clamp(shortest, WAIT.1)).await;
+        match look(&probe, &child, &around, LOOK).await {
             Ok(()) => return,
             Err(why) if why != last => {
                 failed(why.clone());
@@ -57,11 +68,37 @@ pub(super) async fn until_ready(
     }
 }
 
-async fn look(probe: &ProbeSpec, child: &Arc<Child>) -> Result<(), String> {
+/// Looks again and again while the service runs; `tell` gets what each look found.
+pub(super) async fn keep_looking(
+    probe: ProbeSpec,
+    alive: AliveSpec,
+    child: Arc<Child>,
+    around: Arc<Surroundings>,
+    tell: impl Fn(Result<(), String>),
+) {
+    loop {
+        sleep(alive.interval).await;
+        let look = look(&probe, &child, &around, alive.timeout);
+        // The HTTP client and helpers have the limit, too; this one is for all of a look.
+        let seen = timeout(alive.timeout + Duration::from_millis(100), look).await;
+        tell(seen.unwrap_or_else(|_| Err("no answer in time".to_owned())));
+    }
+}
+
+async fn look(
+    probe: &ProbeSpec,
+    child: &Arc<Child>,
+    around: &Arc<Surroundings>,
+    limit: Duration,
+) -> Result<(), String> {
     let port = match probe {
-        ProbeSpec::Tcp(address) => tcp(*address).await?,
+        ProbeSpec::Exec(command) => {
+            Helper::new(command.clone(), around.clone()).run(limit).await?;
+            None
+        }
+        ProbeSpec::Tcp(address) => tcp(*address, limit).await?,
         ProbeSpec::Http(url) => {
-            let status = crate::http::probe(url, LOOK)
+            let status = crate::http::probe(url, limit)
                 .await
                 .map_err(|e| format!("GET {url}: {}", plain(&e)))?;
             if !(200..400).contains(&status) {
@@ -69,7 +106,7 @@ async fn look(probe: &ProbeSpec, child: &Arc<Child>) -> Result<(), String> {
             }
             local_port(url)
         }
-        ProbeSpec::Log(_) => None,
+        ProbeSpec::Log(_) | ProbeSpec::Notify => None,
     };
     if child.peek().is_some() {
         return Err("its process ended while another one answered".to_owned());
@@ -85,8 +122,8 @@ async fn look(probe: &ProbeSpec, child: &Arc<Child>) -> Result<(), String> {
 }
 
 /// Gives the port when it is one of this machine.
-async fn tcp(address: SocketAddr) -> Result<Option<u16>, String> {
-    match timeout(LOOK, TcpStream::connect(address)).await {
+async fn tcp(address: SocketAddr, limit: Duration) -> Result<Option<u16>, String> {
+    match timeout(limit, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => {
             // A connection to a port in the ephemeral range can meet itself.
             if stream.local_addr().ok() == stream.peer_addr().ok() {
@@ -95,7 +132,7 @@ async fn tcp(address: SocketAddr) -> Result<Option<u16>, String> {
             Ok(address.ip().is_loopback().then_some(address.port()))
         }
         Ok(Err(e)) => Err(format!("connect to {address}: {}", plain(&e))),
-        Err(_) => Err(format!("connect to {address}: no answer in {} s", LOOK.as_secs())),
+        Err(_) => Err(format!("connect to {address}: no answer in {} ms", limit.as_millis())),
     }
 }
 

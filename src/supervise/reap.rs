@@ -136,6 +136,19 @@ impl Child {
     }
 }
 
+impl Child {
+    /// Sends a signal to it alone; nothing once it was reaped.
+    pub(super) fn signal_alone(&self, number: i32) {
+        let known = known();
+        if !known.contains(&self.pid) {
+            return;
+        }
+        if let (Some(pid), Some(signal)) = (raw(self.pid), Signal::from_named_raw(number)) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+    }
+}
+
 /// Sends a signal to exactly this process, not to one that reuses its pid.
 pub(super) fn signal_exact(process: &Process, signal: Signal) {
     let Some(pid) = raw(process.pid) else { return };

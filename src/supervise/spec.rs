@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::logs::Limits;
+use super::schedule::Schedule;
 use crate::base::{EnvName, Problem, ServiceName};
 
 /// A stack to supervise.
@@ -24,6 +26,8 @@ pub struct Stack {
     pub generation: u64,
     /// The project's directory.
     pub project: PathBuf,
+    /// The environment's directory in the store.
+    pub object: PathBuf,
     /// The environment's data directory; control socket, lease and logs lie in it.
     pub data: PathBuf,
     /// The services.
@@ -36,6 +40,13 @@ pub struct Stack {
 pub trait Gate: Send + Sync {
     /// Checks the objects the service starts from. Blocking; called off the event loop.
     fn check(&self, service: &ServiceName) -> Result<(), Problem>;
+}
+
+/// Knows what should run, while something runs.
+pub trait Wishes: std::fmt::Debug + Send + Sync {
+    /// The stack of the environment's current generation. Blocking; called off the event loop.
+    /// Builds and fetches nothing.
+    fn current(&self) -> Result<Stack, Problem>;
 }
 
 /// One service, ready to start.
@@ -51,12 +62,32 @@ pub struct ServiceSpec {
     pub env: BTreeMap<OsString, OsString>,
     /// Working directory.
     pub cwd: PathBuf,
+    /// Whether it keeps running or runs to its end.
+    pub kind: Kind,
+    /// When a task runs; once, with the stack, when `None`.
+    pub schedule: Option<Schedule>,
+    /// The service it is one of several copies of.
+    pub replica_of: Option<ServiceName>,
+    /// Run to its end before each start; a failure is a failed start.
+    pub pre_start: Option<CommandSpec>,
     /// Readiness; ready as soon as it runs when `None`.
     pub ready: Option<ReadySpec>,
-    /// Must be ready first.
-    pub after: BTreeSet<ServiceName>,
+    /// Looked at from readiness on.
+    pub alive: Option<AliveSpec>,
+    /// What has to have happened to others first.
+    pub after: BTreeMap<ServiceName, Condition>,
+    /// What follows when one of those runs anew.
+    pub follow: Follow,
     /// When it is started again.
     pub restart: RestartRule,
+    /// Exit codes that are a success besides 0.
+    pub success: BTreeSet<i32>,
+    /// Whether the stack ends when this ended and is not started again.
+    pub ends_stack: bool,
+    /// How it takes up changes without a restart.
+    pub reload: Option<ReloadSpec>,
+    /// Asks it to end, instead of the signal.
+    pub stop_command: Option<CommandSpec>,
     /// Signal number that asks it to end.
     pub stop_signal: i32,
     /// Time before SIGKILL.
@@ -65,6 +96,82 @@ pub struct ServiceSpec {
     pub ports: BTreeMap<String, u16>,
     /// Whether the stack is down without it.
     pub required: bool,
+    /// How much of its log is kept.
+    pub logs: Limits,
+}
+
+/// Whether a program keeps running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// It keeps running.
+    #[default]
+    Service,
+    /// It runs to its end; what comes after waits for that.
+    Task,
+}
+
+/// What has to have happened to a service before another may start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Its process runs, or it ended with success.
+    Started,
+    /// It is ready, or ended with success.
+    #[default]
+    Ready,
+    /// It ended with success.
+    Completed,
+}
+
+/// What follows when something that a service comes after runs anew or reloads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Follow {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// It reloads.
+    Reload,
+    /// It restarts.
+    Restart,
+}
+
+/// A program with arguments, run with the service's environment and directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandSpec {
+    /// Absolute path, in the store.
+    pub program: PathBuf,
+    /// Arguments after the program.
+    pub args: Vec<OsString>,
+}
+
+/// How a service is told to take up changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReloadSpec {
+    /// This signal, to its main process alone.
+    Signal(i32),
+    /// A command; a failure is noted, the service goes on.
+    Command(CommandSpec),
+}
+
+/// How it is seen that a ready service still works.
+#[derive(Clone, Debug)]
+pub struct AliveSpec {
+    /// What is looked at.
+    pub probe: AliveProbe,
+    /// Time between two looks.
+    pub interval: Duration,
+    /// How long one look may take.
+    pub timeout: Duration,
+    /// Failed looks in a row that make it restart.
+    pub failures: u32,
+}
+
+/// What a liveness check looks at.
+#[derive(Clone, Debug)]
+pub enum AliveProbe {
+    /// The same as for readiness.
+    Probe(ProbeSpec),
+    /// `WATCHDOG=1` comes at least once in this time.
+    Watchdog(Duration),
 }
 
 /// When a service that ended by itself is started again.
@@ -96,4 +203,24 @@ pub enum ProbeSpec {
     Tcp(SocketAddr),
     /// A line of its output contains the text.
     Log(String),
+    /// A command ends with 0.
+    Exec(CommandSpec),
+    /// The service says `READY=1` on its notify socket.
+    Notify,
+}
+
+impl ServiceSpec {
+    /// Whether it is given a notify socket.
+    pub fn notifies(&self) -> bool {
+        let ready = self.ready.as_ref().is_some_and(|r| matches!(r.probe, ProbeSpec::Notify));
+        ready || self.watchdog().is_some()
+    }
+
+    /// Time between two signs of life, where they are asked for.
+    pub fn watchdog(&self) -> Option<Duration> {
+        match self.alive.as_ref().map(|a| &a.probe) {
+            Some(AliveProbe::Watchdog(period)) => Some(*period),
+            _ => None,
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::base::{EnvName, ServiceName};
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Held until the services it comes after are ready.
@@ -27,13 +28,22 @@ pub enum State {
     Stopped,
     /// Ended by itself; starts again after a delay.
     Backoff,
-    /// Ended too often; still tried again, at the longest delay.
+    /// Ended too often, and still tried again at the longest delay; or a task that failed for good.
     Failed,
-    /// Cannot start and is not tried again until asked.
+    /// Cannot start and is not tried again until asked, or until the port it needs is free.
     Blocked,
+    /// Ran to its end with success and is not started again.
+    Completed,
+    /// A task that waits for its time.
+    Scheduled,
 }
 
 impl State {
+    /// Ready, ended for good with success, or waiting for its time.
+    pub const fn is_up(self) -> bool {
+        matches!(self, Self::Ready | Self::Completed | Self::Scheduled)
+    }
+
     /// The word shown to people and written in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +55,8 @@ impl State {
             Self::Backoff => "backoff",
             Self::Failed => "failed",
             Self::Blocked => "blocked",
+            Self::Completed => "completed",
+            Self::Scheduled => "scheduled",
         }
     }
 }
@@ -57,6 +69,7 @@ impl fmt::Display for State {
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Exit {
     /// By itself, with this code.
@@ -125,6 +138,7 @@ pub fn signal_number(name: &str) -> Option<i32> {
 
 /// Why a service is in the state it is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "cause", content = "detail")]
 pub enum Cause {
     /// The stack starts.
@@ -133,7 +147,17 @@ pub enum Cause {
     RestartAsked,
     /// Someone asked it, or the whole stack, to stop.
     StopAsked,
-    /// The delay after a failure is over.
+    /// Someone asked for a start.
+    StartAsked,
+    /// Someone asked it to reload.
+    ReloadAsked,
+    /// It reloads because a service it comes after ran anew or reloaded.
+    ReloadAfter(ServiceName),
+    /// It restarts because a service it comes after ran anew or reloaded.
+    RestartAfter(ServiceName),
+    /// Its scheduled time came.
+    Due,
+    /// The delay after a failure is over, or the port it needs is free again.
     Retry,
     /// The process runs.
     Spawned,
@@ -143,10 +167,25 @@ pub enum Cause {
     Exited(Exit),
     /// It was not ready in time; the text says what the check saw last.
     NotReady(String),
+    /// It was ready and then failed its liveness check; the text says what the check saw.
+    NotAlive(String),
+    /// It gave no sign of life in time, or said itself that it should be restarted.
+    Watchdog,
+    /// A port it needs is held by a process that is not of this stack; the text names it.
+    PortTaken(String),
+    /// The command before its start failed; the text says how.
+    PreStart(String),
     /// The gate refused it; the text is the gate's reason.
     GateRefused(String),
     /// The program could not be started; the text says why.
     CannotStart(String),
+}
+
+impl Cause {
+    /// Whether it ended by itself with success.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Exited(exit) if exit.is_success())
+    }
 }
 
 impl fmt::Display for Cause {
@@ -155,21 +194,35 @@ impl fmt::Display for Cause {
             Self::Boot => f.write_str("the stack starts"),
             Self::RestartAsked => f.write_str("restart asked"),
             Self::StopAsked => f.write_str("stop asked"),
+            Self::StartAsked => f.write_str("start asked"),
+            Self::ReloadAsked => f.write_str("reload asked"),
+            Self::ReloadAfter(name) => write!(f, "reloads after `{name}`"),
+            Self::RestartAfter(name) => write!(f, "restarts after `{name}`"),
+            Self::Due => f.write_str("its time came"),
             Self::Retry => f.write_str("trying again"),
             Self::Spawned => f.write_str("started"),
             Self::Ready => f.write_str("ready"),
             Self::Exited(exit) => write!(f, "ended by itself with {exit}"),
             Self::NotReady(why) => write!(f, "not ready in time: {why}"),
-            Self::GateRefused(why) | Self::CannotStart(why) => f.write_str(why),
+            Self::NotAlive(why) => write!(f, "not alive: {why}"),
+            Self::Watchdog => f.write_str("no sign of life in time (watchdog)"),
+            Self::PreStart(why) => write!(f, "pre-start failed: {why}"),
+            Self::GateRefused(why) | Self::CannotStart(why) | Self::PortTaken(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
 
 /// One service of a running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServiceStatus {
     /// Its name.
     pub name: ServiceName,
+    /// The service it is one of several copies of.
+    #[serde(default)]
+    pub replica_of: Option<ServiceName>,
     /// Where it is.
     pub state: State,
     /// Why it is there.
@@ -184,6 +237,15 @@ pub struct ServiceStatus {
     pub ready_ms: Option<u64>,
     /// Milliseconds until the next try, while it backs off.
     pub retry_ms: Option<u64>,
+    /// Milliseconds until its next scheduled run.
+    #[serde(default)]
+    pub next_ms: Option<u64>,
+    /// False when somebody stopped it: then the stack is not down without it.
+    #[serde(default = "wanted")]
+    pub wanted: bool,
+    /// What it says of itself (`STATUS=` on its notify socket).
+    #[serde(default)]
+    pub says: Option<String>,
     /// Starts after the first one.
     pub restarts: u64,
     /// How its last process ended.
@@ -196,10 +258,35 @@ pub struct ServiceStatus {
     pub log: PathBuf,
     /// What went through its log.
     pub logged: LogCounters,
+    /// Which start this is; counts from 1, and 0 before the first.
+    #[serde(default)]
+    pub start: u64,
+    /// What its processes use, where it was asked for and can be seen.
+    #[serde(default)]
+    pub usage: Option<Usage>,
+}
+
+/// What the processes of a service use, read from the kernel when it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Usage {
+    /// Processes that are alive.
+    pub processes: u64,
+    /// Milliseconds of processor time, of these processes and of those they waited for.
+    pub cpu_ms: u64,
+    /// Bytes in memory; pages that several processes share count for each.
+    pub rss_bytes: u64,
+    /// Open descriptors; `None` where they may not be seen.
+    pub open_fds: Option<u64>,
+}
+
+const fn wanted() -> bool {
+    true
 }
 
 /// What went through a service's log since the supervisor started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LogCounters {
     /// Lines written.
     pub lines: u64,
@@ -213,6 +300,7 @@ pub struct LogCounters {
 
 /// A running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StackStatus {
     /// The environment.
     pub env: EnvName,
@@ -235,7 +323,7 @@ pub struct StackStatus {
 impl StackStatus {
     /// Required services that are not ready now.
     pub fn down(&self) -> Vec<&ServiceName> {
-        let down = |s: &&ServiceStatus| s.required && !s.is_up();
+        let down = |s: &&ServiceStatus| s.required && s.wanted && !s.is_up();
         self.services.iter().filter(down).map(|s| &s.name).collect()
     }
 }
@@ -243,21 +331,19 @@ impl StackStatus {
 impl ServiceStatus {
     /// Whether it is up or will not be without help: nothing is under way.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state, State::Ready | State::Stopped | State::Failed | State::Blocked)
+        let moving = [State::Waiting, State::Starting, State::Stopping, State::Backoff];
+        !moving.contains(&self.state)
     }
 
-    /// Ready, or ended for good with success.
+    /// Ready, ended for good with success, or waiting for its time.
     pub fn is_up(&self) -> bool {
-        match self.state {
-            State::Ready => true,
-            State::Stopped => self.why == Cause::Exited(Exit::Code(0)),
-            _ => false,
-        }
+        self.state.is_up()
     }
 }
 
 /// One change of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StateChange {
     /// The service.
     pub service: ServiceName,
@@ -273,12 +359,110 @@ pub struct StateChange {
     pub retry_ms: Option<u64>,
     /// Milliseconds since the supervisor started.
     pub at_ms: u64,
+    /// Which start of the service it is about.
+    #[serde(default)]
+    pub start: u64,
+    /// How its process ended, when it has just ended.
+    #[serde(default)]
+    pub exit: Option<Exit>,
+    /// Milliseconds from the start to readiness, when it has just become ready.
+    #[serde(default)]
+    pub ready_ms: Option<u64>,
+    /// What it waits for, when it has just begun to wait.
+    #[serde(default)]
+    pub waits_for: Vec<ServiceName>,
+}
+
+/// What can be asked to be done with services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Start, with what they come after.
+    Start,
+    /// End, and stay ended.
+    Stop,
+    /// End, then start.
+    Restart,
+    /// Make it take up changes without a restart.
+    Reload,
+    /// Send a signal.
+    Signal,
+    /// Stop the whole stack and end the supervisor.
+    Down,
+    /// Run what the environment's current generation asks for.
+    Apply,
+}
+
+impl Action {
+    /// The word shown to people and written in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Signal => "signal",
+            Self::Down => "down",
+            Self::Apply => "apply",
+        }
+    }
+}
+
+/// What a supervisor runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StackInfo {
+    /// The environment.
+    pub env: EnvName,
+    /// Its digest.
+    pub digest: String,
+    /// Its generation.
+    pub generation: u64,
+    /// The supervisor's process id.
+    pub supervisor: u32,
+    /// The services, each with those it comes after.
+    pub services: BTreeMap<ServiceName, Vec<ServiceName>>,
+}
+
+/// Something that happened, as it is kept in the journal and told to those who follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Record {
+    /// Counts on from one run to the next.
+    pub seq: u64,
+    /// When, in UTC with milliseconds.
+    pub at: String,
+    /// The run it belongs to.
+    pub run: String,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
 }
 
 /// What a running supervisor tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Event {
+    /// A supervisor begins with this.
+    Begin(StackInfo),
+    /// The supervisor goes on with this: another generation was applied.
+    Change(StackInfo),
+    /// The supervisor ended in order, and nothing of the run is alive.
+    End {
+        /// Whether it was told to; otherwise nothing was left to run.
+        asked: bool,
+    },
+    /// Somebody asked for something.
+    Asked {
+        /// What.
+        action: Action,
+        /// For which services; for all when there are none.
+        services: Vec<ServiceName>,
+        /// The process that asked, where that is known.
+        by: Option<u32>,
+    },
     /// A service changed its state.
     State(StateChange),
     /// Every required service is ready, for the first time.

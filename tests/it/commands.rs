@@ -2,6 +2,8 @@
 //!
 //! Against the fake upstream, with one dep of each source (`world`).
 
+mod api;
+mod control;
 mod dep;
 mod environments;
 mod help;

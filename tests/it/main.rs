@@ -32,6 +32,7 @@ mod importers;
 mod integrity;
 mod knowing;
 mod lock_truth;
+mod logs;
 mod merge;
 mod oci;
 #[cfg(feature = "provenance")]

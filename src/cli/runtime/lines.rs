@@ -81,9 +81,15 @@ impl Lines {
                 ));
             }
             Event::Note { text } => self.printer.note(text),
+            Event::Change(info) => {
+                self.printer.note(&format!("generation {} from now on", info.generation));
+            }
+            // Whoever asked was told, and the rest shows in the states.
+            Event::Begin(_) | Event::End { .. } | Event::Asked { .. } => {}
             Event::Missed { count, service: Some(service) } => {
+                let count = grouped(*count);
                 self.printer
-                    .note(&format!("{count} lines of {service} not shown; its log has them"));
+                    .note(&format!("… {count} lines of {service} dropped here; its log has them"));
             }
             Event::Missed { count, service: None } => {
                 self.printer.note(&format!("{count} events not shown"));
@@ -106,10 +112,26 @@ fn own_lines(text: &str) -> String {
     out
 }
 
+/// A number with commas: 1,234.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 fn state_line(change: &StateChange, style: Style) -> Option<String> {
     let name = &change.service;
     let pid = change.pid.map(|p| format!(" (pid {p})")).unwrap_or_default();
     Some(match change.to {
+        State::Ready if matches!(change.why, Cause::ReloadAsked | Cause::ReloadAfter(_)) => {
+            format!("{} {name}: {}", style.green("reload  "), change.why)
+        }
         State::Ready => format!("{} {name}{pid}", style.green("ready   ")),
         State::Starting if change.pid.is_some() => return None,
         State::Starting => format!("{} {name}", style.dim("starting")),
@@ -118,6 +140,8 @@ fn state_line(change: &StateChange, style: Style) -> Option<String> {
         State::Stopped if matches!(change.why, Cause::Exited(_)) => {
             format!("{} {name}: {}", style.yellow("ended   "), change.why)
         }
+        State::Completed => format!("{} {name}: {}", style.green("ended   "), change.why),
+        State::Scheduled => format!("{} {name}: {}", style.dim("waits   "), change.why),
         State::Stopping => format!("{} {name}{pid}", style.dim("stopping")),
         State::Stopped => format!("{} {name}", style.dim("stopped ")),
         State::Backoff => {
@@ -128,4 +152,17 @@ fn state_line(change: &StateChange, style: Style) -> Option<String> {
         State::Blocked => format!("{} {name}: {}", style.red("blocked "), change.why),
         State::Waiting => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn numbers_have_commas() {
+        assert_eq!(
+            [0, 12, 123, 1234, 1_234_567].map(grouped),
+            ["0", "12", "123", "1,234", "1,234,567"]
+        );
+    }
 }

@@ -1,19 +1,29 @@
 //! `infra runtime …`: the stack in the background.
 
 mod down;
+mod events;
 pub(super) mod lines;
 mod list;
 mod logs;
+mod metrics;
+mod reload;
 mod restart;
+mod signal;
+mod start;
 mod status;
+mod stop;
 mod supervise;
+mod time;
 mod up;
+mod watch;
+mod why;
 
 use clap::Subcommand;
 
 use super::{Outcome, Session};
 
 pub(super) use down::Args as DownArgs;
+pub(super) use watch::show_news;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -32,11 +42,39 @@ pub(crate) enum Command {
     )]
     List(list::Args),
     /// Lines of services' logs
-    #[command(after_help = "Examples:\n  infra runtime logs nats\n  infra runtime logs --follow")]
+    #[command(
+        after_help = "Examples:\n  infra runtime logs nats\n  infra runtime logs --follow\n  infra runtime logs --since 10m --grep \"error|panic\"\n  infra runtime logs --service nats,web --stream stderr --json"
+    )]
     Logs(logs::Args),
     /// Restart services and wait until they are up again
     #[command(after_help = "Examples:\n  infra runtime restart nats\n  infra runtime restart")]
     Restart(restart::Args),
+    /// Stop services; they stay stopped over runs until `start`
+    #[command(after_help = "Example:\n  infra runtime stop @edge")]
+    Stop(stop::Args),
+    /// Start services that were stopped, with what they come after
+    #[command(after_help = "Example:\n  infra runtime start nats")]
+    Start(start::Args),
+    /// Make services take up changes without a restart
+    #[command(after_help = "Example:\n  infra runtime reload caddy")]
+    Reload(reload::Args),
+    /// Send a signal to services
+    #[command(after_help = "Example:\n  infra runtime signal HUP nats")]
+    Signal(signal::Args),
+    /// What happened to the stack, and what happens now
+    #[command(
+        after_help = "Examples:\n  infra runtime events --since 10m\n  infra runtime events --follow --json"
+    )]
+    Events(events::Args),
+    /// Why a service runs or does not, with what it waits for
+    #[command(after_help = "Example:\n  infra runtime why caddy")]
+    Why(why::Args),
+    /// Metrics in the Prometheus text format
+    #[command(after_help = "Example:\n  infra runtime metrics")]
+    Metrics(metrics::Args),
+    /// Apply changes of the profile or of the lock as they are made
+    #[command(after_help = "Example:\n  infra runtime watch")]
+    Watch(watch::Args),
     /// The supervisor that `up` starts.
     #[command(name = crate::ops::run::SUPERVISE, hide = true)]
     Supervise(supervise::Args),
@@ -50,6 +88,14 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::List(args) => list::run(&args, session),
         Command::Logs(args) => logs::run(&args, session),
         Command::Restart(args) => restart::run(&args, session),
+        Command::Stop(args) => stop::run(&args, session),
+        Command::Start(args) => start::run(&args, session),
+        Command::Reload(args) => reload::run(&args, session),
+        Command::Signal(args) => signal::run(&args, session),
+        Command::Events(args) => events::run(&args, session),
+        Command::Why(args) => why::run(&args, session),
+        Command::Metrics(args) => metrics::run(&args, session),
+        Command::Watch(args) => watch::run(&args, session),
         Command::Supervise(args) => supervise::run(&args, session),
     }
 }

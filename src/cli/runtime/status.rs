@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     ));
     if let Some(current) = current.filter(|c| *c != status.generation) {
         session.printer.note(&format!(
-            "running generation {}, current is {current}; `infra runtime down` and `up` switch to it",
+            "running generation {}, current is {current}; `infra runtime restart --changed` switches to it",
             status.generation
         ));
     }
@@ -58,7 +58,9 @@ pub(super) fn verdict(status: &StackStatus) -> ExitCode {
 
 /// The services of a running stack.
 pub(super) fn table(status: &StackStatus, style: Style) -> String {
-    let mut table = Table::new(&["SERVICE", "STATE", "PID", "FOR", "RESTARTS", "PORTS", "NOTE"]);
+    let mut table = Table::new(&[
+        "SERVICE", "STATE", "PID", "FOR", "RESTARTS", "CPU", "MEMORY", "PORTS", "NOTE",
+    ]);
     for service in &status.services {
         let word = service.state.as_str();
         let state = match service.state {
@@ -82,11 +84,26 @@ pub(super) fn table(status: &StackStatus, style: Style) -> String {
             service.pid.map_or_else(|| "-".to_owned(), |p| p.to_string()),
             age(service.since_ms),
             service.restarts.to_string(),
+            service.usage.map_or_else(|| "-".to_owned(), |u| processor(u.cpu_ms)),
+            service.usage.map_or_else(|| "-".to_owned(), |u| memory(u.rss_bytes)),
             ports.join(" "),
             note.unwrap_or_default(),
         ]);
     }
     table.render(style)
+}
+
+/// Processor time for people.
+fn processor(ms: u64) -> String {
+    match ms {
+        0..=59_999 => format!("{}.{:02} s", ms / 1000, ms % 1000 / 10),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1000),
+    }
+}
+
+/// Memory for people.
+fn memory(bytes: u64) -> String {
+    format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
 }
 
 /// A length of time for people.

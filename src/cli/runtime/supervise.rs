@@ -9,14 +9,15 @@ use crate::ops;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Started by: infra runtime up")]
 pub(crate) struct Args {
-    /// Services to run
-    pub(crate) services: Vec<String>,
+    /// Which services.
+    #[command(flatten)]
+    pub(crate) select: crate::cli::run::Select,
 }
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
     let mut lines = Lines::new(session.printer.clone(), std::iter::empty());
-    let outcome =
-        ops::run::background(&session.context, name, &args.services, move |e| lines.show(e))?;
+    let select = args.select.selection();
+    let outcome = ops::run::background(&session.context, name, &select, move |e| lines.show(e))?;
     Ok(if outcome.down.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

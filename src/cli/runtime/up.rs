@@ -6,8 +6,9 @@ use crate::ops::run::Up;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Services to run, with what they come after; all unless given
-    pub(crate) services: Vec<String>,
+    /// Which services.
+    #[command(flatten)]
+    pub(crate) select: crate::cli::run::Select,
     /// Status as JSON once it is up
     #[arg(long)]
     pub(crate) json: bool,
@@ -15,7 +16,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
-    let status = match ops::run::up(&session.context, name, &args.services)? {
+    let status = match ops::run::up(&session.context, name, &args.select.selection())? {
         Up::Started(status) => {
             session.printer.note(&format!("{name} is up (supervisor pid {})", status.supervisor));
             status

@@ -1,41 +1,61 @@
-//! The blocking client.
+//! The blocking client that every command uses.
+//!
+//! Each request has a connection of its own: one that another request or the supervisor closed is
+//! never met. Not for use inside an event loop.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::runtime::Runtime;
+
 use super::socket::Address;
-use super::{Answer, Request};
+use super::types::{Accepted, Asking, PlanRequest, Refusal};
 use crate::base::ServiceName;
 use crate::supervise::Error;
+use crate::supervise::journal::Why;
 use crate::supervise::lease::RunDir;
+use crate::supervise::plan::{Plan, Wanted};
 use crate::supervise::procfs;
-use crate::supervise::status::{Event, StackStatus};
+use crate::supervise::status::{Event, Record, StackStatus};
 
-/// How long a supervisor may take to answer; it answers in well under a millisecond.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a supervisor may take to answer; it answers in well under a millisecond, except where
+/// it has to look at files first.
+const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection to the supervisor of a data directory.
-#[derive(Debug)]
+/// The supervisor of a data directory.
 pub struct Client {
-    stream: BufReader<UnixStream>,
+    runtime: Runtime,
+    run: PathBuf,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("run", &self.run).finish_non_exhaustive()
+    }
 }
 
 impl Client {
     /// Connects; `None` when no supervisor runs there, whatever files an earlier one left.
     pub fn connect(data: &Path) -> Result<Option<Self>, Error> {
-        let run = RunDir::of(data);
-        let failed = |source| Error::Control { path: run.path().join("control.sock"), source };
-        let address = match Address::in_dir(run.path()) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(failed)?,
-        };
-        match UnixStream::connect(address.path()) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-                Ok(Some(Self { stream: BufReader::new(stream) }))
-            }
+        let run = RunDir::of(data).path().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| Error::System { action: "start an event loop", source })?;
+        let client = Self { runtime, run };
+        match client.runtime.block_on(client.open()) {
+            Ok(_) => Ok(Some(client)),
             Err(e)
                 if matches!(
                     e.kind(),
@@ -44,45 +64,96 @@ impl Client {
             {
                 Ok(None)
             }
-            Err(e) => Err(failed(e)),
+            Err(source) => Err(Error::Control { path: client.run.join("control.sock"), source }),
         }
+    }
+
+    async fn open(&self) -> io::Result<UnixStream> {
+        let address = Address::in_dir(&self.run)?;
+        UnixStream::connect(address.path()).await
     }
 
     /// The whole status.
     pub fn status(&mut self) -> Result<StackStatus, Error> {
-        match self.ask(&Request::Status)? {
-            Answer::Status(status) => Ok(*status),
-            other => Err(Error::NoAnswer { why: format!("{other:?}") }),
-        }
+        self.get("/v1/status")
     }
 
-    /// Asks for an ordered stop. With `wait`, returns when the supervisor has ended.
-    pub fn stop(mut self, wait: bool) -> Result<(), Error> {
+    /// The whole status, with what the services' processes use.
+    pub fn status_with_usage(&mut self) -> Result<StackStatus, Error> {
+        self.get("/v1/status?usage=true")
+    }
+
+    /// Starts services, with what they come after; all when none are named.
+    pub fn start(&mut self, services: &[ServiceName]) -> Result<Accepted, Error> {
+        self.ask("/v1/start", services, None)
+    }
+
+    /// Stops services, which stay stopped; all when none are named.
+    pub fn stop(&mut self, services: &[ServiceName]) -> Result<Accepted, Error> {
+        self.ask("/v1/stop", services, None)
+    }
+
+    /// Restarts services; all when none are named.
+    pub fn restart(&mut self, services: &[ServiceName]) -> Result<Accepted, Error> {
+        self.ask("/v1/restart", services, None)
+    }
+
+    /// Makes services take up changes; all that can when none are named.
+    pub fn reload(&mut self, services: &[ServiceName]) -> Result<Accepted, Error> {
+        self.ask("/v1/reload", services, None)
+    }
+
+    /// Sends a signal to services; to all when none are named.
+    pub fn signal(&mut self, services: &[ServiceName], signal: &str) -> Result<Accepted, Error> {
+        self.ask("/v1/signal", services, Some(signal.to_owned()))
+    }
+
+    /// What would have to change for the supervisor to run `wanted`.
+    pub fn plan(&mut self, wanted: Option<Wanted>) -> Result<Plan, Error> {
+        self.post("/v1/plan", &PlanRequest { wanted })
+    }
+
+    /// Makes the supervisor run what the environment's current generation asks for.
+    pub fn apply(&mut self) -> Result<Plan, Error> {
+        self.post("/v1/apply", &Asking::default())
+    }
+
+    /// Why a service runs or does not.
+    pub fn why(&mut self, service: &ServiceName) -> Result<Why, Error> {
+        self.get(&format!("/v1/services/{service}/why"))
+    }
+
+    /// Metrics in the Prometheus text format.
+    pub fn metrics(&mut self) -> Result<String, Error> {
+        let bytes = self.exchange("GET", "/metrics", Vec::new())?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Stops the stack in order and ends the supervisor. With `wait`, returns when it has ended;
+    /// what happens until then is shown to it.
+    pub fn down(mut self, wait: Option<&mut dyn FnMut(&Event)>) -> Result<(), Error> {
         let supervisor = self.status()?.supervisor;
         let start = procfs::start_time(supervisor);
-        self.ask(&Request::Stop)?;
-        if wait {
-            self.stream.get_ref().set_read_timeout(None).map_err(no_answer)?;
-            let mut line = Vec::new();
-            // Its end closes the connection, in whatever way.
-            while matches!(self.stream.read_until(b'\n', &mut line), Ok(n) if n > 0) {
-                line.clear();
+        let Some(show) = wait else { return self.ask_down() };
+        let connection = self.send("GET", "/v1/events", Vec::new())?;
+        self.ask_down()?;
+        for record in (Events { runtime: self.runtime, body: connection, buffer: Vec::new() }) {
+            if let Ok(Record { event, .. }) = serde_json::from_slice(&record) {
+                show(&event);
             }
-            // It lets go of its lock and its last files after that: a start that follows must not
-            // meet them.
-            let lives =
-                || procfs::process(supervisor).is_some_and(|p| p.start == start && !p.zombie);
-            let limit = Instant::now() + PATIENCE;
-            while lives() && Instant::now() < limit {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        }
+        // It lets go of its lock and its last files after the stream: a start that follows must
+        // not meet them.
+        let lives = || procfs::process(supervisor).is_some_and(|p| p.start == start && !p.zombie);
+        let limit = Instant::now() + Duration::from_secs(5);
+        while lives() && Instant::now() < limit {
+            std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 
-    /// Restarts services; all when none are named.
-    pub fn restart(&mut self, services: &[ServiceName]) -> Result<(), Error> {
-        self.ask(&Request::Restart { services: services.to_vec() }).map(drop)
+    fn ask_down(&mut self) -> Result<(), Error> {
+        self.ask("/v1/down", &[], None).map(drop)
     }
 
     /// Lines of logs: the newest `lines` of each service that are in memory, then, with `follow`,
@@ -92,57 +163,129 @@ impl Client {
         services: &[ServiceName],
         lines: usize,
         follow: bool,
-    ) -> Result<Events, Error> {
-        self.stream(&Request::Logs { services: services.to_vec(), lines, follow })
-    }
-
-    /// Events as they happen.
-    pub fn events(self) -> Result<Events, Error> {
-        self.stream(&Request::Events)
-    }
-
-    fn stream(mut self, request: &Request) -> Result<Events, Error> {
-        self.ask(request)?;
-        self.stream.get_ref().set_read_timeout(None).map_err(no_answer)?;
-        Ok(Events { stream: self.stream })
-    }
-
-    fn ask(&mut self, request: &Request) -> Result<Answer, Error> {
-        let mut line = serde_json::to_vec(request).map_err(|e| no_answer(e.into()))?;
-        line.push(b'\n');
-        self.stream.get_mut().write_all(&line).map_err(no_answer)?;
-        let mut text = String::new();
-        self.stream.read_line(&mut text).map_err(no_answer)?;
-        match serde_json::from_str(&text).map_err(|e| no_answer(e.into()))? {
-            Answer::Error { message } => Err(Error::Refused { message }),
-            answer => Ok(answer),
+    ) -> Result<impl Iterator<Item = Event> + use<>, Error> {
+        let mut path = format!("/v1/logs?lines={lines}&follow={follow}");
+        for service in services {
+            // A service's name needs no escaping but for `+`, which would be a space.
+            path += &format!("&service={}", service.as_str().replace('+', "%2B"));
         }
+        Ok(self.stream(&path)?.filter_map(|line| serde_json::from_slice(&line).ok()))
+    }
+
+    /// Events as they happen; with `since` (a time), first those from then on.
+    pub fn events(
+        self,
+        since: Option<&str>,
+    ) -> Result<impl Iterator<Item = Record> + use<>, Error> {
+        let path = match since {
+            Some(since) => format!("/v1/events?since={since}"),
+            None => "/v1/events".to_owned(),
+        };
+        // A newer supervisor may tell more than this client knows.
+        Ok(self.stream(&path)?.filter_map(|line| serde_json::from_slice(&line).ok()))
+    }
+
+    fn stream(self, path: &str) -> Result<Events, Error> {
+        let body = self.send("GET", path, Vec::new())?;
+        Ok(Events { runtime: self.runtime, body, buffer: Vec::new() })
+    }
+
+    fn ask(
+        &mut self,
+        path: &str,
+        services: &[ServiceName],
+        signal: Option<String>,
+    ) -> Result<Accepted, Error> {
+        self.post(path, &Asking { services: services.to_vec(), signal })
+    }
+
+    fn post<T: DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> Result<T, Error> {
+        let bytes = serde_json::to_vec(body).map_err(|e| no_answer(&e))?;
+        let answer = self.exchange("POST", path, bytes)?;
+        serde_json::from_slice(&answer).map_err(|e| no_answer(&e))
+    }
+
+    fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, Error> {
+        let answer = self.exchange("GET", path, Vec::new())?;
+        serde_json::from_slice(&answer).map_err(|e| no_answer(&e))
+    }
+
+    /// A whole answer.
+    fn exchange(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Vec<u8>, Error> {
+        let body = self.send(method, path, body)?;
+        let whole = async { tokio::time::timeout(PATIENCE, body.collect()).await };
+        let whole = self.runtime.block_on(whole).map_err(|e| no_answer(&e))?;
+        Ok(whole.map_err(|e| no_answer(&e))?.to_bytes().to_vec())
+    }
+
+    /// The body of a good answer, not yet read.
+    fn send(&self, method: &str, path: &str, body: Vec<u8>) -> Result<Incoming, Error> {
+        self.runtime.block_on(async {
+            let answer = tokio::time::timeout(PATIENCE, self.request(method, path, body)).await;
+            let response = answer.map_err(|e| no_answer(&e))??;
+            if response.status().is_success() {
+                return Ok(response.into_body());
+            }
+            let status = response.status();
+            let bytes = response.into_body().collect().await.map_err(|e| no_answer(&e))?.to_bytes();
+            Err(match serde_json::from_slice(&bytes) {
+                Ok(Refusal { error, hints }) => Error::Refused { message: error, hints },
+                Err(_) => Error::NoAnswer { why: format!("HTTP status {status}") },
+            })
+        })
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, Error> {
+        let stream = self.open().await.map_err(|e| no_answer(&e))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|e| no_answer(&e))?;
+        // Lives as long as the runtime is driven and the body is read.
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|e| no_answer(&e))?;
+        sender.send_request(request).await.map_err(|e| no_answer(&e))
     }
 }
 
-fn no_answer(error: io::Error) -> Error {
-    Error::NoAnswer { why: error.to_string() }
+fn no_answer(error: &dyn std::error::Error) -> Error {
+    Error::NoAnswer { why: crate::base::chain(error) }
 }
 
-/// A stream of events; ends when the supervisor does.
-#[derive(Debug)]
+/// A stream of lines; ends when the supervisor does.
 pub struct Events {
-    stream: BufReader<UnixStream>,
+    runtime: Runtime,
+    body: Incoming,
+    buffer: Vec<u8>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
 }
 
 impl Iterator for Events {
-    type Item = Event;
+    type Item = Vec<u8>;
 
-    fn next(&mut self) -> Option<Event> {
-        let mut line = String::new();
+    fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            line.clear();
-            if self.stream.read_line(&mut line).ok()? == 0 {
-                return None;
+            if let Some(end) = memchr::memchr(b'\n', &self.buffer) {
+                let rest = self.buffer.split_off(end + 1);
+                return Some(std::mem::replace(&mut self.buffer, rest));
             }
-            // A newer supervisor may tell more than this client knows.
-            if let Ok(event) = serde_json::from_str(&line) {
-                return Some(event);
+            let frame = self.runtime.block_on(self.body.frame())?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                self.buffer.extend_from_slice(&data);
             }
         }
     }

@@ -1,48 +1,60 @@
 //! The supervisor's side of the socket.
-//!
-//! Each connection is a task of its own; whatever one does, the event loop and the services go on.
 
-use std::io;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::{self, Via};
 use super::socket::Address;
-use super::{Answer, Request};
-use crate::base::ServiceName;
+use super::types::{Accepted, Refusal};
+use crate::base::{Secret, ServiceName};
 use crate::fs;
 use crate::supervise::Error;
-use crate::supervise::logs::{Follower, Logs, ServiceLog};
-use crate::supervise::status::{Event, StackStatus};
+use crate::supervise::journal::Flush;
+use crate::supervise::logs::Logs;
+use crate::supervise::metrics::Meter;
+use crate::supervise::plan::{Plan, Wanted};
+use crate::supervise::spec::{Stack, Wishes};
+use crate::supervise::status::{Action, Record, StackStatus};
 
-/// The longest request.
-const LONGEST: u64 = 64 * 1024;
+/// Connections at once; others wait to be accepted.
+const CONNECTIONS: usize = 128;
 
-/// How long a client may take to read an answer before its connection is closed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time for the head of a request.
+const HEAD: Duration = Duration::from_secs(20);
+
+type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
 /// What connections ask of the event loop.
 pub(in crate::supervise) enum Ask {
     Status(oneshot::Sender<StackStatus>),
-    Stop,
-    Restart(Vec<ServiceName>, oneshot::Sender<Result<(), String>>),
+    Metrics(oneshot::Sender<(StackStatus, Meter)>),
+    /// A deed for services (all when there are none), by a process; with the signal to send.
+    Do(Action, Vec<ServiceName>, Option<i32>, Option<u32>, Reply<Accepted>),
+    Plan(Box<Wanted>, Reply<Plan>),
+    Apply(Box<Stack>, Box<Wanted>, Option<u32>, Reply<Plan>),
 }
 
 /// What a connection may use.
 #[derive(Clone)]
 pub(in crate::supervise) struct Access {
     pub(in crate::supervise) ask: mpsc::UnboundedSender<Ask>,
-    pub(in crate::supervise) events: broadcast::Sender<Event>,
+    pub(in crate::supervise) events: broadcast::Sender<Record>,
     pub(in crate::supervise) logs: Arc<Logs>,
+    pub(in crate::supervise) journal: Option<Flush>,
+    pub(in crate::supervise) data: PathBuf,
+    pub(in crate::supervise) wishes: Option<Arc<dyn Wishes>>,
+    pub(in crate::supervise) token: Option<Secret>,
     /// The run has ended: streams give what they have and close.
     pub(in crate::supervise) ended: CancellationToken,
 }
@@ -69,21 +81,17 @@ impl Server {
 
     /// Serves until the run has ended.
     pub(in crate::supervise) async fn serve(self, access: Access) {
-        let mut connections = JoinSet::new();
+        let mut connections = Connections::new(access.clone());
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
-                Some(_) = connections.join_next() => continue,
+                () = connections.one_ended() => continue,
                 () = access.ended.cancelled() => break,
             };
             match accepted {
                 Ok((stream, _)) if is_ours(&stream) => {
-                    let access = access.clone();
-                    connections.spawn(async move {
-                        let talk = connection(stream, &access);
-                        // A client that goes away is no error of ours.
-                        let _ = talk.await;
-                    });
+                    let pid = stream.peer_cred().ok().and_then(|c| u32::try_from(c.pid()?).ok());
+                    connections.add(stream, Via::Socket { pid });
                 }
                 Ok(_) => {}
                 // Out of descriptors, or a connection that is gone again.
@@ -91,8 +99,7 @@ impl Server {
             }
         }
         drop(self);
-        let last_words = async { while connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(Duration::from_millis(500), last_words).await;
+        connections.last_words().await;
     }
 }
 
@@ -107,129 +114,65 @@ fn is_ours(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == us || peer.uid() == 0)
 }
 
-async fn connection(stream: UnixStream, access: &Access) -> io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::new(reader.take(LONGEST));
-    let mut line = String::new();
-    loop {
-        line.clear();
-        reader.get_mut().set_limit(LONGEST);
-        let read = tokio::select! {
-            read = reader.read_line(&mut line) => read?,
-            () = access.ended.cancelled() => 0,
-        };
-        if read == 0 {
-            return Ok(());
+/// The connections of one listener, each a task of its own.
+pub(super) struct Connections {
+    access: Access,
+    places: Arc<Semaphore>,
+    tasks: JoinSet<()>,
+}
+
+impl Connections {
+    pub(super) fn new(access: Access) -> Self {
+        Self { access, places: Arc::new(Semaphore::new(CONNECTIONS)), tasks: JoinSet::new() }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        via: Via,
+    ) {
+        let (access, places) = (self.access.clone(), self.places.clone());
+        self.tasks.spawn(async move {
+            let _place = places.acquire_owned().await;
+            connection(stream, via, access).await;
+        });
+    }
+
+    /// Returns when a connection has ended; never while there is none.
+    pub(super) async fn one_ended(&mut self) {
+        if self.tasks.join_next().await.is_none() {
+            std::future::pending().await
         }
-        let request = match serde_json::from_str::<Request>(&line) {
-            Ok(request) => request,
-            Err(e) => {
-                let message = format!("not a request: {e}");
-                return send(&mut writer, &Answer::Error { message }).await;
-            }
-        };
-        match request {
-            Request::Events => return events(&mut reader, writer, access).await,
-            Request::Logs { services, lines, follow } => match access.logs.pick(&services) {
-                Ok(logs) => {
-                    return stream_logs(&mut reader, writer, logs, lines, follow, access).await;
-                }
-                Err(message) => send(&mut writer, &Answer::Error { message }).await?,
-            },
-            other => {
-                let answer = answer(other, access).await;
-                send(&mut writer, &answer).await?;
-            }
-        }
+    }
+
+    /// Gives streams time to say what they have.
+    pub(super) async fn last_words(mut self) {
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_millis(500), all).await;
     }
 }
 
-async fn answer(request: Request, access: &Access) -> Answer {
-    let ended = || Answer::Error { message: "the supervisor is ending".to_owned() };
-    match request {
-        Request::Status => {
-            let (reply, status) = oneshot::channel();
-            let _ = access.ask.send(Ask::Status(reply));
-            status.await.map_or_else(|_| ended(), |s| Answer::Status(Box::new(s)))
-        }
-        Request::Restart { services } => {
-            let (reply, done) = oneshot::channel();
-            let _ = access.ask.send(Ask::Restart(services, reply));
-            match done.await {
-                Ok(Ok(())) => Answer::Ok,
-                Ok(Err(message)) => Answer::Error { message },
-                Err(_) => ended(),
-            }
-        }
-        Request::Stop => {
-            let _ = access.ask.send(Ask::Stop);
-            Answer::Ok
-        }
-        Request::Logs { .. } | Request::Events => Answer::Ok,
-    }
-}
-
-type Reader = BufReader<tokio::io::Take<OwnedReadHalf>>;
-
-/// Ends when the client closes its side; what it still says is ignored.
-async fn hung_up(reader: &mut Reader) {
-    let mut sink = [0u8; 64];
-    reader.get_mut().set_limit(u64::MAX);
-    while matches!(reader.read(&mut sink).await, Ok(n) if n > 0) {}
-}
-
-async fn events(
-    reader: &mut Reader,
-    mut writer: OwnedWriteHalf,
-    access: &Access,
-) -> io::Result<()> {
-    let mut events = access.events.subscribe();
-    send(&mut writer, &Answer::Ok).await?;
-    loop {
-        let event = tokio::select! {
-            biased;
-            event = events.recv() => event,
-            () = hung_up(reader) => return Ok(()),
-            () = access.ended.cancelled() => return Ok(()),
-        };
-        match event {
-            Ok(event) => send(&mut writer, &event).await?,
-            Err(RecvError::Lagged(count)) => {
-                send(&mut writer, &Event::Missed { count, service: None }).await?;
-            }
-            Err(RecvError::Closed) => return Ok(()),
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    via: Via,
+    access: Access,
+) {
+    let ended = access.ended.clone();
+    let service = service_fn(move |request| {
+        let access = access.clone();
+        async move { Ok::<_, Infallible>(answer::answer(request, &access, via).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    // A client that goes away is no error of ours.
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = ended.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
         }
     }
-}
-
-async fn stream_logs(
-    reader: &mut Reader,
-    mut writer: OwnedWriteHalf,
-    logs: Vec<Arc<ServiceLog>>,
-    lines: usize,
-    follow: bool,
-    access: &Access,
-) -> io::Result<()> {
-    send(&mut writer, &Answer::Ok).await?;
-    let (mut follower, mut events) = Follower::with_tail(logs, lines, access.logs.news());
-    loop {
-        for event in &events {
-            send(&mut writer, event).await?;
-        }
-        if !follow {
-            return Ok(());
-        }
-        events = tokio::select! {
-            biased;
-            events = follower.next() => events,
-            () = hung_up(reader) => return Ok(()),
-            () = access.ended.cancelled() => return Ok(()),
-        };
-    }
-}
-
-async fn send(writer: &mut OwnedWriteHalf, value: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
-    tokio::time::timeout(PATIENCE, writer.write_all(&line)).await?
 }

@@ -2,13 +2,19 @@
 //!
 //! Owns the format of a log line: `2026-01-02T03:04:05.678Z out text`. The tag is `out`, `err`, or
 //! `sup` for the supervisor's own words; a `+` after it says that the line continues the one
-//! before, because that was longer than [`MAX_LINE`] bytes. Invariant: nothing is changed or lost:
-//! the texts of all lines, joined, are the bytes that went in (and a final newline).
+//! of its stream before, because that was longer than [`MAX_LINE`] bytes or had no end for
+//! [`PATIENCE`]. Invariant: nothing is changed or lost: the texts of all lines, those with `+`
+//! joined to the ones before, are the bytes that went in (and a final newline).
+
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 /// Bytes of text in one line before it is split.
 pub(super) const MAX_LINE: usize = 64 * 1024;
+
+/// How long a line may be without an end before what there is of it is written.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Where a line comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +66,13 @@ pub(super) struct Framer {
     held: Vec<u8>,
     /// What is held continues a line that was split.
     continues: bool,
+    /// Since when something is held.
+    since: Option<Instant>,
 }
 
 impl Framer {
     pub(super) const fn new(stream: Stream) -> Self {
-        Self { stream, held: Vec::new(), continues: false }
+        Self { stream, held: Vec::new(), continues: false, since: None }
     }
 
     /// Appends the complete lines of `chunk` to `out`; gives how many there were.
@@ -93,6 +101,9 @@ impl Framer {
     /// Keeps text of an unfinished line; writes out full pieces of it.
     fn hold(&mut self, mut text: &[u8], stamp: &Stamp, out: &mut Vec<u8>) -> u64 {
         let mut lines = 0;
+        if self.held.is_empty() && !text.is_empty() {
+            self.since = Some(Instant::now());
+        }
         while self.held.len() + text.len() > MAX_LINE {
             let (piece, rest) = text.split_at(MAX_LINE - self.held.len());
             self.held.extend_from_slice(piece);
@@ -110,6 +121,21 @@ impl Framer {
         out.push(b'\n');
         self.continues = false;
         1
+    }
+
+    /// When what is held should be written, if anything is.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.held.is_empty()).map(|since| since + PATIENCE)
+    }
+
+    /// Writes out an unfinished line that waited long enough; what comes of it later continues it.
+    pub(super) fn tick(&mut self, now: Instant, stamp: &Stamp, out: &mut Vec<u8>) -> u64 {
+        if self.due().is_none_or(|due| due > now) {
+            return 0;
+        }
+        let lines = self.release(stamp, out);
+        self.continues = true;
+        lines
     }
 
     /// The end of the stream: an unfinished line is a line.
@@ -173,6 +199,21 @@ mod tests {
         assert_eq!(tags, ["out", "out+", "out+", "out"]);
     }
 
+    #[test]
+    fn a_line_without_an_end_is_written_after_a_while_and_continued() {
+        let mut framer = Framer::new(Stream::Out);
+        let mut out = Vec::new();
+        let mut lines = framer.feed(b"user: ", &stamp(), &mut out);
+        let due = framer.due().unwrap();
+        lines += framer.tick(due - Duration::from_millis(1), &stamp(), &mut out);
+        assert_eq!((lines, out.len()), (0, 0));
+        lines += framer.tick(due, &stamp(), &mut out);
+        assert_eq!((lines, framer.due()), (1, None));
+        lines += framer.feed(b"me\nnext\n", &stamp(), &mut out);
+        let text = String::from_utf8(out).unwrap().replace("2026-01-02T03:04:05.678Z ", "");
+        assert_eq!((lines, text.as_str()), (3, "out user: \nout+ me\nout next\n"));
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
@@ -180,13 +221,17 @@ mod tests {
             chunks in prop::collection::vec(prop::collection::vec(
                 prop_oneof![1 => Just(b'\n'), 6 => Just(b'a'), 1 => any::<u8>()], 0..200), 0..20),
             repeat in 1usize..900,
+            slow in prop::collection::vec(any::<bool>(), 20),
         ) {
             let mut framer = Framer::new(Stream::Err);
             let (mut input, mut out) = (Vec::new(), Vec::new());
             let mut lines = 0;
-            for chunk in &chunks {
+            for (chunk, slow) in chunks.iter().zip(slow) {
                 let chunk = chunk.repeat(if chunk.len() < 100 { repeat } else { 1 });
                 lines += framer.feed(&chunk, &stamp(), &mut out);
+                if slow && let Some(due) = framer.due() {
+                    lines += framer.tick(due, &stamp(), &mut out);
+                }
                 input.extend(chunk);
             }
             lines += framer.finish(&stamp(), &mut out);

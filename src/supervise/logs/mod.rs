@@ -1,26 +1,35 @@
 //! Services' output: framed, timestamped, kept in rotated files, shown to live readers.
 //!
 //! One thread per running process reads its pipes ([`pump`]), turns bytes into lines ([`frame`]),
-//! appends them to the service's file ([`file`]) and to a bounded ring ([`ring`]) that live readers
-//! follow. Invariants: the file gets every line that the disk takes; memory is bounded by the
-//! ring; a slow reader loses lines, is told how many, and holds up nobody.
+//! appends them to the service's file ([`file`], rotated, compressed by [`compress`]) and to a
+//! bounded ring ([`ring`]) that live readers follow. [`line`] and [`history`] read files again,
+//! with or without a supervisor. Invariants: the file gets every line that the disk takes; memory
+//! is bounded by the ring; a slow reader loses lines, is told how many, and holds up nobody.
 
+mod compress;
 mod file;
 mod frame;
+pub mod history;
+pub mod line;
+mod names;
 mod pump;
 mod ring;
+mod watch;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use self::compress::Compressor;
 use self::file::LogFile;
 use self::frame::Stamp;
-pub(super) use self::pump::{LineWatch, Pump};
+pub(super) use self::pump::{Outputs, Pump};
 use self::ring::{Place, Ring};
+pub(super) use self::watch::LineWatch;
 use super::Error;
 use super::status::{Event, LogCounters};
 use crate::base::ServiceName;
@@ -31,15 +40,25 @@ use crate::fs;
 pub struct Limits {
     /// Bytes in one file before a new one is begun.
     pub file_bytes: u64,
-    /// Files kept, the current one included.
-    pub files: u32,
+    /// Age of a file's first line at which a new one is begun.
+    pub max_age: Option<Duration>,
+    /// Files kept beside the current one.
+    pub keep: u32,
+    /// Whether those are compressed.
+    pub compress: bool,
     /// Bytes kept in memory for live readers, for each service.
     pub ring_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { file_bytes: 10 * 1024 * 1024, files: 5, ring_bytes: 1024 * 1024 }
+        Self {
+            file_bytes: 10 * 1024 * 1024,
+            max_age: None,
+            keep: 5,
+            compress: true,
+            ring_bytes: 1024 * 1024,
+        }
     }
 }
 
@@ -54,6 +73,8 @@ pub(super) struct ServiceLog {
     path: PathBuf,
     file: Mutex<LogFile>,
     ring: Mutex<Ring>,
+    /// A copy of the file's, so that nobody who asks waits for the disk.
+    counters: Mutex<LogCounters>,
     news: Arc<Notify>,
 }
 
@@ -63,24 +84,29 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl ServiceLog {
     /// `news` is told of every commit; all services of a stack share it.
-    pub(super) fn open(
+    fn open(
         data: &Path,
         service: &ServiceName,
         limits: Limits,
+        compressor: Compressor,
         news: Arc<Notify>,
     ) -> fs::Result<Self> {
         let path = path(data, service);
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir)?;
         }
-        let file = Mutex::new(LogFile::open(&path, limits)?);
+        let file = Mutex::new(LogFile::open(&path, limits, compressor)?);
         let ring = Mutex::new(Ring::new(limits.ring_bytes));
-        Ok(Self { service: service.clone(), path, file, ring, news })
+        let counters = Mutex::default();
+        Ok(Self { service: service.clone(), path, file, ring, counters, news })
     }
 
     /// Appends whole lines.
     fn commit(&self, batch: &[u8], lines: u64) {
-        held(&self.file).append(batch, lines);
+        let mut file = held(&self.file);
+        file.append(batch, lines);
+        *held(&self.counters) = file.counters();
+        drop(file);
         held(&self.ring).push(batch, lines);
         self.news.notify_waiters();
     }
@@ -95,7 +121,7 @@ impl ServiceLog {
     }
 
     pub(super) fn counters(&self) -> LogCounters {
-        held(&self.file).counters()
+        *held(&self.counters)
     }
 
     /// The last lines that the service itself wrote, without prefix.
@@ -113,36 +139,53 @@ impl ServiceLog {
 
 /// The logs of all services of a stack.
 pub(super) struct Logs {
-    by_name: BTreeMap<ServiceName, Arc<ServiceLog>>,
+    by_name: Mutex<BTreeMap<ServiceName, Arc<ServiceLog>>>,
+    data: PathBuf,
+    compressor: Compressor,
     news: Arc<Notify>,
 }
 
 impl Logs {
     pub(super) fn open<'a>(
         data: &Path,
-        services: impl IntoIterator<Item = &'a ServiceName>,
-        limits: Limits,
+        services: impl IntoIterator<Item = (&'a ServiceName, Limits)>,
     ) -> Result<Self, Error> {
+        let by_name = Mutex::default();
         let news = Arc::new(Notify::new());
-        let mut by_name = BTreeMap::new();
-        for service in services {
-            let log = ServiceLog::open(data, service, limits, news.clone())
-                .map_err(|source| Error::Log { service: service.clone(), source })?;
-            by_name.insert(service.clone(), Arc::new(log));
+        let logs = Self { by_name, data: data.to_owned(), compressor: Compressor::default(), news };
+        for (service, limits) in services {
+            logs.add(service, limits)?;
         }
-        Ok(Self { by_name, news })
+        Ok(logs)
     }
 
-    pub(super) fn get(&self, service: &ServiceName) -> Option<&Arc<ServiceLog>> {
-        self.by_name.get(service)
+    /// The log of a service, opened if it is not yet.
+    pub(super) fn add(
+        &self,
+        service: &ServiceName,
+        limits: Limits,
+    ) -> Result<Arc<ServiceLog>, Error> {
+        if let Some(log) = self.get(service) {
+            return Ok(log);
+        }
+        let (compressor, news) = (self.compressor.clone(), self.news.clone());
+        let log = ServiceLog::open(&self.data, service, limits, compressor, news)
+            .map_err(|source| Error::Log { service: service.clone(), source })?;
+        let log = Arc::new(log);
+        held(&self.by_name).insert(service.clone(), log.clone());
+        Ok(log)
+    }
+
+    pub(super) fn get(&self, service: &ServiceName) -> Option<Arc<ServiceLog>> {
+        held(&self.by_name).get(service).cloned()
     }
 
     /// The named logs, all when none are named; the error is for the person who asked.
     pub(super) fn pick(&self, names: &[ServiceName]) -> Result<Vec<Arc<ServiceLog>>, String> {
         if names.is_empty() {
-            return Ok(self.by_name.values().cloned().collect());
+            return Ok(held(&self.by_name).values().cloned().collect());
         }
-        let find = |n| self.get(n).cloned().ok_or_else(|| format!("there is no service `{n}`"));
+        let find = |n| self.get(n).ok_or_else(|| format!("there is no service `{n}`"));
         names.iter().map(find).collect()
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Reads both pipes in large chunks and commits framed lines in batches. Refuses to be slowed by
 //! readers: only the file can hold it up, and then the service's pipe fills, nothing else.
-//! Invariants: a line waits at most a few milliseconds before it is in the file; after the process
-//! ended, reading goes on until the pipes close or [`DRAIN`] has passed, so the last words are kept.
+//! Invariants: a line waits at most a few milliseconds before it is in the file, and one without an
+//! end at most [`super::frame::PATIENCE`]; after the process ended, reading goes on until the pipes close or [`DRAIN`] has passed, so the last words are kept.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _};
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
 use super::ServiceLog;
-use super::frame::{self, Framer, Stamp, Stream};
+use super::frame::{Framer, Stamp, Stream};
+use super::watch::{LineWatch, Watch};
 use super::writer::Writer;
 
 /// How long after its end a process's pipes may stay open in other hands.
@@ -42,12 +43,6 @@ pub(in crate::supervise) struct Pump {
     done: Option<oneshot::Receiver<()>>,
 }
 
-/// Tells when a line holds a text.
-pub(in crate::supervise) struct LineWatch {
-    pub(in crate::supervise) text: String,
-    pub(in crate::supervise) seen: oneshot::Sender<()>,
-}
-
 /// The ends of a process's two output pipes that the process gets.
 pub(in crate::supervise) struct Outputs {
     pub(in crate::supervise) out: PipeWriter,
@@ -69,7 +64,7 @@ impl Pump {
         let (done, finished) = oneshot::channel();
         let worker = Worker {
             log,
-            watch,
+            watch: watch.map(Watch::new),
             sources: [
                 Source { pipe: Some(out), framer: Framer::new(Stream::Out) },
                 Source { pipe: Some(err), framer: Framer::new(Stream::Err) },
@@ -114,7 +109,7 @@ struct Source {
 
 struct Worker {
     log: Arc<ServiceLog>,
-    watch: Option<LineWatch>,
+    watch: Option<Watch>,
     sources: [Source; 2],
     /// Closes when the process has ended.
     stop: Option<PipeReader>,
@@ -134,7 +129,9 @@ impl Worker {
             if left == Some(Duration::ZERO) {
                 break;
             }
-            self.wait(left, &mut deadline);
+            let due = self.sources.iter().filter_map(|s| s.framer.due()).min();
+            let flush = due.map(|d| d.saturating_duration_since(Instant::now()));
+            self.wait(left.into_iter().chain(flush).min(), &mut deadline);
             let got = self.round(&mut chunk);
             self.adapt(got);
             if got > 0 {
@@ -218,6 +215,10 @@ impl Worker {
             }
             total += from_this;
         }
+        let now = Instant::now();
+        for source in &mut self.sources {
+            self.lines += source.framer.tick(now, &stamp, &mut self.batch);
+        }
         self.commit();
         total
     }
@@ -232,14 +233,8 @@ impl Worker {
             return;
         }
         self.log.commit(&self.batch, self.lines);
-        if let Some(watch) = &self.watch {
-            let needle = watch.text.as_bytes();
-            let holds = |line: &[u8]| memchr::memmem::find(frame::text_of(line), needle).is_some();
-            if self.batch.split(|b| *b == b'\n').any(holds)
-                && let Some(watch) = self.watch.take()
-            {
-                let _ = watch.seen.send(());
-            }
+        if let Some(watch) = self.watch.take() {
+            self.watch = watch.look(&self.batch);
         }
         self.batch.clear();
         self.lines = 0;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::supervise::logs::{Follower, Logs};
 use crate::supervise::reap;
-use crate::supervise::status::Event;
+use crate::supervise::status::{Event, Record};
 
 /// SIGINT, SIGTERM and SIGHUP.
 pub(super) struct Signals {
@@ -66,7 +66,7 @@ pub(super) fn collect_strays() -> io::Result<impl Future<Output = ()> + Send> {
 
 /// Hands events to a face. However slow it is, only this task waits for it.
 pub(super) async fn forward(
-    mut events: broadcast::Receiver<Event>,
+    mut events: broadcast::Receiver<Record>,
     logs: Option<Arc<Logs>>,
     face: mpsc::Sender<Event>,
     ended: CancellationToken,
@@ -85,7 +85,7 @@ pub(super) async fn forward(
         let batch = tokio::select! {
             biased;
             event = events.recv() => match event {
-                Ok(event) => vec![event],
+                Ok(record) => vec![record.event],
                 Err(RecvError::Lagged(count)) => vec![Event::Missed { count, service: None }],
                 Err(RecvError::Closed) => return,
             },

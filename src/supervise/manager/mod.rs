@@ -5,12 +5,16 @@
 //! the spawner. Invariant: everything that happens reaches the machines through this one loop, so
 //! boot, crash, restart and stop take the same path.
 
+mod change;
 mod clock;
 mod face;
 mod report;
+mod times;
 mod unit;
+mod verbs;
+mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,28 +26,31 @@ use tokio_util::sync::CancellationToken;
 use self::clock::Clock;
 use self::face::Signals;
 use self::report::Reports;
+use self::times::Times;
 use self::unit::Unit;
 use super::Error;
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
+use super::control::tcp::Loopback;
+use super::desired::Desired;
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
+use super::journal::JournalWriter;
 use super::lease::{Lease, LeaseWriter, Leased, RunDir};
-use super::logs::{Limits, Logs};
+use super::logs::Logs;
+use super::plan::{self, Wanted};
 use super::ports;
 use super::process::StartError;
 use super::procfs;
 use super::reap::{self, Child};
-use super::spec::Stack;
-use super::state::{Generation, Input, Rules};
+use super::spec::{Stack, Wishes};
+use super::state::{Generation, Input, Output, Rules};
 use super::status::{Event, StackStatus};
-use crate::base::ServiceName;
+use crate::base::{Secret, ServiceName};
 
 /// How a stack is supervised.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// How much of each log is kept.
-    pub logs: Limits,
     /// Ends the run in order when cancelled.
     pub stop: CancellationToken,
     /// Whether SIGINT, SIGTERM and SIGHUP end the run in order, and a second SIGINT at once.
@@ -52,8 +59,30 @@ pub struct Options {
     pub face: Option<mpsc::Sender<Event>>,
     /// Whether lines of logs are among them.
     pub face_logs: bool,
+    /// Services that run even if somebody stopped them in an earlier run.
+    pub reset: Reset,
     /// The guardian's program and arguments; ours with its hidden subcommand when empty.
     pub guardian: Vec<OsString>,
+    /// Knows what should run, for `apply`; without it the stack stays as it is.
+    pub wishes: Option<Arc<dyn Wishes>>,
+    /// Port on loopback where the control interface is served, too.
+    pub control_port: Option<u16>,
+    /// Port on loopback where metrics are served, too.
+    pub metrics_port: Option<u16>,
+    /// Who sends it may change something over loopback.
+    pub token: Option<Secret>,
+}
+
+/// Whose wish to stay stopped is forgotten at the start of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Reset {
+    /// Nobody's.
+    #[default]
+    Nothing,
+    /// These services'.
+    Named(Vec<ServiceName>),
+    /// Everybody's.
+    All,
 }
 
 /// How a run ended.
@@ -78,8 +107,7 @@ pub struct Outcome {
 /// Needs a tokio runtime with time and I/O; one thread is enough.
 pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let system = |action| move |source| Error::System { action, source };
-    let after: super::order::After =
-        stack.services.iter().map(|(n, s)| (n.clone(), s.after.clone())).collect();
+    let after = stack.services.iter().map(|(n, s)| (n.clone(), s.after.clone())).collect();
     let rules = stack.services.iter().map(|(n, s)| (n.clone(), Rules::from(s))).collect();
     let fleet = Fleet::new(rules, after).map_err(|services| Error::Cycle { services })?;
 
@@ -87,10 +115,23 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let lock = dir.claim(&stack.env)?;
     reap::become_subreaper();
     let leftovers = dir.end_leftovers()?;
+    let mut desired = Desired::read(dir.path())?;
+    match &options.reset {
+        Reset::Nothing => {}
+        Reset::Named(names) => desired.set(names, false)?,
+        Reset::All => {
+            let all = desired.stopped().clone();
+            desired.set(&all, false)?;
+        }
+    }
     ports::check(stack.services.values())?;
 
-    let logs = Arc::new(Logs::open(&stack.data, stack.services.keys(), options.logs)?);
+    let logs = Logs::open(&stack.data, stack.services.iter().map(|(n, s)| (n, s.logs)))?;
+    let logs = Arc::new(logs);
     let mark = RunMark::fresh();
+    let loopback = loopback(&options).await?;
+    let journal =
+        JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
     let guardian =
         Guardian::start(&options.guardian, &mark).map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
@@ -101,25 +142,48 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let (ask, asks) = mpsc::unbounded_channel();
     let (news, heard) = mpsc::unbounded_channel();
     let ended = CancellationToken::new();
-    let access = Access { ask, events: events.clone(), logs: logs.clone(), ended: ended.clone() };
-    let served = tokio::spawn(server.serve(access));
+    let access = Access {
+        ask,
+        events: events.clone(),
+        logs: logs.clone(),
+        journal: journal.flusher(),
+        data: stack.data.clone(),
+        wishes: options.wishes,
+        token: options.token,
+        ended: ended.clone(),
+    };
+    let mut served = tokio::task::JoinSet::new();
+    for listener in loopback {
+        served.spawn(listener.serve(access.clone()));
+    }
+    served.spawn(server.serve(access));
     let face = options.face.map(|face| {
         let follow = options.face_logs.then(|| logs.clone());
         tokio::spawn(face::forward(events.subscribe(), follow, face, ended.clone()))
     });
     let strays = tokio::spawn(face::collect_strays().map_err(system("listen to signals"))?);
 
+    let run_path: Arc<std::path::Path> = Arc::from(dir.path());
     let units = stack
         .services
         .values()
         .filter_map(|spec| {
-            let log = logs.get(&spec.name)?.clone();
-            Some((spec.name.clone(), Unit::new(spec.clone(), log, &mark, news.clone())))
+            let log = logs.get(&spec.name)?;
+            let unit = Unit::new(spec.clone(), log, run_path.clone(), &mark, news.clone());
+            Some((spec.name.clone(), unit))
         })
         .collect();
+    let times = Times::new(&stack);
+    let wanted = plan::wanted(&stack);
     let mut manager = Manager {
+        desired,
+        times,
+        run_path,
         clock: Clock::start(),
-        reports: Reports::new(events),
+        reports: Reports::new(events, journal),
+        logs,
+        wanted,
+        gone: BTreeSet::new(),
         stack,
         fleet,
         units,
@@ -138,13 +202,24 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     // Streams give what they have, then close; only then are the lock and the socket let go.
     ended.cancel();
     strays.abort();
-    let _ = served.await;
+    while served.join_next().await.is_some() {}
     if let Some(face) = face {
         let _ = tokio::time::timeout(Duration::from_secs(2), face).await;
     }
     dir.clear()?;
     drop(lock);
     Ok(outcome)
+}
+
+/// Binds the ports that the profile gives the supervisor itself.
+async fn loopback(options: &Options) -> Result<Vec<Loopback>, Error> {
+    let mut out = Vec::new();
+    for (name, port) in [("control", options.control_port), ("metrics", options.metrics_port)] {
+        if let Some(port) = port {
+            out.push(Loopback::bind(name, port).await?);
+        }
+    }
+    Ok(out)
 }
 
 /// [`run`] on a runtime of its own, of one thread.
@@ -170,7 +245,15 @@ enum News {
 }
 
 struct Manager {
+    desired: Desired,
+    times: Times,
+    run_path: Arc<std::path::Path>,
     stack: Stack,
+    /// The fingerprints of `stack`.
+    wanted: Wanted,
+    /// Services that are no longer part of the stack, until nothing of them is alive.
+    gone: BTreeSet<ServiceName>,
+    logs: Arc<Logs>,
     clock: Clock,
     fleet: Fleet,
     units: BTreeMap<ServiceName, Unit>,
@@ -191,6 +274,7 @@ impl Manager {
         for unit in self.units.values() {
             unit.note(&header);
         }
+        self.reports.tell(Event::Begin(report::info(&self.stack)));
         if let Some((killed, left)) = leftovers {
             let mut text = "the last supervisor here did not end in order".to_owned();
             if killed > 0 {
@@ -202,7 +286,8 @@ impl Manager {
             self.reports.tell(Event::Note { text });
         }
         self.write_lease();
-        let actions = self.fleet.start_all(self.clock.moment());
+        let stopped = self.desired.stopped();
+        let actions = self.fleet.start_all(self.clock.moment(), stopped);
         self.perform(actions);
     }
 
@@ -215,7 +300,8 @@ impl Manager {
         stop: CancellationToken,
     ) {
         while !self.fleet.is_at_rest() {
-            let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet)];
+            let time = self.times.wait().map(|wait| self.clock.now() + wait);
+            let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet), time];
             let due = due.into_iter().flatten().min();
             let at =
                 self.clock.instant(due.unwrap_or(Duration::from_secs(86_400) + self.clock.now()));
@@ -228,6 +314,7 @@ impl Manager {
                 () = tokio::time::sleep_until(at), if due.is_some() => {
                     let actions = self.fleet.tick(self.clock.moment());
                     self.perform(actions);
+                    self.look_at_clock();
                     self.reports.waiting(&self.fleet, self.clock.now());
                 }
             }
@@ -256,6 +343,7 @@ impl Manager {
             }
             News::Swept(name, generation, (killed, left)) => {
                 let Some(unit) = self.units.get_mut(&name) else { return };
+                self.reports.meter.orphans += killed as u64;
                 if let Some(child) = unit.swept(killed, left) {
                     if left == 0 {
                         self.tell_guardian(|g| g.remove(&child));
@@ -270,35 +358,13 @@ impl Manager {
                 return;
             }
         };
-        let actions = self.fleet.apply(self.clock.moment(), &name, input);
+        let moment = self.clock.moment();
+        if let Some(machine) = self.fleet.get(&name) {
+            let asked = machine.asked().map(|(at, _)| at);
+            self.reports.meter.input(&name, moment.now, &input, machine.why(), asked);
+        }
+        let actions = self.fleet.apply(moment, &name, input);
         self.perform(actions);
-    }
-
-    fn answer(&mut self, ask: Ask) {
-        match ask {
-            Ask::Status(reply) => {
-                let _ = reply.send(self.status());
-            }
-            Ask::Stop => self.stop(),
-            Ask::Restart(names, reply) => {
-                let _ = reply.send(self.restart(names));
-            }
-        }
-    }
-
-    fn restart(&mut self, mut names: Vec<ServiceName>) -> Result<(), String> {
-        if self.fleet.is_stopping() {
-            return Err("the stack is stopping".to_owned());
-        }
-        if let Some(unknown) = names.iter().find(|n| !self.units.contains_key(*n)) {
-            return Err(format!("there is no service `{unknown}`"));
-        }
-        if names.is_empty() {
-            names = self.units.keys().cloned().collect();
-        }
-        let actions = self.fleet.restart(self.clock.moment(), &names);
-        self.perform(actions);
-        Ok(())
     }
 
     fn stop(&mut self) {
@@ -321,14 +387,23 @@ impl Manager {
 
     fn perform(&mut self, actions: Vec<Action>) {
         for (name, output) in actions {
+            if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some())
+            {
+                self.reports.meter.killed(&name);
+            }
             if let Some(unit) = self.units.get_mut(&name) {
                 unit.perform(output, &self.stack.gate);
             }
         }
         self.reports.changes(&self.stack, &self.fleet, &self.units, self.clock.now());
+        self.drop_gone();
+        if self.fleet.has_reason_to_end() {
+            self.stop();
+        }
     }
 
-    fn status(&self) -> StackStatus {
+    fn status(&mut self) -> StackStatus {
+        self.times.tell(&mut self.units);
         report::status(&self.stack, &self.fleet, &self.units, self.clock.now())
     }
 
@@ -403,6 +478,7 @@ impl Manager {
         if let Some(guardian) = self.guardian.take() {
             guardian.dismiss().await;
         }
+        self.reports.close(Event::End { asked }).await;
         Outcome { down, asked, last }
     }
 }

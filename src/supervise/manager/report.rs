@@ -8,9 +8,13 @@ use tokio::sync::broadcast;
 use super::unit::Unit;
 use crate::base::ServiceName;
 use crate::supervise::fleet::Fleet;
+use crate::supervise::journal::JournalWriter;
+use crate::supervise::metrics::Meter;
 use crate::supervise::spec::Stack;
 use crate::supervise::state::{Generation, Machine, Time};
-use crate::supervise::status::{Cause, Event, ServiceStatus, StackStatus, State, StateChange};
+use crate::supervise::status::{
+    Cause, Event, Record, ServiceStatus, StackInfo, StackStatus, State, StateChange,
+};
 
 /// How long a service may take to end before it is said who is waited for, and how often.
 const WAITS: Duration = Duration::from_secs(1);
@@ -20,17 +24,21 @@ const LAST_WORDS: usize = 8;
 
 /// What was told already.
 pub(super) struct Reports {
-    events: broadcast::Sender<Event>,
-    seen: BTreeMap<ServiceName, (State, Generation)>,
+    events: broadcast::Sender<Record>,
+    journal: JournalWriter,
+    pub(super) meter: Meter,
+    seen: BTreeMap<ServiceName, (State, Generation, u64)>,
     stack_ready: bool,
     failed: Vec<ServiceName>,
     waits_told: Time,
 }
 
 impl Reports {
-    pub(super) fn new(events: broadcast::Sender<Event>) -> Self {
+    pub(super) fn new(events: broadcast::Sender<Record>, journal: JournalWriter) -> Self {
         Self {
             events,
+            journal,
+            meter: Meter::default(),
             seen: BTreeMap::new(),
             stack_ready: false,
             failed: Vec::new(),
@@ -38,9 +46,23 @@ impl Reports {
         }
     }
 
-    pub(super) fn tell(&self, event: Event) {
+    /// Writes an event into the journal and tells it to whoever follows.
+    pub(super) fn tell(&mut self, event: Event) {
         // Nobody may be listening.
-        let _ = self.events.send(event);
+        let _ = self.events.send(self.journal.record(event));
+    }
+
+    /// Forgets a service that is no longer part of the stack.
+    pub(super) fn forget(&mut self, name: &ServiceName) {
+        self.seen.remove(name);
+        self.failed.retain(|n| n != name);
+        self.meter.forget(name);
+    }
+
+    /// The last event; returns when all of them are in the journal.
+    pub(super) async fn close(mut self, last: Event) {
+        self.tell(last);
+        self.journal.close().await;
     }
 
     /// Tells every change since the last call.
@@ -54,25 +76,21 @@ impl Reports {
         let mut changed = false;
         let mut told = Vec::new();
         for (name, machine) in fleet.iter() {
-            let current = (machine.state(), machine.generation());
+            let current = (machine.state(), machine.generation(), machine.reloads());
             let before = self.seen.insert(name.clone(), current);
             let from = before.map_or(State::Stopped, |b| b.0);
             if before == Some(current) || (before.is_none() && from == current.0) {
                 continue;
             }
             changed = true;
-            if from == current.0 && current.0 != State::Starting {
+            let reloaded = before.is_some_and(|b| b.1 == current.1 && b.2 != current.2);
+            if from == current.0 && current.0 != State::Starting && !reloaded {
                 continue;
             }
-            let change = StateChange {
-                service: name.clone(),
-                from,
-                to: current.0,
-                why: machine.why().clone(),
-                pid: machine.pid(),
-                retry_ms: retry(machine, now),
-                at_ms: millis(now),
-            };
+            let change = change(name, from, machine, fleet, now);
+            if let (State::Ready, Some(after)) = (change.to, machine.ready_after()) {
+                self.meter.ready(name, after);
+            }
             if let Some(unit) = units.get(name) {
                 note(unit, machine, &change);
             }
@@ -96,8 +114,11 @@ impl Reports {
         units: &BTreeMap<ServiceName, Unit>,
         now: Time,
     ) {
-        let required = || fleet.iter().filter(|(n, _)| stack.services[*n].required);
-        if !self.stack_ready && required().all(|(_, m)| m.satisfies()) {
+        let required = || {
+            let needed = |n: &ServiceName| stack.services.get(n).is_some_and(|s| s.required);
+            fleet.iter().filter(move |(n, _)| needed(n) && fleet.is_wanted(n))
+        };
+        if !self.stack_ready && required().all(|(_, m)| m.state().is_up()) {
             self.stack_ready = true;
             self.tell(Event::StackReady { at_ms: millis(now) });
         }
@@ -112,7 +133,7 @@ impl Reports {
                 let reason =
                     units.get(name).map_or_else(String::new, |u| reason(u, machine, fleet));
                 self.tell(Event::StackFailed { service: name.clone(), reason });
-            } else if told && machine.satisfies() {
+            } else if told && machine.state().is_up() {
                 self.failed.retain(|n| n != name);
             }
         }
@@ -140,6 +161,46 @@ impl Reports {
     }
 }
 
+fn change(
+    name: &ServiceName,
+    from: State,
+    machine: &Machine,
+    fleet: &Fleet,
+    now: Time,
+) -> StateChange {
+    let to = machine.state();
+    let ended = matches!(from, State::Starting | State::Ready | State::Stopping);
+    let rests = !matches!(to, State::Starting | State::Ready);
+    StateChange {
+        service: name.clone(),
+        from,
+        to,
+        why: machine.why().clone(),
+        pid: machine.pid(),
+        retry_ms: retry(machine, now),
+        at_ms: millis(now),
+        start: machine.generation(),
+        exit: if ended && rests && to != State::Stopping { machine.last_exit() } else { None },
+        ready_ms: if to == State::Ready { machine.ready_after().map(millis) } else { None },
+        waits_for: match to {
+            State::Waiting => fleet.waits_for(name).cloned().collect(),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// What runs, for the journal.
+pub(super) fn info(stack: &Stack) -> StackInfo {
+    let after = |s: &crate::supervise::spec::ServiceSpec| s.after.keys().cloned().collect();
+    StackInfo {
+        env: stack.env.clone(),
+        digest: stack.digest.clone(),
+        generation: stack.generation,
+        supervisor: std::process::id(),
+        services: stack.services.iter().map(|(n, s)| (n.clone(), after(s))).collect(),
+    }
+}
+
 /// Whether a state may be what another service's change led to.
 fn is_consequence(state: State) -> bool {
     matches!(state, State::Starting | State::Stopping | State::Waiting | State::Blocked)
@@ -149,8 +210,10 @@ fn is_consequence(state: State) -> bool {
 fn is_hopeless(machine: &Machine) -> bool {
     match machine.state() {
         State::Failed | State::Blocked => true,
-        State::Stopped => !machine.is_finished() && *machine.why() != Cause::StopAsked,
-        State::Stopping | State::Backoff => matches!(machine.why(), Cause::NotReady(_)),
+        State::Stopped => *machine.why() != Cause::StopAsked,
+        State::Stopping | State::Backoff => {
+            matches!(machine.why(), Cause::NotReady(_) | Cause::PreStart(_))
+        }
         _ => false,
     }
 }
@@ -158,8 +221,11 @@ fn is_hopeless(machine: &Machine) -> bool {
 fn reason(unit: &Unit, machine: &Machine, fleet: &Fleet) -> String {
     let mut text = match machine.state() {
         State::Waiting => {
-            let waits: Vec<String> =
-                fleet.waits_for(unit.name()).map(|n| format!("`{n}`")).collect();
+            let one = |n: &ServiceName| match fleet.get(n) {
+                Some(m) if is_hopeless(m) => format!("`{n}` ({})", m.why()),
+                _ => format!("`{n}`"),
+            };
+            let waits: Vec<String> = fleet.waits_for(unit.name()).map(one).collect();
             format!("waits for {}", waits.join(", "))
         }
         _ => machine.why().to_string(),
@@ -179,11 +245,14 @@ fn note(unit: &Unit, machine: &Machine, change: &StateChange) {
     let text = match change.to {
         State::Starting => return,
         State::Waiting => format!("waits; {why}"),
+        State::Ready if matches!(why, Cause::ReloadAsked | Cause::ReloadAfter(_)) => {
+            why.to_string()
+        }
         State::Ready => {
             let after = machine.ready_after().map_or(0, millis);
             format!("ready {after} ms after its start, pid {}", change.pid.unwrap_or(0))
         }
-        State::Backoff | State::Failed => {
+        State::Backoff | State::Failed if change.retry_ms.is_some() => {
             let wait = change.retry_ms.unwrap_or(0);
             let word = if change.to == State::Failed { "failed" } else { "down" };
             format!("{word}: {why}; next start in {wait} ms")
@@ -212,6 +281,7 @@ pub(super) fn status(
         let machine = fleet.get(unit.name())?;
         Some(ServiceStatus {
             name: unit.name().clone(),
+            replica_of: unit.spec().replica_of.clone(),
             state: machine.state(),
             why: machine.why().clone(),
             required: unit.spec().required,
@@ -219,6 +289,12 @@ pub(super) fn status(
             since_ms: millis(now.saturating_sub(machine.since())),
             ready_ms: machine.ready_after().map(millis),
             retry_ms: retry(machine, now),
+            next_ms: match machine.state() {
+                State::Scheduled => unit.next_run().map(millis),
+                _ => None,
+            },
+            wanted: fleet.is_wanted(unit.name()),
+            says: machine.says().map(str::to_owned),
             restarts: machine.restarts(),
             last_exit: machine.last_exit(),
             waits_for: match machine.state() {
@@ -228,6 +304,8 @@ pub(super) fn status(
             ports: unit.spec().ports.clone(),
             log: unit.log_path().to_owned(),
             logged: unit.logged(),
+            start: machine.generation(),
+            usage: None,
         })
     };
     StackStatus {

@@ -6,68 +6,208 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::News;
+use super::watch::Watch;
 use crate::base::vars::exported;
 use crate::base::{Problem, ServiceName};
 use crate::supervise::contain::{self, RunMark};
-use crate::supervise::logs::{LineWatch, Pump, ServiceLog};
-use crate::supervise::probe;
+use crate::supervise::helper::{Helper, Surroundings};
+use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
+use crate::supervise::notify::NotifySocket;
+use crate::supervise::ports;
 use crate::supervise::process::{self, Launch, StartError};
 use crate::supervise::reap::Child;
-use crate::supervise::spec::{Gate, ProbeSpec, ServiceSpec};
+use crate::supervise::spec::{CommandSpec, Gate, ProbeSpec, ReloadSpec, ServiceSpec};
 use crate::supervise::state::{Generation, Input, Output};
 use crate::supervise::status::LogCounters;
+
+/// How long a command before a start, and one that reloads, may take.
+const HOOK: Duration = Duration::from_secs(60);
+
+/// How often a port that a stranger has is looked at.
+const PORTS: Duration = Duration::from_millis(500);
 
 pub(super) struct Unit {
     spec: ServiceSpec,
     log: Arc<ServiceLog>,
+    run: Arc<Path>,
+    run_mark: RunMark,
     mark: String,
+    around: Arc<Surroundings>,
     news: mpsc::UnboundedSender<News>,
     child: Option<Arc<Child>>,
     pump: Option<Pump>,
-    probe: Option<AbortHandle>,
+    /// What happens before a start.
+    gate: Option<AbortHandle>,
+    hook: CancellationToken,
+    watch: Watch,
+    notify: Option<NotifySocket>,
     /// Tells that the awaited line came.
     line: Option<oneshot::Receiver<()>>,
+    next_run: Option<Duration>,
 }
 
 impl Unit {
     pub(super) fn new(
         spec: ServiceSpec,
         log: Arc<ServiceLog>,
-        mark: &RunMark,
+        run: Arc<Path>,
+        run_mark: &RunMark,
         news: mpsc::UnboundedSender<News>,
     ) -> Self {
-        let mark = mark.of_service(spec.name.as_str());
-        Self { spec, log, mark, news, child: None, pump: None, probe: None, line: None }
+        let mark = run_mark.of_service(spec.name.as_str());
+        let around = Arc::new(Surroundings {
+            env: spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            cwd: spec.cwd.clone(),
+            mark: run_mark.of_service(&format!("{}~helper", spec.name)),
+        });
+        Self {
+            spec,
+            log,
+            run,
+            run_mark: run_mark.clone(),
+            mark,
+            around,
+            news,
+            child: None,
+            pump: None,
+            gate: None,
+            hook: CancellationToken::new(),
+            watch: Watch::default(),
+            notify: None,
+            line: None,
+            next_run: None,
+        }
     }
 
     pub(super) fn perform(&mut self, output: Output, gate: &Arc<dyn Gate>) {
         match output {
             Output::Gate(generation) => self.ask(generation, gate.clone()),
+            Output::EndGate => self.end_gate(),
+            Output::AwaitPorts(generation) => self.await_ports(generation),
             Output::Spawn(generation) => self.spawn(generation),
             Output::Probe(generation) => self.check(generation),
-            Output::EndProbe => self.end_probe(),
+            Output::Watch(generation) => self.keep_looking(generation),
+            Output::EndProbe => self.watch.end(),
+            Output::Reload(generation) => self.reload(generation),
+            Output::StopCommand(generation) => self.stop_command(generation),
             Output::Signal(number) => self.signal(number),
             Output::KillAll => self.signal(libc::SIGKILL),
             Output::Sweep(generation, patience) => self.sweep(generation, patience),
         }
     }
 
-    fn ask(&self, generation: Generation, gate: Arc<dyn Gate>) {
+    /// The gate, then its ports, then the command before the start.
+    fn ask(&mut self, generation: Generation, gate: Arc<dyn Gate>) {
         let (name, news) = (self.spec.name.clone(), self.news.clone());
-        tokio::spawn(async move {
+        let (ports, mark) = (self.spec.ports.clone(), self.run_mark.clone());
+        let hook = self.spec.pre_start.clone().map(|command| (command, self.helper_output()));
+        let around = self.around.clone();
+        let cancel = CancellationToken::new();
+        self.hook = cancel.clone();
+        let task = tokio::spawn(async move {
             let service = name.clone();
-            let answer = tokio::task::spawn_blocking(move || gate.check(&service)).await;
-            let input = match answer {
-                Ok(Ok(())) => Input::GatePassed(generation),
-                Ok(Err(problem)) => Input::GateRefused(generation, told(&problem)),
+            let looked = tokio::task::spawn_blocking(move || {
+                if let Err(problem) = gate.check(&service) {
+                    return Some(Input::GateRefused(generation, told(&problem)));
+                }
+                ports::foreign(&ports, &mark).map(|why| Input::PortTaken(generation, why))
+            });
+            let input = match looked.await {
+                Ok(Some(refused)) => refused,
+                Ok(None) => match hook {
+                    None => Input::GatePassed(generation),
+                    Some((command, output)) => {
+                        match pre_start(command, around, output, cancel).await {
+                            Ok(()) => Input::GatePassed(generation),
+                            Err(why) => Input::PreStartFailed(generation, why),
+                        }
+                    }
+                },
                 Err(_) => Input::GateRefused(generation, "its check did not finish".to_owned()),
             };
             let _ = news.send(News::Input(name, input));
+        });
+        // A command before the start answers once it is dead; the rest may be forgotten.
+        self.gate = self.spec.pre_start.is_none().then(|| task.abort_handle());
+    }
+
+    fn end_gate(&mut self) {
+        self.hook.cancel();
+        if let Some(gate) = self.gate.take() {
+            gate.abort();
+        }
+    }
+
+    fn await_ports(&mut self, generation: Generation) {
+        let (name, news) = (self.spec.name.clone(), self.news.clone());
+        let wanted = self.spec.ports.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(PORTS).await;
+                let ports = wanted.clone();
+                let taken = tokio::task::spawn_blocking(move || ports::any_taken(&ports));
+                if matches!(taken.await, Ok(false)) {
+                    let _ = news.send(News::Input(name, Input::PortFree(generation)));
+                    return;
+                }
+            }
+        });
+        self.gate = Some(task.abort_handle());
+    }
+
+    /// A pump for a helper's output.
+    fn helper_output(&self) -> Option<(Pump, Outputs)> {
+        Pump::start(self.log.clone(), None).ok()
+    }
+
+    fn reload(&self, generation: Generation) {
+        match (&self.spec.reload, &self.child) {
+            (Some(ReloadSpec::Signal(number)), Some(child)) => child.signal_alone(*number),
+            (Some(ReloadSpec::Command(command)), Some(child)) => {
+                self.command(command.clone(), child.pid(), HOOK, move |log, outcome| {
+                    if let Err(why) = outcome {
+                        log.note(&format!("reload failed (start {generation}): {why}"));
+                    }
+                    None
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn stop_command(&self, generation: Generation) {
+        let (Some(command), Some(child)) = (&self.spec.stop_command, &self.child) else { return };
+        let grace = self.spec.stop_grace;
+        self.command(command.clone(), child.pid(), grace, move |log, outcome| {
+            let why = outcome.err()?;
+            log.note(&format!("its stop command failed: {why}; the signal is sent instead"));
+            Some(Input::StopCommandFailed(generation))
+        });
+    }
+
+    /// Runs a command beside the running service, with the service's pid in `MAINPID`.
+    fn command(
+        &self,
+        command: CommandSpec,
+        pid: u32,
+        limit: Duration,
+        then: impl FnOnce(&ServiceLog, Result<(), String>) -> Option<Input> + Send + 'static,
+    ) {
+        let (name, news, log) = (self.spec.name.clone(), self.news.clone(), self.log.clone());
+        let (around, output) = (self.around.clone(), self.helper_output());
+        tokio::spawn(async move {
+            let helper = Helper::new(command, around).with("MAINPID", pid.to_string());
+            let outcome = run_hook(helper, output, limit).await;
+            if let Some(input) = then(&log, outcome) {
+                let _ = news.send(News::Input(name, input));
+            }
         });
     }
 
@@ -95,6 +235,19 @@ impl Unit {
         };
         let mut env: Vec<_> = self.spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         env.push((exported::RUN.into(), self.mark.clone().into()));
+        if self.spec.notifies() {
+            let bound = NotifySocket::bind(&self.run, self.spec.name.as_str(), generation);
+            match bound {
+                Ok(socket) => {
+                    env.push(("NOTIFY_SOCKET".into(), socket.address().clone()));
+                    self.notify = Some(socket);
+                }
+                Err(e) => self.note(&format!("it has no notify socket: {e}")),
+            }
+        }
+        if let Some(period) = self.spec.watchdog() {
+            env.push(("WATCHDOG_USEC".into(), period.as_micros().to_string().into()));
+        }
         let launch = Launch {
             program: self.spec.program.clone(),
             args: self.spec.args.clone(),
@@ -115,6 +268,12 @@ impl Unit {
     pub(super) fn started(&mut self, generation: Generation, child: Child) -> Arc<Child> {
         let child = Arc::new(child);
         self.child = Some(child.clone());
+        if let Some(socket) = self.notify.take() {
+            let (name, news) = (self.spec.name.clone(), self.news.clone());
+            self.watch.hear(socket, child.clone(), move |notice| {
+                let _ = news.send(News::Input(name.clone(), Input::Notice(generation, notice)));
+            });
+        }
         let (name, news, watched) = (self.spec.name.clone(), self.news.clone(), child.clone());
         tokio::spawn(async move {
             let exit = watched.ended().await;
@@ -126,27 +285,31 @@ impl Unit {
     pub(super) fn not_started(&mut self) {
         self.pump = None;
         self.line = None;
+        self.notify = None;
     }
 
     fn check(&mut self, generation: Generation) {
         let (Some(ready), Some(child)) = (&self.spec.ready, &self.child) else { return };
-        let (probe, child, line) = (ready.probe.clone(), child.clone(), self.line.take());
         let (name, news) = (self.spec.name.clone(), self.news.clone());
-        let task = tokio::spawn(async move {
-            let failed = |why| {
-                let input = Input::ProbeFailed(generation, why);
-                let _ = news.send(News::Input(name.clone(), input));
-            };
-            probe::until_ready(probe, child, line, failed).await;
-            let _ = news.send(News::Input(name.clone(), Input::ProbeOk(generation)));
+        let tell = move |input| {
+            let _ = news.send(News::Input(name.clone(), input));
+        };
+        let (child, around) = (child.clone(), self.around.clone());
+        self.watch.until_ready(ready.probe.clone(), child, around, self.line.take(), move |seen| {
+            tell(match seen {
+                Ok(()) => Input::ProbeOk(generation),
+                Err(why) => Input::ProbeFailed(generation, why),
+            });
         });
-        self.probe = Some(task.abort_handle());
     }
 
-    fn end_probe(&mut self) {
-        if let Some(probe) = self.probe.take() {
-            probe.abort();
-        }
+    fn keep_looking(&mut self, generation: Generation) {
+        let (Some(alive), Some(child)) = (&self.spec.alive, &self.child) else { return };
+        let (name, news) = (self.spec.name.clone(), self.news.clone());
+        let (child, around) = (child.clone(), self.around.clone());
+        self.watch.keep_looking(alive.clone(), child, around, move |seen| {
+            let _ = news.send(News::Input(name.clone(), Input::Alive(generation, seen)));
+        });
     }
 
     fn signal(&self, number: i32) {
@@ -157,9 +320,10 @@ impl Unit {
         tokio::task::spawn_blocking(move || contain::signal_others(&child, &mark, number));
     }
 
-    fn sweep(&mut self, generation: Generation, patience: std::time::Duration) {
+    fn sweep(&mut self, generation: Generation, patience: Duration) {
         let (name, news, mark) = (self.spec.name.clone(), self.news.clone(), self.mark.clone());
         let (child, pump) = (self.child.clone(), self.pump.take());
+        self.watch.end_hearing();
         tokio::spawn(async move {
             let sweep = tokio::task::spawn_blocking(move || {
                 child.map_or((0, 0), |child| contain::sweep(&child, &mark, patience))
@@ -191,8 +355,33 @@ impl Unit {
         &self.spec
     }
 
+    /// Takes another specification; the next start follows it.
+    pub(super) fn set_spec(&mut self, spec: ServiceSpec) {
+        self.spec = spec;
+    }
+
+    /// Sends a signal of the user's; `false` when nothing runs.
+    pub(super) fn send(&self, number: i32) -> bool {
+        match &self.child {
+            Some(child) => {
+                child.signal(number);
+                true
+            }
+            None => false,
+        }
+    }
+
     pub(super) fn name(&self) -> &ServiceName {
         &self.spec.name
+    }
+
+    /// How long until its next scheduled run.
+    pub(super) fn next_run(&self) -> Option<Duration> {
+        self.next_run
+    }
+
+    pub(super) fn set_next_run(&mut self, time: Option<Duration>) {
+        self.next_run = time;
     }
 
     pub(super) fn log_path(&self) -> &Path {
@@ -211,6 +400,33 @@ impl Unit {
     pub(super) fn last_words(&self, lines: usize) -> Vec<String> {
         self.log.last_words(lines)
     }
+}
+
+/// Runs the command before a start; being told to give up ends it, and answers once it is dead.
+async fn pre_start(
+    command: CommandSpec,
+    around: Arc<Surroundings>,
+    output: Option<(Pump, Outputs)>,
+    cancel: CancellationToken,
+) -> Result<(), String> {
+    run_hook(Helper::new(command, around).until(cancel), output, HOOK).await
+}
+
+/// Runs a helper to its end with its output in the log.
+async fn run_hook(
+    helper: Helper,
+    output: Option<(Pump, Outputs)>,
+    limit: Duration,
+) -> Result<(), String> {
+    let (pump, helper) = match output {
+        Some((pump, outputs)) => (Some(pump), helper.hook(outputs.out.into(), outputs.err.into())),
+        None => (None, helper.hook(Stdio::null(), Stdio::null())),
+    };
+    let outcome = helper.run(limit).await;
+    if let Some(pump) = pump {
+        pump.finish().await;
+    }
+    outcome
 }
 
 /// A problem in one line, with what it says under its message.

@@ -1,22 +1,23 @@
 //! The life of one service, as a pure machine: inputs and the time go in, orders come out.
 //!
-//! Owns every decision about starting, readiness, stopping and restarting. Knows no process, no
-//! clock and no randomness. Invariants: a start is ordered only when nothing of the service is
-//! alive (the last process was reported ended *and* swept); an input that carries an old
-//! generation changes nothing; once a stop is asked, no start is ordered.
+//! Owns every decision about starting, readiness, liveness, reloading, stopping and restarting.
+//! Knows no process, no clock and no randomness. Invariants: a start is ordered only when nothing
+//! of the service is alive (the last process was reported ended *and* swept, and the command
+//! before a start has ended); an input that carries an old generation changes nothing; once a stop
+//! is asked, no start is ordered.
 
+mod change;
+mod end;
+mod running;
 mod view;
 mod words;
 
 use std::time::Duration;
 
-pub use self::words::{Generation, Input, Moment, Output, Rules, Time};
+pub use self::words::{Generation, Input, Moment, Notice, Output, Rules, Time};
 use super::backoff::Backoff;
-use super::spec::RestartRule;
+use super::spec::{Follow, RestartRule};
 use super::status::{Cause, Exit};
-
-/// How long what is left of a service may take after its leader ended on request.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// What follows the end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +32,15 @@ enum Then {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Waits for its time.
+    Idle,
     Waiting,
-    Gating,
+    /// A command before the start cannot be taken back at once: what is asked meanwhile is kept.
+    Gating {
+        then: Then,
+    },
+    /// A stranger has its port.
+    Held,
     /// A start cannot be taken back: what is asked meanwhile is kept for its answer.
     Spawning {
         then: Then,
@@ -67,18 +75,32 @@ pub struct Machine {
     backoff: Backoff,
     /// Why it is in its phase.
     why: Cause,
+    /// Why it starts again, while it ends for that.
+    again: Cause,
     /// When the visible state changed.
     since: Time,
     /// When the process was started.
     spawned_at: Time,
     /// From start to readiness, of the last start that became ready.
     ready_after: Option<Duration>,
+    /// When it must be ready.
+    ready_by: Option<Time>,
     pid: Option<u32>,
     probe_error: Option<String>,
+    /// Failed looks in a row since readiness.
+    alive_failures: u32,
+    /// How often a sign of life is due, and when the last came.
+    watchdog: Option<Duration>,
+    seen_alive: Time,
+    /// What it says of itself.
+    says: Option<String>,
     /// When it was asked to end, and the last signal.
     asked: Option<(Time, i32)>,
     starts: u64,
+    reloads: u64,
     last_exit: Option<Exit>,
+    /// Whether the last run ended by itself with success.
+    finished: bool,
 }
 
 impl Machine {
@@ -91,14 +113,22 @@ impl Machine {
             deps: false,
             backoff: Backoff::default(),
             why: Cause::Boot,
+            again: Cause::RestartAsked,
             since: Time::ZERO,
             spawned_at: Time::ZERO,
             ready_after: None,
+            ready_by: None,
             pid: None,
             probe_error: None,
+            alive_failures: 0,
+            watchdog: None,
+            seen_alive: Time::ZERO,
+            says: None,
             asked: None,
             starts: 0,
+            reloads: 0,
             last_exit: None,
+            finished: false,
         }
     }
 
@@ -120,46 +150,63 @@ impl Machine {
                 self.deps = ready;
                 self.proceed(out);
             }
-            (Input::Start, Phase::Stopped | Phase::Blocked) => {
-                self.begin(Cause::Boot, out);
+            (Input::Start, Phase::Stopped | Phase::Blocked) if self.rules.scheduled => {
+                self.phase = Phase::Idle;
+                self.why = Cause::Boot;
             }
+            (Input::Start, Phase::Stopped | Phase::Blocked) => self.begin(Cause::Boot, out),
+            (Input::StartAsked, _) => self.start_asked(out),
+            (Input::Due, Phase::Idle) => self.begin(Cause::Due, out),
 
-            // What it comes after may have gone while the gate looked.
-            (Input::GatePassed(g), Phase::Gating) if g == current && !self.deps => {
-                self.phase = Phase::Waiting;
+            (Input::GatePassed(g), Phase::Gating { then }) if g == current => {
+                self.gate_passed(then, out);
             }
-            (Input::GatePassed(g), Phase::Gating) if g == current => {
-                self.phase = Phase::Spawning { then: Then::ByRule, kill: false };
-                out.push(Output::Spawn(g));
+            (Input::GateRefused(g, why), Phase::Gating { then }) if g == current => {
+                self.not_gated(then, Cause::GateRefused(why), Phase::Blocked, out);
             }
-            (Input::GateRefused(g, why), Phase::Gating) if g == current => {
-                self.phase = Phase::Blocked;
-                self.why = Cause::GateRefused(why);
+            (Input::PortTaken(g, why), Phase::Gating { then }) if g == current => {
+                self.not_gated(then, Cause::PortTaken(why), Phase::Held, out);
+                if self.phase == Phase::Held {
+                    out.push(Output::AwaitPorts(g));
+                }
             }
+            (Input::PreStartFailed(g, why), Phase::Gating { then }) if g == current => {
+                let next = match self.rules.restart {
+                    _ if then != Then::ByRule => Phase::Stopped,
+                    RestartRule::Never => self.rest(),
+                    _ => Phase::Backoff { until: self.backoff.failed(at, None, false) },
+                };
+                self.not_gated(then, Cause::PreStart(why), next, out);
+            }
+            (Input::PortFree(g), Phase::Held) if g == current => self.begin(Cause::Retry, out),
 
             (Input::Spawned(g, pid), Phase::Spawning { then, kill }) if g == current => {
                 self.spawned(at, pid, then, kill, out);
             }
             (Input::SpawnFailed(g, why, retry), Phase::Spawning { then, .. }) if g == current => {
-                match then {
-                    Then::Stop => self.stopped(Cause::StopAsked),
-                    Then::Start => self.begin(Cause::RestartAsked, out),
-                    Then::ByRule | Then::Fail => {
-                        self.why = Cause::CannotStart(why);
-                        self.phase = if retry {
-                            Phase::Backoff { until: self.backoff.failed(at, None, false) }
-                        } else {
-                            Phase::Blocked
-                        };
-                    }
-                }
+                let next = if retry && then == Then::ByRule {
+                    Phase::Backoff { until: self.backoff.failed(at, None, false) }
+                } else {
+                    Phase::Blocked
+                };
+                self.not_gated(then, Cause::CannotStart(why), next, out);
             }
 
             (Input::ProbeOk(g), Phase::Running { ready: None }) if g == current => {
-                self.ready(at.now);
+                self.ready(at.now, out);
             }
             (Input::ProbeFailed(g, why), Phase::Running { ready: None }) if g == current => {
                 self.probe_error = Some(why);
+            }
+            (Input::Alive(g, seen), Phase::Running { ready: Some(_) }) if g == current => {
+                self.looked(at, seen, out);
+            }
+            (Input::Notice(g, notice), _) if g == current => self.notice(at, notice, out),
+            (Input::StopCommandFailed(g), Phase::Stopping { kill_at: Some(_), .. })
+                if g == current =>
+            {
+                self.asked = Some((at.now, self.rules.stop_signal));
+                out.push(Output::Signal(self.rules.stop_signal));
             }
 
             (Input::Exited(g, exit), Phase::Running { ready }) if g == current => {
@@ -174,7 +221,18 @@ impl Machine {
             }
 
             (Input::Stop, _) => self.stop(at, Then::Stop, out),
-            (Input::Restart, _) => self.restart(at, out),
+            (Input::Restart, _) => {
+                self.backoff = Backoff::default();
+                self.restart(at, Cause::RestartAsked, out);
+            }
+            (Input::Reload, Phase::Running { .. }) if self.rules.reloads => {
+                self.reload(Cause::ReloadAsked, out);
+            }
+            (Input::Follow(name), Phase::Running { .. }) => match self.rules.follow {
+                Follow::Keep => {}
+                Follow::Reload => self.reload(Cause::ReloadAfter(name), out),
+                Follow::Restart => self.restart(at, Cause::RestartAfter(name), out),
+            },
             (Input::Kill, phase) => {
                 self.stop(at, Then::Stop, out);
                 match phase {
@@ -203,85 +261,91 @@ impl Machine {
     fn proceed(&mut self, out: &mut Vec<Output>) {
         if self.phase == Phase::Waiting && self.deps {
             self.generation += 1;
-            self.phase = Phase::Gating;
+            self.phase = Phase::Gating { then: Then::ByRule };
             self.ready_after = None;
             self.probe_error = None;
+            self.says = None;
             self.asked = None;
+            self.finished = false;
             out.push(Output::Gate(self.generation));
         }
     }
 
-    fn spawned(&mut self, at: Moment, pid: u32, then: Then, kill: bool, out: &mut Vec<Output>) {
-        self.pid = Some(pid);
-        self.starts += 1;
-        self.spawned_at = at.now;
-        self.phase = Phase::Running { ready: None };
-        self.why = Cause::Spawned;
+    fn gate_passed(&mut self, then: Then, out: &mut Vec<Output>) {
         match then {
-            Then::ByRule | Then::Fail if self.rules.ready_within.is_some() => {
-                out.push(Output::Probe(self.generation));
+            Then::Stop => self.stopped(Cause::StopAsked),
+            Then::Start => self.begin(self.again.clone(), out),
+            // What it comes after may have gone while the gate looked.
+            Then::ByRule | Then::Fail if !self.deps => self.phase = Phase::Waiting,
+            Then::ByRule | Then::Fail => {
+                self.phase = Phase::Spawning { then: Then::ByRule, kill: false };
+                out.push(Output::Spawn(self.generation));
             }
-            Then::ByRule | Then::Fail => self.ready(at.now),
-            Then::Start | Then::Stop => {
-                self.stop(at, then, out);
-                if kill {
-                    self.kill(at.now, out);
+        }
+    }
+
+    /// It did not come to a process: what was asked meanwhile, or else `next`.
+    fn not_gated(&mut self, then: Then, why: Cause, next: Phase, out: &mut Vec<Output>) {
+        match then {
+            Then::Stop => self.stopped(Cause::StopAsked),
+            Then::Start => self.begin(self.again.clone(), out),
+            Then::ByRule | Then::Fail => {
+                self.phase = next;
+                self.why = why;
+            }
+        }
+    }
+
+    fn start_asked(&mut self, out: &mut Vec<Output>) {
+        match &mut self.phase {
+            Phase::Stopped | Phase::Blocked | Phase::Held | Phase::Backoff { .. } => {
+                if self.phase == Phase::Held {
+                    out.push(Output::EndGate);
+                }
+                self.backoff = Backoff::default();
+                if self.rules.scheduled {
+                    self.phase = Phase::Idle;
+                    self.why = Cause::StartAsked;
+                } else {
+                    self.begin(Cause::StartAsked, out);
                 }
             }
-        }
-    }
-
-    fn ready(&mut self, now: Time) {
-        self.phase = Phase::Running { ready: Some(now) };
-        self.ready_after = Some(now.saturating_sub(self.spawned_at));
-        self.why = Cause::Ready;
-    }
-
-    fn exited(
-        &mut self,
-        at: Moment,
-        exit: Exit,
-        then: Then,
-        ready: Option<Time>,
-        kill_at: Option<Time>,
-        out: &mut Vec<Output>,
-    ) {
-        self.last_exit = Some(exit);
-        if self.rules.ready_within.is_some() {
-            out.push(Output::EndProbe);
-        }
-        let again = match self.rules.restart {
-            RestartRule::Always => true,
-            RestartRule::OnFailure => then == Then::Fail || !exit.is_success(),
-            RestartRule::Never => false,
-        };
-        if then == Then::ByRule {
-            self.why = Cause::Exited(exit);
-        }
-        let (then, retry) = match then {
-            Then::ByRule | Then::Fail if again => {
-                let proven = self.rules.ready_within.is_some();
-                (then, Some(self.backoff.failed(at, ready, proven)))
+            // A stop asked before is taken back.
+            Phase::Stopping { then, .. }
+            | Phase::Sweeping { then, .. }
+            | Phase::Spawning { then, .. }
+            | Phase::Gating { then }
+                if *then == Then::Stop =>
+            {
+                *then = Then::Start;
+                self.again = Cause::StartAsked;
             }
-            other => (other, None),
-        };
-        // After a crash what is left only stands in the way of the next start. After a request
-        // it was asked as well, so it gets the rest of the grace, within reason.
-        let patience = kill_at.map_or(Duration::ZERO, |t| t.saturating_sub(at.now).min(LINGER));
-        self.phase = Phase::Sweeping { then, retry };
-        out.push(Output::Sweep(self.generation, patience));
+            _ => {}
+        }
     }
 
-    fn swept(&mut self, at: Moment, then: Then, retry: Option<Time>, out: &mut Vec<Output>) {
-        match (then, retry) {
-            (Then::Start, _) => self.begin(Cause::RestartAsked, out),
-            (Then::ByRule | Then::Fail, Some(until)) if until <= at.now => {
-                let why = self.why.clone();
+    fn restart(&mut self, at: Moment, why: Cause, out: &mut Vec<Output>) {
+        match &mut self.phase {
+            Phase::Waiting => {}
+            // It is being started already; only a stop asked meanwhile is taken back.
+            Phase::Spawning { then, .. } => *then = Then::ByRule,
+            Phase::Gating { then } => {
+                if *then == Then::Stop {
+                    *then = Then::Start;
+                    self.again = why;
+                }
+            }
+            Phase::Held => {
+                out.push(Output::EndGate);
                 self.begin(why, out);
             }
-            (Then::ByRule | Then::Fail, Some(until)) => self.phase = Phase::Backoff { until },
-            (Then::Stop, _) => self.stopped(Cause::StopAsked),
-            (Then::ByRule | Then::Fail, None) => self.phase = Phase::Stopped,
+            Phase::Backoff { .. } | Phase::Blocked | Phase::Stopped | Phase::Idle => {
+                self.begin(why, out);
+            }
+            Phase::Running { .. } | Phase::Stopping { .. } | Phase::Sweeping { .. } => {
+                self.again = why;
+                self.stop(at, Then::Start, out);
+            }
         }
     }
 
@@ -290,74 +354,13 @@ impl Machine {
         self.why = why;
     }
 
-    fn stop(&mut self, at: Moment, next: Then, out: &mut Vec<Output>) {
-        match &mut self.phase {
-            Phase::Waiting | Phase::Gating | Phase::Backoff { .. } | Phase::Blocked => {
-                self.stopped(Cause::StopAsked);
-            }
-            Phase::Spawning { then, .. }
-            | Phase::Stopping { then, .. }
-            | Phase::Sweeping { then, .. } => *then = next,
-            Phase::Running { .. } => {
-                self.phase =
-                    Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };
-                self.asked = Some((at.now, self.rules.stop_signal));
-                if next != Then::Fail {
-                    self.why =
-                        if next == Then::Stop { Cause::StopAsked } else { Cause::RestartAsked };
-                }
-                if self.rules.ready_within.is_some() {
-                    out.push(Output::EndProbe);
-                }
-                out.push(Output::Signal(self.rules.stop_signal));
-            }
-            Phase::Stopped => {}
-        }
-    }
-
-    fn restart(&mut self, at: Moment, out: &mut Vec<Output>) {
-        self.backoff = Backoff::default();
-        match &mut self.phase {
-            Phase::Waiting | Phase::Gating => {}
-            // It is being started already; only a stop asked meanwhile is taken back.
-            Phase::Spawning { then, .. } => *then = Then::ByRule,
-            Phase::Backoff { .. } | Phase::Blocked | Phase::Stopped => {
-                self.begin(Cause::RestartAsked, out);
-            }
-            Phase::Running { .. } | Phase::Stopping { .. } | Phase::Sweeping { .. } => {
-                self.stop(at, Then::Start, out);
-            }
-        }
-    }
-
-    fn kill(&mut self, now: Time, out: &mut Vec<Output>) {
-        if let Phase::Stopping { kill_at, .. } = &mut self.phase {
-            *kill_at = None;
-            self.asked = Some((self.asked.map_or(now, |(t, _)| t), libc::SIGKILL));
-            out.push(Output::KillAll);
-        }
-    }
-
-    fn tick(&mut self, at: Moment, out: &mut Vec<Output>) {
-        match self.phase {
-            Phase::Running { ready: None }
-                if self.probe_deadline().is_some_and(|t| t <= at.now) =>
-            {
-                let seen = self.probe_error.take();
-                self.why = Cause::NotReady(seen.unwrap_or_else(|| "no answer".to_owned()));
-                self.stop(at, Then::Fail, out);
-            }
-            Phase::Running { ready: Some(ready) } => self.backoff.settle(at.now, ready),
-            Phase::Stopping { kill_at: Some(t), .. } if t <= at.now => self.kill(at.now, out),
-            Phase::Backoff { until } if until <= at.now => self.begin(Cause::Retry, out),
-            _ => {}
-        }
-    }
-
-    fn probe_deadline(&self) -> Option<Time> {
-        self.rules.ready_within.map(|within| self.spawned_at + within)
+    /// Where it goes when it is not started again: to the next time, if it has one.
+    fn rest(&self) -> Phase {
+        if self.rules.scheduled { Phase::Idle } else { Phase::Stopped }
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world;

@@ -1,17 +1,27 @@
-//! The machine and the fleet, driven by a small world that answers their orders in any order.
+//! One machine, step by step.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::base::ServiceName;
 use crate::supervise::fleet::Fleet;
+use crate::supervise::spec::{Condition, Kind};
 use crate::supervise::status::State;
 
-const RULES: Rules = Rules {
+pub(super) const RULES: Rules = Rules {
+    kind: Kind::Service,
+    scheduled: false,
     restart: RestartRule::Always,
+    success: Vec::new(),
+    pre_start: false,
     ready_within: Some(Duration::from_secs(5)),
+    says_ready: false,
+    alive_failures: None,
+    watchdog: None,
+    reloads: false,
+    follow: Follow::Keep,
+    ends_stack: false,
+    stop_command: false,
     stop_signal: libc::SIGTERM,
     grace: Duration::from_secs(2),
 };
@@ -22,7 +32,7 @@ fn at(ms: u64) -> Moment {
 
 /// Brings a machine to `Ready` at time zero; its generation is 1.
 fn ready(rules: Rules) -> Machine {
-    let mut m = Machine::new(rules);
+    let mut m = Machine::new(rules.clone());
     assert_eq!(m.step(at(0), Input::Start), []);
     assert_eq!(m.state(), State::Waiting);
     assert_eq!(m.step(at(0), Input::Deps(true)), [Output::Gate(1)]);
@@ -82,17 +92,20 @@ fn not_ready_in_time_is_a_failure_with_the_last_reason() {
 fn rules_of_restart() {
     for (restart, exit, state) in [
         (RestartRule::Never, Exit::Code(1), State::Stopped),
-        (RestartRule::Never, Exit::Code(0), State::Stopped),
-        (RestartRule::OnFailure, Exit::Code(0), State::Stopped),
+        (RestartRule::Never, Exit::Code(0), State::Completed),
+        (RestartRule::Never, Exit::Code(3), State::Completed),
+        (RestartRule::OnFailure, Exit::Code(0), State::Completed),
+        (RestartRule::OnFailure, Exit::Code(3), State::Completed),
         (RestartRule::OnFailure, Exit::Code(1), State::Starting),
         (RestartRule::OnFailure, Exit::Signal(15), State::Starting),
         (RestartRule::Always, Exit::Code(0), State::Starting),
     ] {
-        let mut m = ready(Rules { restart, ready_within: None, ..RULES });
+        let success = vec![3];
+        let mut m = ready(Rules { restart, success, ready_within: None, ..RULES });
         m.step(at(15_000), Input::Exited(1, exit));
         m.step(at(15_000), Input::Swept(1));
         assert_eq!(m.state(), state, "{restart:?} {exit}");
-        assert_eq!(m.is_finished(), state == State::Stopped && exit.is_success());
+        assert_eq!(m.is_finished(), state == State::Completed);
     }
 }
 
@@ -116,202 +129,182 @@ fn old_news_changes_nothing() {
     }
 }
 
-/// What the outside does with orders: each becomes a possible answer, taken in any order.
-struct World {
-    fleet: Fleet,
-    after: BTreeMap<ServiceName, BTreeSet<ServiceName>>,
-    now: Time,
-    answers: Vec<(ServiceName, Input)>,
-    /// Every input ever given, to be given again as old news.
-    past: Vec<(ServiceName, Input)>,
-    alive: BTreeMap<ServiceName, Generation>,
-    /// Services that were ready when the stack's stop began; what was not may have been asked to
-    /// end before, on its own.
-    ready_at_stop: BTreeSet<ServiceName>,
+/// A machine whose process runs, not ready yet.
+fn running(rules: Rules) -> Machine {
+    let mut m = Machine::new(rules);
+    for input in [Input::Deps(true), Input::Start, Input::GatePassed(1), Input::Spawned(1, 7)] {
+        m.step(at(0), input);
+    }
+    m
 }
 
-impl World {
-    fn new(count: usize, edges: &[(usize, usize)], restart: RestartRule) -> Self {
-        let name = |i: usize| ServiceName::new(format!("s{i}")).unwrap();
-        let mut after: BTreeMap<_, BTreeSet<_>> =
-            (0..count).map(|i| (name(i), BTreeSet::new())).collect();
-        for &(a, b) in edges {
-            let (low, high) = (a.min(b) % count, a.max(b) % count);
-            if low < high {
-                after.get_mut(&name(high)).unwrap().insert(name(low));
-            }
-        }
-        let rules = after
-            .keys()
-            .enumerate()
-            .map(|(i, n)| {
-                let ready_within = (i % 3 != 2).then_some(Duration::from_secs(3));
-                (n.clone(), Rules { restart, ready_within, ..RULES })
-            })
-            .collect();
-        Self {
-            fleet: Fleet::new(rules, after.clone()).unwrap(),
-            after,
-            now: Time::ZERO,
-            answers: Vec::new(),
-            past: Vec::new(),
-            alive: BTreeMap::new(),
-            ready_at_stop: BTreeSet::new(),
-        }
-    }
+#[test]
+fn a_task_runs_to_its_end_and_again_when_asked() {
+    let rules =
+        Rules { kind: Kind::Task, restart: RestartRule::Never, ready_within: None, ..RULES };
+    let mut m = running(rules.clone());
+    assert_eq!(m.state(), State::Starting);
+    assert!(m.satisfies(Condition::Started) && !m.satisfies(Condition::Ready));
+    m.step(at(9), Input::Exited(1, Exit::Code(0)));
+    m.step(at(9), Input::Swept(1));
+    assert_eq!(m.state(), State::Completed);
+    assert!(m.satisfies(Condition::Completed));
+    assert_eq!(m.step(at(10), Input::Restart), [Output::Gate(2)]);
+    assert!(!m.satisfies(Condition::Completed), "only its last run counts");
+    m.step(at(10), Input::GatePassed(2));
+    m.step(at(10), Input::Spawned(2, 8));
+    m.step(at(10), Input::Exited(2, Exit::Code(1)));
+    m.step(at(10), Input::Swept(2));
+    assert_eq!((m.state(), m.why()), (State::Failed, &Cause::Exited(Exit::Code(1))));
+    assert!(!m.satisfies(Condition::Completed) && m.is_at_rest());
 
-    fn moment(&self) -> Moment {
-        Moment { now: self.now, jitter: 1.0 }
-    }
-
-    fn give(&mut self, name: &ServiceName, input: Input) {
-        self.past.push((name.clone(), input.clone()));
-        let actions = self.fleet.apply(self.moment(), name, input);
-        self.obey(actions);
-    }
-
-    fn obey(&mut self, actions: Vec<(ServiceName, Output)>) {
-        for (name, output) in actions {
-            match output {
-                Output::Gate(g) => self.answers.push((name, Input::GatePassed(g))),
-                Output::Spawn(g) => {
-                    assert!(!self.alive.contains_key(&name), "two processes of {name}");
-                    for dep in &self.after[&name] {
-                        assert!(self.fleet.get(dep).unwrap().satisfies(), "{name} before {dep}");
-                    }
-                    self.alive.insert(name.clone(), g);
-                    self.answers.push((name, Input::Spawned(g, 1)));
-                }
-                Output::Probe(g) => self.answers.push((name, Input::ProbeOk(g))),
-                Output::EndProbe => {}
-                Output::Signal(_) | Output::KillAll => {
-                    if self.ready_at_stop.contains(&name) {
-                        for (other, deps) in &self.after {
-                            if deps.contains(&name) && output != Output::KillAll {
-                                assert!(
-                                    !self.alive.contains_key(other),
-                                    "{name} ends before {other}"
-                                );
-                            }
-                        }
-                    }
-                    if let Some(g) = self.alive.get(&name) {
-                        self.answers.push((name, Input::Exited(*g, Exit::Signal(15))));
-                    }
-                }
-                Output::Sweep(g, _) => self.answers.push((name, Input::Swept(g))),
-            }
-        }
-    }
-
-    /// Lets the outside give one of its answers.
-    fn answer(&mut self, pick: usize) {
-        if self.answers.is_empty() {
-            return;
-        }
-        let (name, input) = self.answers.remove(pick % self.answers.len());
-        if let Input::Swept(g) = input
-            && self.alive.get(&name) == Some(&g)
-        {
-            self.alive.remove(&name);
-        }
-        self.give(&name, input);
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.now += time;
-        let actions = self.fleet.tick(self.moment());
-        self.obey(actions);
-    }
+    let mut m = running(Rules { restart: RestartRule::OnFailure, ..rules });
+    m.step(at(0), Input::Exited(1, Exit::Code(1)));
+    m.step(at(0), Input::Swept(1));
+    assert_eq!(m.state(), State::Backoff);
 }
 
-#[derive(Clone, Debug)]
-enum Move {
-    Answer(usize),
-    Old(usize),
-    Crash(usize),
-    Restart(usize),
-    Stop(usize),
-    Kill(usize),
-    Pass(u64),
+#[test]
+fn a_scheduled_task_waits_for_its_time_again() {
+    let mut m = Machine::new(Rules {
+        kind: Kind::Task,
+        scheduled: true,
+        restart: RestartRule::Never,
+        ready_within: None,
+        ..RULES
+    });
+    m.step(at(0), Input::Deps(true));
+    assert_eq!(m.step(at(0), Input::Start), []);
+    assert_eq!(m.state(), State::Scheduled);
+    assert!(!m.is_at_rest() && !m.satisfies(Condition::Completed));
+    assert_eq!(m.step(at(0), Input::Due), [Output::Gate(1)]);
+    m.step(at(0), Input::GatePassed(1));
+    m.step(at(0), Input::Spawned(1, 7));
+    assert_eq!(m.step(at(1), Input::Due), [], "it still runs");
+    m.step(at(2), Input::Exited(1, Exit::Code(0)));
+    m.step(at(2), Input::Swept(1));
+    assert_eq!(m.state(), State::Scheduled);
+    assert!(m.satisfies(Condition::Completed));
+    m.step(at(3), Input::Stop);
+    assert_eq!(m.step(at(4), Input::Due), [], "stopped");
+    assert_eq!(m.step(at(5), Input::StartAsked), []);
+    assert_eq!(m.state(), State::Scheduled);
 }
 
-fn moves() -> impl Strategy<Value = Vec<Move>> {
-    let one = prop_oneof![
-        6 => any::<usize>().prop_map(Move::Answer),
-        1 => any::<usize>().prop_map(Move::Old),
-        1 => any::<usize>().prop_map(Move::Crash),
-        1 => any::<usize>().prop_map(Move::Restart),
-        1 => any::<usize>().prop_map(Move::Stop),
-        1 => any::<usize>().prop_map(Move::Kill),
-        2 => (0u64..40_000).prop_map(Move::Pass),
-    ];
-    prop::collection::vec(one, 0..120)
+#[test]
+fn liveness_restarts_after_so_many_failures_in_a_row() {
+    let mut m = ready(Rules { ready_within: None, alive_failures: Some(2), ..RULES });
+    let bad = || Input::Alive(1, Err("no answer".into()));
+    assert_eq!(m.step(at(1), bad()), []);
+    assert_eq!(m.step(at(2), Input::Alive(1, Ok(()))), []);
+    assert_eq!(m.step(at(3), bad()), []);
+    assert_eq!(m.step(at(4), bad()), [Output::EndProbe, Output::Signal(libc::SIGTERM)]);
+    assert_eq!(m.why(), &Cause::NotAlive("no answer".into()));
+    m.step(at(5), Input::Exited(1, Exit::Code(0)));
+    assert_eq!(m.state(), State::Backoff, "it failed, whatever its code");
 }
 
-proptest! {
-    #[test]
-    fn never_two_alive_order_kept_and_every_stop_ends(
-        count in 1usize..6,
-        edges in prop::collection::vec((0usize..6, 0usize..6), 0..8),
-        restart in prop_oneof![
-            Just(RestartRule::Always), Just(RestartRule::OnFailure), Just(RestartRule::Never)
-        ],
-        moves in moves(),
-    ) {
-        let mut world = World::new(count, &edges, restart);
-        let names: Vec<ServiceName> = world.after.keys().cloned().collect();
-        let actions = world.fleet.start_all(world.moment());
-        world.obey(actions);
-        for step in moves {
-            match step {
-                Move::Answer(n) => world.answer(n),
-                Move::Old(n) if !world.past.is_empty() => {
-                    // Only news of starts that are over: what is under way would be a second
-                    // answer, which the outside never gives.
-                    let (name, input) = world.past[n % world.past.len()].clone();
-                    let current = world.fleet.get(&name).unwrap().generation();
-                    let old = match input {
-                        Input::GatePassed(g) | Input::Spawned(g, _) | Input::ProbeOk(g)
-                        | Input::Exited(g, _) | Input::Swept(g) => g < current,
-                        _ => false,
-                    };
-                    if old {
-                        let before = world.fleet.get(&name).unwrap().state();
-                        world.give(&name, input);
-                        prop_assert_eq!(before, world.fleet.get(&name).unwrap().state());
-                    }
-                }
-                Move::Old(_) => {}
-                Move::Crash(n) => {
-                    let name = names[n % count].clone();
-                    if let Some(g) = world.alive.get(&name).copied()
-                        && world.fleet.get(&name).unwrap().pid().is_some()
-                    {
-                        world.answers.push((name, Input::Exited(g, Exit::Code(1))));
-                    }
-                }
-                Move::Restart(n) => world.give(&names[n % count].clone(), Input::Restart),
-                Move::Stop(n) => world.give(&names[n % count].clone(), Input::Stop),
-                Move::Kill(n) => world.give(&names[n % count].clone(), Input::Kill),
-                Move::Pass(ms) => world.pass(Duration::from_millis(ms)),
-            }
+#[test]
+fn what_it_says_counts() {
+    let watchdog = Some(Duration::from_secs(1));
+    let rules = Rules { says_ready: true, watchdog, ..RULES };
+    let mut m = running(rules);
+    let say = |m: &mut Machine, ms, notice| m.step(at(ms), Input::Notice(1, notice));
+    say(&mut m, 4000, Notice::Extend(Duration::from_secs(3)));
+    assert_eq!(m.step(at(5000), Input::Tick), [], "it asked for time");
+    say(&mut m, 6000, Notice::Status("loading".into()));
+    assert_eq!(m.says(), Some("loading"));
+    say(&mut m, 6500, Notice::Ready);
+    assert_eq!((m.state(), m.says()), (State::Ready, None));
+    say(&mut m, 7400, Notice::Alive);
+    assert_eq!(m.wake_at(), Some(Duration::from_millis(8400)));
+    assert_eq!(m.step(at(8399), Input::Tick), []);
+    let out = m.step(at(8400), Input::Tick);
+    assert_eq!(out, [Output::EndProbe, Output::Signal(libc::SIGTERM)]);
+    assert_eq!(m.why(), &Cause::Watchdog);
+    say(&mut m, 8500, Notice::Extend(Duration::from_secs(5)));
+    assert_eq!(m.step(at(10_400), Input::Tick), [], "it asked for time to end");
+    assert_eq!(m.step(at(13_500), Input::Tick), [Output::KillAll]);
+}
+
+#[test]
+fn readiness_is_its_own_word_only_where_that_was_asked_for() {
+    let mut m = running(RULES);
+    m.step(at(1), Input::Notice(1, Notice::Ready));
+    assert_eq!(m.state(), State::Starting);
+    let mut m = running(Rules { says_ready: true, ..RULES });
+    m.step(at(1), Input::Notice(0, Notice::Ready));
+    assert_eq!(m.state(), State::Starting, "an earlier start said it");
+}
+
+#[test]
+fn a_port_of_a_stranger_is_waited_for_not_retried() {
+    let mut m = Machine::new(RULES);
+    m.step(at(0), Input::Deps(true));
+    m.step(at(0), Input::Start);
+    let out = m.step(at(0), Input::PortTaken(1, "port 1 is taken".into()));
+    assert_eq!(out, [Output::AwaitPorts(1)]);
+    assert_eq!((m.state(), m.is_at_rest(), m.wake_at()), (State::Blocked, false, None));
+    assert_eq!(m.step(at(1), Input::PortFree(1)), [Output::Gate(2)]);
+    m.step(at(1), Input::PortTaken(2, "port 1 is taken".into()));
+    assert_eq!(m.step(at(2), Input::Stop), [Output::EndGate]);
+    assert_eq!(m.step(at(3), Input::PortFree(2)), []);
+    assert_eq!(m.state(), State::Stopped);
+}
+
+#[test]
+fn a_stop_during_the_command_before_a_start_waits_for_its_end() {
+    let rules = Rules { pre_start: true, ..RULES };
+    let mut m = Machine::new(rules);
+    m.step(at(0), Input::Deps(true));
+    m.step(at(0), Input::Start);
+    assert_eq!(m.step(at(1), Input::Stop), [Output::EndGate]);
+    assert_eq!(m.step(at(1), Input::Stop), []);
+    assert!(!m.is_at_rest());
+    m.step(at(2), Input::StartAsked);
+    assert_eq!(m.step(at(3), Input::PreStartFailed(1, "given up".into())), [Output::Gate(2)]);
+    m.step(at(4), Input::PreStartFailed(2, "exit code 1".into()));
+    assert_eq!(m.state(), State::Backoff);
+    assert_eq!(m.why(), &Cause::PreStart("exit code 1".into()));
+}
+
+#[test]
+fn a_stop_command_that_fails_is_followed_by_the_signal() {
+    let mut m = ready(Rules { stop_command: true, ..RULES });
+    assert_eq!(m.step(at(0), Input::Stop), [Output::EndProbe, Output::StopCommand(1)]);
+    let out = m.step(at(1), Input::StopCommandFailed(1));
+    assert_eq!(out, [Output::Signal(libc::SIGTERM)]);
+    assert_eq!(m.step(at(2000), Input::Tick), [Output::KillAll]);
+    assert_eq!(m.step(at(2001), Input::StopCommandFailed(1)), []);
+}
+
+#[test]
+fn a_reload_is_no_restart() {
+    let mut m = ready(RULES);
+    assert_eq!(m.step(at(1), Input::Reload), [], "it cannot");
+    let mut m = ready(Rules { reloads: true, ..RULES });
+    assert_eq!(m.step(at(1), Input::Reload), [Output::Reload(1)]);
+    assert_eq!((m.state(), m.generation(), m.reloads()), (State::Ready, 1, 1));
+}
+
+#[test]
+fn the_stack_ends_with_what_ends_it() {
+    for (restart, ends) in [(RestartRule::Never, true), (RestartRule::Always, false)] {
+        let rules = Rules { restart, ends_stack: true, ready_within: None, ..RULES };
+        let name = ServiceName::new("s").unwrap();
+        let mut fleet =
+            Fleet::new([(name.clone(), rules)].into(), [(name.clone(), BTreeMap::new())].into())
+                .unwrap();
+        fleet.start_all(at(0), &BTreeSet::new());
+        for input in [
+            Input::GatePassed(1),
+            Input::Spawned(1, 7),
+            Input::Exited(1, Exit::Code(1)),
+            Input::Swept(1),
+        ] {
+            assert!(!fleet.has_reason_to_end());
+            fleet.apply(at(2000), &name, input);
         }
-        let ready = |n: &&ServiceName| world.fleet.get(n).unwrap().state() == State::Ready;
-        world.ready_at_stop = names.iter().filter(ready).cloned().collect();
-        let actions = world.fleet.stop_all(world.moment());
-        world.obey(actions);
-        for _ in 0..(count * 40) {
-            while !world.answers.is_empty() {
-                world.answer(0);
-            }
-            if world.fleet.is_at_rest() {
-                break;
-            }
-            world.pass(Duration::from_secs(1));
-        }
-        prop_assert!(world.fleet.is_at_rest());
-        prop_assert!(world.alive.is_empty());
-        prop_assert!(world.fleet.iter().all(|(_, m)| m.is_at_rest()));
+        assert_eq!(fleet.has_reason_to_end(), ends);
     }
 }

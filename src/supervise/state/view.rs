@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::{Generation, Machine, Phase, Then, Time};
+use crate::supervise::spec::{Condition, Follow, Kind};
 use crate::supervise::status::{Cause, Exit, State};
 
 impl Machine {
     /// When it wants the next [`Input::Tick`].
     pub fn wake_at(&self) -> Option<Time> {
         match self.phase {
-            Phase::Running { ready: None } => self.probe_deadline(),
-            Phase::Running { ready: Some(ready) } => self.backoff.settles_at(ready),
+            Phase::Running { ready: None } => self.ready_by,
+            Phase::Running { ready: Some(ready) } => {
+                [self.backoff.settles_at(ready), self.watchdog_due()].into_iter().flatten().min()
+            }
             Phase::Stopping { kill_at, .. } => kill_at,
             Phase::Backoff { until } => Some(until),
             _ => None,
@@ -21,28 +24,74 @@ impl Machine {
     pub fn state(&self) -> State {
         let down = if self.backoff.is_degraded() { State::Failed } else { State::Backoff };
         match self.phase {
+            Phase::Idle => State::Scheduled,
             Phase::Waiting => State::Waiting,
-            Phase::Gating | Phase::Spawning { then: Then::ByRule, .. } => State::Starting,
+            Phase::Gating { then: Then::ByRule } | Phase::Spawning { then: Then::ByRule, .. } => {
+                State::Starting
+            }
             Phase::Running { ready: None } => State::Starting,
             Phase::Running { ready: Some(_) } => State::Ready,
             Phase::Sweeping { then: Then::ByRule | Then::Fail, retry: Some(_) } => down,
             Phase::Backoff { .. } => down,
-            Phase::Spawning { .. } | Phase::Stopping { .. } | Phase::Sweeping { .. } => {
-                State::Stopping
-            }
-            Phase::Blocked => State::Blocked,
+            Phase::Gating { .. }
+            | Phase::Spawning { .. }
+            | Phase::Stopping { .. }
+            | Phase::Sweeping { .. } => State::Stopping,
+            Phase::Blocked | Phase::Held => State::Blocked,
+            Phase::Stopped if self.is_finished() => State::Completed,
+            Phase::Stopped if self.rules.kind == Kind::Task && self.ended_itself() => State::Failed,
             Phase::Stopped => State::Stopped,
         }
     }
 
-    /// Whether services after it may start: it is ready, or ended for good with success.
-    pub fn satisfies(&self) -> bool {
-        self.state() == State::Ready || self.is_finished()
+    /// Whether something that comes after it on this condition may start.
+    pub fn satisfies(&self, condition: Condition) -> bool {
+        let done = self.is_finished() || (self.phase == Phase::Idle && self.finished);
+        done || match condition {
+            Condition::Started => matches!(self.phase, Phase::Running { .. }),
+            Condition::Ready => self.state() == State::Ready,
+            Condition::Completed => false,
+        }
     }
 
-    /// Ended by itself with code 0 and is not started again.
+    /// Ended by itself with success and is not started again.
     pub fn is_finished(&self) -> bool {
-        self.phase == Phase::Stopped && self.why == Cause::Exited(Exit::Code(0))
+        self.phase == Phase::Stopped && self.finished && self.ended_itself()
+    }
+
+    /// Whether nobody asked for its end.
+    fn ended_itself(&self) -> bool {
+        !matches!(self.why, Cause::StopAsked | Cause::Boot)
+    }
+
+    /// Whether the stack is to end because this ended.
+    pub fn ends_stack(&self) -> bool {
+        self.rules.ends_stack && self.phase == Phase::Stopped && self.ended_itself()
+    }
+
+    /// What it does when something it comes after runs anew.
+    pub fn follow(&self) -> Follow {
+        self.rules.follow
+    }
+
+    /// Whether a process of it runs that nobody asked to end.
+    pub fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    /// Whether it waits for a port that a stranger has.
+    pub fn is_held(&self) -> bool {
+        self.phase == Phase::Held
+    }
+
+    /// Reloads so far.
+    pub fn reloads(&self) -> u64 {
+        self.reloads
+    }
+
+    /// What it says of itself.
+    pub fn says(&self) -> Option<&str> {
+        self.says.as_deref()
     }
 
     /// Whether nothing of it is alive or will be without being asked.

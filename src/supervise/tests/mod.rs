@@ -2,7 +2,10 @@
 
 mod control;
 mod death;
+mod follow;
+mod hooks;
 mod life;
+mod notify;
 mod roles;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +18,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::spec::{Gate, ProbeSpec, ReadySpec, RestartRule, ServiceSpec, Stack};
+use super::control::Client;
+use super::logs::Limits;
+use super::spec::{
+    CommandSpec, Condition, Follow, Gate, Kind, ProbeSpec, ReadySpec, RestartRule, ServiceSpec,
+    Stack,
+};
 use super::status::{Event, State, StateChange};
-use super::{Error, Options, Outcome, procfs, run_blocking};
+use super::{Error, Options, Outcome, Reset, procfs, run_blocking};
 use crate::base::{EnvName, Problem, ServiceName};
 
 /// Longer than anything here may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn name(text: &str) -> ServiceName {
+pub(super) fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
 }
 
@@ -36,31 +44,57 @@ impl Gate for Open {
 }
 
 /// A shell script as a service.
-fn script(service: &str, text: &str) -> ServiceSpec {
+pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
     ServiceSpec {
         name: name(service),
         program: PathBuf::from("/bin/sh"),
         args: vec!["-c".into(), text.into()],
         env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin:/usr/local/bin".into())]),
         cwd: PathBuf::from("/"),
+        kind: Kind::Service,
+        schedule: None,
+        replica_of: None,
+        pre_start: None,
         ready: None,
-        after: BTreeSet::new(),
+        alive: None,
+        after: BTreeMap::new(),
+        follow: Follow::Keep,
         restart: RestartRule::Always,
+        success: BTreeSet::new(),
+        ends_stack: false,
+        reload: None,
+        stop_command: None,
         stop_signal: libc::SIGTERM,
         stop_grace: Duration::from_secs(10),
         ports: BTreeMap::new(),
         required: true,
+        logs: Limits::default(),
     }
+}
+
+/// A shell script as a command beside a service.
+fn command(text: &str) -> CommandSpec {
+    CommandSpec { program: PathBuf::from("/bin/sh"), args: vec!["-c".into(), text.into()] }
+}
+
+/// A shell script that runs to its end.
+fn task(service: &str, text: &str) -> ServiceSpec {
+    ServiceSpec { kind: Kind::Task, restart: RestartRule::Never, ..script(service, text) }
 }
 
 trait Tune {
     fn after(self, dep: &str) -> Self;
+    fn on(self, dep: &str, condition: Condition) -> Self;
     fn ready(self, probe: ProbeSpec) -> Self;
 }
 
 impl Tune for ServiceSpec {
     fn after(mut self, dep: &str) -> Self {
-        self.after.insert(name(dep));
+        self.after.insert(name(dep), Condition::Ready);
+        self
+    }
+    fn on(mut self, dep: &str, condition: Condition) -> Self {
+        self.after.insert(name(dep), condition);
         self
     }
     fn ready(mut self, probe: ProbeSpec) -> Self {
@@ -69,12 +103,13 @@ impl Tune for ServiceSpec {
     }
 }
 
-fn stack(data: &Path, services: impl IntoIterator<Item = ServiceSpec>) -> Stack {
+pub(super) fn stack(data: &Path, services: impl IntoIterator<Item = ServiceSpec>) -> Stack {
     Stack {
         env: EnvName::new("test").unwrap(),
         digest: "sha256-test".into(),
         generation: 7,
         project: data.to_owned(),
+        object: data.join("environment"),
         data: data.to_owned(),
         services: services.into_iter().map(|s| (s.name.clone(), s)).collect(),
         gate: Arc::new(Open),
@@ -92,6 +127,10 @@ struct Run {
 
 impl Run {
     fn start(stack: Stack) -> Self {
+        Self::start_with(stack, Reset::Nothing)
+    }
+
+    fn start_with(stack: Stack, reset: Reset) -> Self {
         let (face, events) = mpsc::channel(10_000);
         let stop = CancellationToken::new();
         let options = Options {
@@ -99,6 +138,7 @@ impl Run {
             face: Some(face),
             face_logs: true,
             guardian: roles::guardian_command(),
+            reset,
             ..Options::default()
         };
         let thread = std::thread::spawn(move || run_blocking(stack, options));

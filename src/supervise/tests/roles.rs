@@ -112,3 +112,26 @@ pub(super) fn kind(data: &Path, kind: &str) -> ServiceSpec {
         other => panic!("no stack {other}"),
     }
 }
+
+/// `notifier MESSAGE…`: sends each to its notify socket, then stays.
+#[test]
+fn notifier() {
+    use std::os::linux::net::SocketAddrExt as _;
+    use std::os::unix::net::{SocketAddr, UnixDatagram};
+    let Some(words) = played("notifier") else { return };
+    #[allow(clippy::disallowed_methods, reason = "a played service reads its own environment")]
+    let address = std::env::var("NOTIFY_SOCKET").unwrap();
+    let socket = UnixDatagram::unbound().unwrap();
+    for word in words {
+        match address.strip_prefix('@') {
+            Some(name) => {
+                let to = SocketAddr::from_abstract_name(name).unwrap();
+                socket.send_to_addr(word.as_bytes(), &to).unwrap()
+            }
+            None => socket.send_to(word.as_bytes(), &address).unwrap(),
+        };
+    }
+    loop {
+        std::thread::park();
+    }
+}

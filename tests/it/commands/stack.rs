@@ -9,19 +9,19 @@ use crate::support::{alive, finish, signal, wait_for};
 use crate::world::World;
 
 /// A stack that is locked and built.
-fn ready() -> World {
+pub(super) fn ready() -> World {
     let world = World::stack();
     world.env.ok(["dep", "lock", "-q"]);
     world.env.ok(["env", "build", "-q"]);
     world
 }
 
-fn service<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+pub(super) fn service<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
     let services = status["services"].as_array().expect("services");
     services.iter().find(|s| s["name"] == name).expect("the service")
 }
 
-fn pid(status: &serde_json::Value, name: &str) -> u32 {
+pub(super) fn pid(status: &serde_json::Value, name: &str) -> u32 {
     let pid = service(status, name)["pid"].as_u64().expect("a pid");
     u32::try_from(pid).expect("a pid")
 }
@@ -266,4 +266,53 @@ fn services_get_the_environment_and_their_secrets_alone() {
         let bytes = std::fs::read(&file).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&bytes).contains("hunter2"), "the secret is in {path}");
     }
+}
+
+#[test]
+fn tasks_copies_conditions_and_what_was_stopped_by_hand() {
+    let world = World::stack();
+    world.edit(
+        "profiles/base.toml",
+        "[service.first]\ncommand = [\"serve\", \"first\"]\nready = { log = \"first: ready\" }\n",
+        "[service.migrate]\nkind = \"task\"\ncommand = [\"quit\", \"4\"]\n\
+         success-exit-codes = [4]\n\n\
+         [service.nightly]\nkind = \"task\"\nschedule = \"0 3 * * *\"\ncommand = [\"quit\", \"0\"]\n\n\
+         [service.first]\ncommand = [\"serve\", \"first${replica}\"]\nreplicas = 2\n\
+         env = { AT = \"${port.main}\" }\nafter = { migrate = \"completed\" }\n\
+         pre-start = [\"quit\", \"0\"]\nready = { exec = [\"quit\", \"0\"] }\n",
+    );
+    world.env.ok(["dep", "lock", "-q"]);
+    let status = world.json(["runtime", "up", "--json"]);
+    let state = |status: &serde_json::Value, name: &str| {
+        service(status, name)["state"].as_str().expect("a state").to_owned()
+    };
+    assert_eq!(state(&status, "migrate"), "completed", "{status}");
+    assert_eq!(state(&status, "nightly"), "scheduled");
+    assert!(service(&status, "nightly")["next_ms"].as_u64().is_some());
+    let port = |n: &str| service(&status, n)["ports"]["main"].as_u64().expect("a port");
+    assert_ne!(port("first.1"), port("first.2"), "{status}");
+    assert_eq!(service(&status, "first.2")["replica_of"], "first");
+    let log = world.env.ok(["runtime", "logs", "first.2"]).stdout;
+    assert!(log.contains("first2: ready") && log.contains("quitting with 0"), "{log}");
+
+    // A name means all copies; a copy's own name means that one.
+    let stopped = world.json(["runtime", "stop", "first", "--json"]);
+    assert_eq!(state(&stopped, "first.1"), "stopped");
+    assert_eq!(state(&stopped, "first.2"), "stopped");
+    let started = world.json(["runtime", "start", "first.1", "--json"]);
+    assert_eq!(state(&started, "first.1"), "ready");
+    assert_eq!(state(&started, "first.2"), "stopped");
+    let reload = world.env.infra(["runtime", "reload", "second"]);
+    assert_eq!(reload.code, Some(1));
+    assert!(reload.stderr.contains("service `second` has no `reload`"), "{}", reload.stderr);
+
+    // Stopped by hand is no failure, also for the next run; until it is asked for.
+    world.env.ok(["runtime", "down"]);
+    let again = world.json(["runtime", "up", "--json"]);
+    assert_eq!(state(&again, "first.2"), "stopped", "{again}");
+    assert_eq!(world.env.infra(["runtime", "status"]).code, Some(0));
+    world.env.ok(["runtime", "down"]);
+    let all = world.json(["runtime", "up", "--all", "--json"]);
+    assert_eq!(state(&all, "first.2"), "ready", "{all}");
+    world.env.ok(["runtime", "down"]);
 }

@@ -1,0 +1,24 @@
+//! `infra runtime reload`
+
+use crate::cli::{Outcome, Session};
+use crate::ops;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Services or @groups; all that have a `reload` unless given
+    pub(crate) services: Vec<String>,
+    /// Status as JSON afterwards
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(super) fn run(args: &Args, session: &Session) -> Outcome {
+    let name = &session.context.settings().env.value;
+    let status = ops::run::reload(&session.context, name, &args.services)?;
+    if args.json {
+        session.printer.json(&status);
+    } else {
+        session.printer.data(&super::status::table(&status, session.printer.style()));
+    }
+    Ok(std::process::ExitCode::SUCCESS)
+}

@@ -1,0 +1,116 @@
+//! Towards the end of a process, and from it to whatever follows.
+
+use std::time::Duration;
+
+use super::{Cause, Exit, Machine, Moment, Output, Phase, RestartRule, Then, Time};
+use crate::supervise::spec::Kind;
+
+/// How long what is left of a service may take after its leader ended on request.
+const LINGER: Duration = Duration::from_millis(500);
+
+impl Machine {
+    pub(super) fn stop(&mut self, at: Moment, next: Then, out: &mut Vec<Output>) {
+        match &mut self.phase {
+            Phase::Gating { then } if self.rules.pre_start => {
+                if *then == Then::ByRule && next == Then::Stop {
+                    out.push(Output::EndGate);
+                }
+                *then = next;
+            }
+            Phase::Gating { .. } | Phase::Held => {
+                out.push(Output::EndGate);
+                self.stopped(Cause::StopAsked);
+            }
+            Phase::Idle | Phase::Waiting | Phase::Backoff { .. } | Phase::Blocked => {
+                self.stopped(Cause::StopAsked);
+            }
+            Phase::Spawning { then, .. }
+            | Phase::Stopping { then, .. }
+            | Phase::Sweeping { then, .. } => *then = next,
+            Phase::Running { .. } => {
+                self.phase =
+                    Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };
+                self.asked = Some((at.now, self.rules.stop_signal));
+                match next {
+                    Then::Fail | Then::ByRule => {}
+                    Then::Stop => self.why = Cause::StopAsked,
+                    Then::Start => self.why = self.again.clone(),
+                }
+                if self.rules.is_watched() {
+                    out.push(Output::EndProbe);
+                }
+                out.push(if self.rules.stop_command {
+                    Output::StopCommand(self.generation)
+                } else {
+                    Output::Signal(self.rules.stop_signal)
+                });
+            }
+            Phase::Stopped => {}
+        }
+    }
+
+    pub(super) fn kill(&mut self, now: Time, out: &mut Vec<Output>) {
+        if let Phase::Stopping { kill_at, .. } = &mut self.phase {
+            *kill_at = None;
+            self.asked = Some((self.asked.map_or(now, |(t, _)| t), libc::SIGKILL));
+            out.push(Output::KillAll);
+        }
+    }
+
+    pub(super) fn exited(
+        &mut self,
+        at: Moment,
+        exit: Exit,
+        then: Then,
+        ready: Option<Time>,
+        kill_at: Option<Time>,
+        out: &mut Vec<Output>,
+    ) {
+        self.last_exit = Some(exit);
+        if self.rules.is_watched() {
+            out.push(Output::EndProbe);
+        }
+        let success = then == Then::ByRule && self.rules.is_success(exit);
+        self.finished = success;
+        let again = match self.rules.restart {
+            // A task that has done its work is done.
+            RestartRule::Always if self.rules.kind == Kind::Service => true,
+            RestartRule::Always | RestartRule::OnFailure => !success,
+            RestartRule::Never => false,
+        };
+        if then == Then::ByRule {
+            self.why = Cause::Exited(exit);
+        }
+        let (then, retry) = match then {
+            Then::ByRule | Then::Fail if again => {
+                let proven = self.rules.ready_within.is_some();
+                (then, Some(self.backoff.failed(at, ready, proven)))
+            }
+            other => (other, None),
+        };
+        // After a crash what is left only stands in the way of the next start. After a request
+        // it was asked as well, so it gets the rest of the grace, within reason.
+        let patience = kill_at.map_or(Duration::ZERO, |t| t.saturating_sub(at.now).min(LINGER));
+        self.phase = Phase::Sweeping { then, retry };
+        out.push(Output::Sweep(self.generation, patience));
+    }
+
+    pub(super) fn swept(
+        &mut self,
+        at: Moment,
+        then: Then,
+        retry: Option<Time>,
+        out: &mut Vec<Output>,
+    ) {
+        match (then, retry) {
+            (Then::Start, _) => self.begin(self.again.clone(), out),
+            (Then::ByRule | Then::Fail, Some(until)) if until <= at.now => {
+                let why = self.why.clone();
+                self.begin(why, out);
+            }
+            (Then::ByRule | Then::Fail, Some(until)) => self.phase = Phase::Backoff { until },
+            (Then::Stop, _) => self.stopped(Cause::StopAsked),
+            (Then::ByRule | Then::Fail, None) => self.phase = self.rest(),
+        }
+    }
+}

@@ -20,6 +20,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+NAMES = ["warm", "exec", "cold", "hash", "store", "cache"]
 
 
 class Run:
@@ -127,9 +128,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--infra", default=str(ROOT / "target" / "release" / "infra"))
     parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--only", nargs="*", choices=["warm", "exec", "cold", "hash", "cache"])
+    parser.add_argument("--only", nargs="*", choices=NAMES)
     args = parser.parse_args()
-    wanted = args.only or ["warm", "exec", "cold", "hash", "cache"]
+    wanted = args.only or NAMES
     infra = args.infra
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="infra-bench-"))
     try:
@@ -145,9 +146,10 @@ def run(infra, runs, wanted, scratch):
     shutil.copy(ROOT / "dep.lock.json", project)
     env = {k: v for k, v in os.environ.items() if not k.startswith("INFRA_")}
     env["INFRA_STORE"] = str(scratch / "store")
-    subprocess.run([infra, "dep", "sync"], cwd=project, env=env, check=True)
-    subprocess.run([infra, "env", "build", "dev"], cwd=project, env=env, check=True,
-                   stdout=subprocess.DEVNULL)
+    if set(wanted) - {"cold", "hash", "store"}:
+        subprocess.run([infra, "dep", "sync"], cwd=project, env=env, check=True)
+        subprocess.run([infra, "env", "build", "dev"], cwd=project, env=env, check=True,
+                       stdout=subprocess.DEVNULL)
     true = shutil.which("true")
 
     if "warm" in wanted:
@@ -166,6 +168,8 @@ def run(infra, runs, wanted, scratch):
         cold(infra, uv, max(3, runs // 3), scratch, project, env)
     if "hash" in wanted:
         hashing(infra, max(3, runs // 3), scratch, project, env)
+    if "store" in wanted and (nix := need("nix-store")):
+        storing(infra, nix, max(3, runs // 3), scratch, env)
     if "cache" in wanted:
         caching(infra, max(3, runs // 3), scratch, project, env)
 
@@ -214,6 +218,36 @@ def hashing(infra, runs, scratch, project, env):
              ("openssl sha256", [openssl, "dgst", "-sha256", str(flat)]), runs, env, project)
 
 
+def nix_env(env, scratch):
+    """Nix with nothing of this machine's: no daemon, no configuration, caches of its own."""
+    return dict(env, **{key: str(value) for key, value in {
+        "HOME": scratch / "nix-home", "XDG_CACHE_HOME": scratch / "nix-cache",
+        "NIX_CONF_DIR": scratch / "nix-conf", "NIX_USER_CONF_FILES": "",
+        "NIX_CONFIG": "build-users-group =\nexperimental-features = nix-command\n",
+    }.items()})
+
+
+def storing(infra, nix, runs, scratch, env):
+    """Adding a tree of 500 MB, and verifying a store that has it, beside Nix: hashed, copied,
+    sealed and synced on both sides."""
+    at, store, root = scratch / "adding", scratch / "adding-store", scratch / "adding-nix"
+    tree = at / "tree"
+    (at / "profiles").mkdir(parents=True)
+    big_tree(tree)
+    (at / "profiles" / "dev.toml").write_text('[dep]\ntree = { from = "path:tree" }\n')
+    env = dict(nix_env(env, scratch), INFRA_STORE=str(store))
+    subprocess.run([infra, "dep", "lock"], cwd=at, env=env, check=True)
+    there = ["--store", str(root)]
+    pair("add a tree of 500 MB in 2004 files beside `nix-store --add`",
+         ("infra dep sync", [infra, "dep", "sync"]),
+         ("nix-store --add", [nix, *there, "--add", str(tree)]),
+         runs, env, at, lambda: wipe(store), lambda: wipe(root))
+    pair("verify it beside `nix-store --verify --check-contents`",
+         ("infra store verify", [infra, "store", "verify"]),
+         ("nix-store --verify --check-contents", [nix, *there, "--verify", "--check-contents"]),
+         runs, env, at)
+
+
 def caching(infra, runs, scratch, project, env):
     """Push and pull of an environment beside `nix copy`, and a sync from a cache beside one from
     the wheels that are here already."""
@@ -233,12 +267,7 @@ def caching(infra, runs, scratch, project, env):
     if nix := need("nix"):
         path = "/nix/store/" + pathlib.Path(infra_out("env", "build", "dev")).name
         root, theirs, there = (scratch / name for name in ("nix", "cache-nix", "nix-pulled"))
-        for key, value in {
-            "HOME": scratch / "nix-home", "XDG_CACHE_HOME": scratch / "nix-cache",
-            "NIX_CONF_DIR": scratch / "nix-conf", "NIX_USER_CONF_FILES": "",
-            "NIX_CONFIG": "build-users-group =\nexperimental-features = nix-command\n",
-        }.items():
-            env[key] = elsewhere[key] = str(value)
+        env, elsewhere = nix_env(env, scratch), nix_env(elsewhere, scratch)
         subprocess.run([nix, "copy", "--from", f"file://{cache}", "--store", str(root), path],
                        env=env, check=True, capture_output=True)
         pair("cache push beside `nix copy --to` (both zstd)",

@@ -38,6 +38,7 @@ pub const POINTS: &[&str] = &[
     "gc.renamed",
     "optimise.staged",
     "optimise.renamed",
+    "push.part",
     "push.nar",
     "push.narinfo",
     "cache.unlisted",

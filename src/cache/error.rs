@@ -158,6 +158,16 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// A bucket did not take a file in parts.
+    #[error("`{cache}` does not take `{file}` in parts: {why}")]
+    Upload {
+        /// Which cache.
+        cache: String,
+        /// The file.
+        file: String,
+        /// What it answered.
+        why: String,
+    },
     /// The server could not be started or went down.
     #[error("cannot serve at `{at}`")]
     Serve {

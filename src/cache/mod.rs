@@ -24,6 +24,7 @@ mod gc;
 mod info;
 mod location;
 mod narinfo;
+mod parts;
 pub mod pull;
 pub mod push;
 mod s3;

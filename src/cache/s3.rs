@@ -60,6 +60,12 @@ impl Bucket {
         self.signed("GET", &self.name, &query, &jiff::Timestamp::now())
     }
 
+    /// The URL of the list of uploads that were begun below a prefix.
+    pub(super) fn uploads(&self, prefix: &str) -> Url {
+        let query = [("uploads", ""), ("prefix", prefix)];
+        self.signed("GET", &self.name, &query, &jiff::Timestamp::now())
+    }
+
     fn signed(
         &self,
         method: &str,
@@ -175,11 +181,50 @@ pub(super) fn parse_listing(bytes: &[u8], prefix: &str) -> Result<Page, String> 
     Ok(page)
 }
 
-fn element(text: &str, name: &str) -> Option<String> {
+/// The text of the first element of a name. Not XML in general, as [`parse_listing`].
+pub(super) fn element(text: &str, name: &str) -> Option<String> {
     let rest = text.split_once(&format!("<{name}>"))?.1;
     let value = rest.split_once(&format!("</{name}>"))?.0;
-    let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    Some(pairs.iter().fold(value.to_owned(), |text, (from, to)| text.replace(from, to)))
+    Some(unescape(value))
+}
+
+/// The text without XML's references: the five names, and numbers of characters, which some servers
+/// write even quotes with. What is none stays as it is.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(before);
+        match after.split_once(';').and_then(|(name, rest)| Some((reference(name)?, rest))) {
+            Some((character, after)) => {
+                out.push(character);
+                rest = after;
+            }
+            None => {
+                out.push('&');
+                rest = after;
+            }
+        }
+    }
+    out + rest
+}
+
+fn reference(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "amp" => Some('&'),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix('x') {
+                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(code)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -225,6 +270,18 @@ mod tests {
         let open = Bucket { keys: None, ..bucket("https://storage.invalid/base/") };
         let url = open.url("GET", "a b", &[]);
         assert_eq!(url.as_str(), "https://storage.invalid/base/examplebucket/a%20b");
+    }
+
+    #[test]
+    fn references_are_read() {
+        for (text, want) in [
+            ("&#34;a&#x22;", "\"a\""),
+            ("&lt;&gt;&quot;&apos;&amp;", "<>\"'&"),
+            ("&amp;lt;", "&lt;"),
+            ("a & b &c; &#x110000; &#;", "a & b &c; &#x110000; &#;"),
+        ] {
+            assert_eq!(unescape(text), want, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use url::Url;
 
 use super::backend::{Backend, Entry, Fetched};
+use super::parts::{self, Parts};
 use super::s3::{self, Bucket};
 use super::{Error, Result};
 use crate::base::{Algorithm, Secret, Task};
@@ -39,6 +40,16 @@ pub(super) struct Web {
 impl Web {
     pub(super) fn new(client: Client, plan: Plan, shown: String) -> Self {
         Self { client, plan, shown }
+    }
+
+    /// How large files are written, where they are written in parts.
+    fn parts(&self) -> Option<Parts<'_>> {
+        match &self.plan {
+            Plan::Below { .. } => None,
+            Plan::Bucket(bucket) => {
+                Some(Parts { client: &self.client, bucket, shown: &self.shown })
+            }
+        }
     }
 
     fn request(&self, method: &str, key: &str) -> Result<Get> {
@@ -95,12 +106,28 @@ impl Backend for Web {
     async fn put(&self, key: &str, bytes: &[u8]) -> Result<()> {
         let request = self.request("PUT", key)?;
         let body = Body::Bytes(bytes);
-        Ok(self.client.put(&request, content_type(key), &body, &crate::base::Quiet).await?)
+        self.client.put(&request, content_type(key), &body, &crate::base::Quiet).await?;
+        Ok(())
     }
 
     async fn put_file(&self, key: &str, file: &Path, task: &dyn Task) -> Result<()> {
-        let request = self.request("PUT", key)?;
-        Ok(self.client.put(&request, content_type(key), &Body::File(file), task).await?)
+        let kind = content_type(key);
+        if let Some(in_parts) = self.parts() {
+            let size = crate::fs::lstat(file)?.len();
+            if parts::are_used(size) {
+                return in_parts.put(key, file, size, kind, task).await;
+            }
+        }
+        self.client.put(&self.request("PUT", key)?, kind, &Body::File(file), task).await?;
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<()> {
+        if let Some(parts) = self.parts() {
+            // Not every server can say what was begun.
+            let _ = parts.sweep().await;
+        }
+        Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<()> {
@@ -113,7 +140,8 @@ impl Backend for Web {
         let mut next: Option<String> = None;
         loop {
             let url = bucket.listing(next.as_deref());
-            let bytes = self.client.get(&Get { url, accept: None, authorization: None }).await?;
+            // A signed address is asked once: no cache could answer it again.
+            let bytes = self.client.fresh(&Get { url, accept: None, authorization: None }).await?;
             let page = s3::parse_listing(&bytes, bucket.prefix())
                 .map_err(|why| Error::Listing { cache: self.shown.clone(), why })?;
             all.extend(page.entries);

@@ -197,15 +197,15 @@ impl Client {
 }
 
 impl Client {
-    /// Sends a file or a document with `PUT`; the whole of it again where a try fails. `accept` of
-    /// the request is not used.
+    /// Sends a file, a part of one or a document with `PUT`; the whole of it again where a try
+    /// fails. Gives the `ETag` of the answer. `accept` of the request is not used.
     pub async fn put(
         &self,
         request: &Get,
         content_type: &'static str,
         body: &Body<'_>,
         task: &dyn Task,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         upload::put(&self.transport, request, content_type, body, task).await
     }
 

@@ -242,7 +242,9 @@ pub(super) fn refused(
         }
     }
     let error = Error::Status { url: shown(url), status: status.as_u16() };
-    let passing = matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error();
+    // Whoever has not implemented something will not have in a second.
+    let passing = matches!(status.as_u16(), 408 | 425 | 429)
+        || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED;
     let asked = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
     match asked {
         _ if !passing => Failure::last(error),

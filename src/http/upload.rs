@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::retry::Failure;
 use super::transport::{Transport, announced, explain, refused, sensitive, stalled};
@@ -30,6 +30,15 @@ pub enum Body<'a> {
     Bytes(&'a [u8]),
     /// A file, read while it is sent.
     File(&'a Path),
+    /// A part of a file.
+    Part {
+        /// The file.
+        file: &'a Path,
+        /// Bytes before the part.
+        start: u64,
+        /// Bytes of the part.
+        length: u64,
+    },
 }
 
 pub(super) async fn put(
@@ -38,12 +47,15 @@ pub(super) async fn put(
     content_type: &'static str,
     body: &Body<'_>,
     task: &dyn Task,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let mut tries = transport.tries(false);
     let mut told = 0;
     loop {
         match try_put(transport, request, content_type, body, task, &mut told).await {
-            Ok(()) => return Ok(()),
+            Ok(response) => {
+                let etag = response.headers().get(ETAG).and_then(|value| value.to_str().ok());
+                return Ok(etag.map(str::to_owned));
+            }
             Err(failure) => tries.next(failure).await?,
         }
     }
@@ -56,22 +68,23 @@ async fn try_put(
     body: &Body<'_>,
     task: &dyn Task,
     told: &mut u64,
-) -> Result<(), Failure> {
+) -> Result<Response, Failure> {
     let sent = Arc::new(AtomicU64::new(0));
     let builder = begin(transport, Method::PUT, request)?.header(CONTENT_TYPE, content_type);
     let builder = match body {
         Body::Bytes(bytes) => builder.body(bytes.to_vec()),
-        Body::File(path) => {
-            let (file, length) = open(path)?;
+        Body::File(_) | Body::Part { .. } => {
+            let (file, length) = open(body).await?;
             let counter = Arc::clone(&sent);
-            let pieces = stream::try_unfold(file, move |mut file| {
+            let pieces = stream::try_unfold((file, length), move |(mut file, left)| {
                 let counter = Arc::clone(&counter);
                 async move {
-                    let mut piece = vec![0; PIECE];
+                    let most = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+                    let mut piece = vec![0; most];
                     let n = file.read(&mut piece).await?;
                     piece.truncate(n);
                     counter.fetch_add(n as u64, Ordering::Relaxed);
-                    Ok::<_, std::io::Error>((n > 0).then_some((piece, file)))
+                    Ok::<_, std::io::Error>((n > 0).then_some((piece, (file, left - n as u64))))
                 }
             });
             builder.header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(pieces))
@@ -94,13 +107,28 @@ async fn try_put(
             Err(_) => return Err(stalled(&request.url, transport.options.stall_timeout)),
         }
     };
-    success(transport, request, &response)
+    success(transport, request, &response).map(|()| response)
 }
 
-fn open(path: &Path) -> Result<(tokio::fs::File, u64), Failure> {
+/// The file to read from, where the body begins, and the body's length.
+async fn open(body: &Body<'_>) -> Result<(tokio::fs::File, u64), Failure> {
+    let (path, start, length) = match *body {
+        Body::Part { file, start, length } => (file, start, Some(length)),
+        Body::File(path) => (path, 0, None),
+        Body::Bytes(_) => unreachable!("a document is no file"),
+    };
     let file = fs::open_nofollow(path).map_err(Failure::from)?;
-    let length = fs::lstat(path).map_err(Failure::from)?.len();
-    Ok((tokio::fs::File::from_std(file), length))
+    let length = match length {
+        Some(length) => length,
+        None => fs::lstat(path).map_err(Failure::from)?.len(),
+    };
+    let mut file = tokio::fs::File::from_std(file);
+    if start > 0 {
+        use crate::fs::Context as _;
+        let sought = file.seek(std::io::SeekFrom::Start(start)).await;
+        sought.context("read", path).map_err(Failure::from)?;
+    }
+    Ok((file, length))
 }
 
 pub(super) async fn post(
@@ -125,7 +153,9 @@ async fn try_post(
     body: &[u8],
 ) -> Result<Vec<u8>, Failure> {
     let builder = begin(transport, Method::POST, request)?.header(CONTENT_TYPE, content_type);
-    let response = sent(transport, request, builder.body(body.to_vec())).await?;
+    // Also said of an empty body, which storage services insist on.
+    let builder = builder.header(CONTENT_LENGTH, body.len()).body(body.to_vec());
+    let response = sent(transport, request, builder).await?;
     success(transport, request, &response)?;
     get::body(transport, request, response).await
 }

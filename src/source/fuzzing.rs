@@ -3,7 +3,7 @@
 //! Nothing else uses them. Owns no rule; each hands bytes to one room and drops what comes back.
 //! Invariant: no bytes make any of them panic.
 
-use super::{deb, npm, pypi};
+use super::{aqua, crates, deb, forge, go, npm, pypi};
 use crate::provenance::checksum;
 
 /// A file name of a wheel, its tags against every platform.
@@ -29,4 +29,24 @@ pub fn apt(text: &[u8]) {
 /// A file of checksums; gives whether it has one for `file`.
 pub fn checksums(text: &str, file: &str) -> bool {
     checksum::find(text, file).is_ok()
+}
+
+/// A file of the Aqua registry: every definition in it, for a tag, on every platform.
+pub fn aqua(text: &str) {
+    aqua::fuzz(text);
+}
+
+/// A crate's lines in an index, a registry's `config.json` or a `.crate` file, by `choice`.
+pub fn krate(choice: u8, bytes: &[u8]) {
+    crates::fuzz(choice, bytes);
+}
+
+/// A list of versions or an `.info` of a module proxy.
+pub fn module_list(body: &[u8]) {
+    go::fuzz(body);
+}
+
+/// A page of a repository's releases, and one release.
+pub fn releases(body: &[u8]) {
+    forge::fuzz(body);
 }

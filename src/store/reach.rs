@@ -5,10 +5,14 @@
 //! through references.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use super::registration::{self, Registration};
-use super::{Error, Result, Root, Store};
+use super::{Error, Result, Root, Store, parallel};
 use crate::base::{Digest, ObjectName};
+
+/// Registrations that one core reads in a row.
+const SHARE: usize = 128;
 
 /// Every registration in the store.
 #[derive(Debug, Default)]
@@ -18,17 +22,28 @@ pub(super) struct Known {
 }
 
 impl Store {
+    /// Reads every registration, on every core.
     pub(super) fn known(&self) -> Result<Known> {
-        let mut known = Known::default();
-        for digest in registration::digests(&self.layout.meta())? {
-            match Registration::load(&self.layout, digest) {
-                Ok(Some(registration)) => drop(known.good.insert(digest, registration)),
-                Ok(None) => {}
-                Err(e @ Error::BadRegistration { .. }) => drop(known.bad.insert(digest, e)),
-                Err(e) => return Err(e),
+        let digests = registration::digests(&self.layout.meta())?;
+        let known = Mutex::new(Known::default());
+        // By the hundred: each is small, and taking the lock for each would make them wait.
+        let shares: Vec<_> = digests.chunks(SHARE).collect();
+        parallel::each(&shares, |digests| {
+            let mut share = Known::default();
+            for digest in digests.iter().copied() {
+                match Registration::load(&self.layout, digest) {
+                    Ok(Some(registration)) => drop(share.good.insert(digest, registration)),
+                    Ok(None) => {}
+                    Err(e @ Error::BadRegistration { .. }) => drop(share.bad.insert(digest, e)),
+                    Err(e) => return Err(e),
+                }
             }
-        }
-        Ok(known)
+            let mut known = known.lock().unwrap_or_else(|e| e.into_inner());
+            known.good.append(&mut share.good);
+            known.bad.append(&mut share.bad);
+            Ok(())
+        })?;
+        Ok(known.into_inner().unwrap_or_else(|e| e.into_inner()))
     }
 }
 

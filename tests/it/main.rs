@@ -16,6 +16,7 @@ mod upstream;
 #[path = "upstream/trials/mod.rs"]
 mod upstream_trials;
 
+mod action;
 mod aqua;
 mod bad_input;
 mod cache;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use futures_util::stream;
 use hyper::body::{Bytes, Incoming};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::mpsc;
 
-use super::reply::{self, Out, Part};
+use super::reply::{self, Begun, Large, Out};
 use super::request::Target;
 use super::{Content, Server};
 use crate::base::{Algorithm, Digest, Integrity, RelPath};
@@ -29,6 +29,8 @@ use crate::store::{Registration, Store};
 
 /// Bytes handed to the connection at once.
 const PIECE: usize = 256 << 10;
+/// Media type of an archive.
+const NAR: &str = "application/x-nix-nar";
 
 pub(super) async fn read(
     server: &Server,
@@ -119,16 +121,11 @@ async fn file(server: &Server, path: &Path, request: &Request<Incoming>) -> Answ
     }
     let size = meta.len();
     let etag = format!("\"{size:x}-{:x}.{:x}-{:x}\"", meta.mtime(), meta.mtime_nsec(), meta.ino());
-    let part = reply::part(request.headers(), &etag, size);
-    let mut response = reply::large(part, size, "application/x-nix-nar", &etag);
-    let (start, length) = match part {
-        Part::Whole => (0, size),
-        Part::Range { start, length } => (start, length),
-        _ => return Ok(Some(response)),
+    let large = Large { etag: &etag, size, kind: NAR };
+    let (mut response, start, length) = match large.begin(request.method(), request.headers()) {
+        Begun::Done(response) => return Ok(Some(response)),
+        Begun::Body { head, start, length } => (head, start, length),
     };
-    if request.method() == Method::HEAD {
-        return Ok(Some(response));
-    }
     let mut file = tokio::fs::File::from_std(file);
     file.seek(io::SeekFrom::Start(start)).await.context("read", path)?;
     let pieces = stream::try_unfold((file, length), |(mut file, left)| async move {
@@ -158,16 +155,11 @@ fn archive(server: &Server, store: &Store, name: &str, request: &Request<Incomin
     }
     let size = registration.nar_size;
     let etag = format!("\"{}\"", registration.tree.hex());
-    let part = reply::part(request.headers(), &etag, size);
-    let mut response = reply::large(part, size, "application/x-nix-nar", &etag);
-    let (start, length) = match part {
-        Part::Whole => (0, size),
-        Part::Range { start, length } => (start, length),
-        _ => return Ok(Some(response)),
+    let large = Large { etag: &etag, size, kind: NAR };
+    let (mut response, start, length) = match large.begin(request.method(), request.headers()) {
+        Begun::Done(response) => return Ok(Some(response)),
+        Begun::Body { head, start, length } => (head, start, length),
     };
-    if request.method() == Method::HEAD {
-        return Ok(Some(response));
-    }
     let Some(object) = store.get(&registration.object)? else { return Ok(None) };
     let path: PathBuf = object.path().to_owned();
     let (sender, receiver) = mpsc::channel(4);

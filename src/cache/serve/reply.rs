@@ -15,14 +15,14 @@ use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 
 /// A body.
 pub(super) type Out = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Which part of something is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+enum Part {
     /// All of it.
     Whole,
     /// Some bytes of it.
@@ -39,7 +39,7 @@ pub(super) enum Part {
 }
 
 /// What the headers of a request want of something with this validator and size.
-pub(super) fn part(headers: &HeaderMap, etag: &str, size: u64) -> Part {
+fn part(headers: &HeaderMap, etag: &str, size: u64) -> Part {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(known) = text(IF_NONE_MATCH) {
         let plain = |tag: &str| tag.trim().trim_start_matches("W/") == etag;
@@ -99,31 +99,73 @@ pub(super) fn document(
     response
 }
 
-/// The head for a part of something large; the caller adds the body.
-pub(super) fn large(part: Part, size: u64, kind: &'static str, etag: &str) -> Response<Out> {
-    let mut response = Response::new(full(Vec::new()));
-    let (status, length, range) = match part {
-        Part::Whole => (StatusCode::OK, Some(size), None),
-        Part::Range { start, length } => {
-            let range = format!("bytes {start}-{}/{size}", start + length - 1);
-            (StatusCode::PARTIAL_CONTENT, Some(length), Some(range))
+/// What is large: its validator and its bytes.
+pub(super) struct Large<'a> {
+    /// Quoted.
+    pub(super) etag: &'a str,
+    /// Bytes of all of it.
+    pub(super) size: u64,
+    /// Media type.
+    pub(super) kind: &'static str,
+}
+
+/// What of something large is to be sent.
+pub(super) enum Begun {
+    /// Nothing more: the answer is complete.
+    Done(Response<Out>),
+    /// Bytes, as the body of this head.
+    Body {
+        /// The answer without its body.
+        head: Response<Out>,
+        /// The first byte.
+        start: u64,
+        /// How many.
+        length: u64,
+    },
+}
+
+impl Large<'_> {
+    /// Begins the answer to a request.
+    pub(super) fn begin(&self, method: &Method, headers: &HeaderMap) -> Begun {
+        let part = part(headers, self.etag, self.size);
+        let head = self.head(part);
+        let (start, length) = match part {
+            Part::Whole => (0, self.size),
+            Part::Range { start, length } => (start, length),
+            Part::Unsatisfiable | Part::NotModified => return Begun::Done(head),
+        };
+        match *method == Method::HEAD {
+            true => Begun::Done(head),
+            false => Begun::Body { head, start, length },
         }
-        Part::Unsatisfiable => {
-            (StatusCode::RANGE_NOT_SATISFIABLE, None, Some(format!("bytes */{size}")))
+    }
+
+    fn head(&self, part: Part) -> Response<Out> {
+        let size = self.size;
+        let mut response = Response::new(full(Vec::new()));
+        let (status, length, range) = match part {
+            Part::Whole => (StatusCode::OK, Some(size), None),
+            Part::Range { start, length } => {
+                let range = format!("bytes {start}-{}/{size}", start + length - 1);
+                (StatusCode::PARTIAL_CONTENT, Some(length), Some(range))
+            }
+            Part::Unsatisfiable => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, None, Some(format!("bytes */{size}")))
+            }
+            Part::NotModified => (StatusCode::NOT_MODIFIED, None, None),
+        };
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        describe(headers, self.kind, self.etag);
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(length) = length {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        Part::NotModified => (StatusCode::NOT_MODIFIED, None, None),
-    };
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    describe(headers, kind, etag);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        if let Some(range) = range.and_then(|range| HeaderValue::try_from(range).ok()) {
+            headers.insert(CONTENT_RANGE, range);
+        }
+        response
     }
-    if let Some(range) = range.and_then(|range| HeaderValue::try_from(range).ok()) {
-        headers.insert(CONTENT_RANGE, range);
-    }
-    response
 }
 
 fn describe(headers: &mut HeaderMap, kind: &'static str, etag: &str) {

@@ -476,3 +476,20 @@ impl Source for Aqua {
         Ok(versions.get(version).and_then(|tagged| tagged.published))
     }
 }
+
+/// For `fuzz/`: a file of the registry, for a tag, on every platform.
+pub(super) fn fuzz(text: &str) {
+    let Ok(document) = yaml::parse(text) else { return };
+    let Ok(Some(found)) = definition::find(&document, "owner/name") else { return };
+    let _ = (found.has_files(), found.prefixes(), found.version_in("v1.2.3"));
+    let Ok(at) = found.at("v1.2.3") else { return };
+    for platform in Platform::ALL {
+        let Ok(on) = at.on(definition::Runtime::of(platform)) else { continue };
+        let render = Render::new(&on, "v1.2.3", platform);
+        if let Ok(Outcome::File(file)) = render.outcome()
+            && let Some(checksum) = &file.checksum
+        {
+            let _ = checksum.sums.find(text, &file.asset);
+        }
+    }
+}

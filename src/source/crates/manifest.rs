@@ -116,11 +116,20 @@ impl Manifest {
                 files.push(path.to_owned());
             }
         }
-        let text = text.ok_or("it has no Cargo.toml")?;
+        Self::of_text(&text.ok_or("it has no Cargo.toml")?, &files, name, version)
+    }
+
+    /// Reads the text of a `Cargo.toml`; `files` are the others beside it.
+    pub(super) fn of_text(
+        text: &str,
+        files: &[String],
+        name: &str,
+        version: &str,
+    ) -> Result<Self, String> {
         let document = text.parse().map_err(|e: toml_edit::TomlError| {
             format!("its Cargo.toml: {}", e.message().lines().collect::<Vec<_>>().join(", "))
         })?;
-        Ok(Self::read(&document, &files, name, version))
+        Ok(Self::read(&document, files, name, version))
     }
 
     fn read(document: &DocumentMut, files: &[String], name: &str, version: &str) -> Self {

@@ -440,6 +440,28 @@ impl Source for Crates {
     }
 }
 
+/// For `fuzz/`: documents of a registry, and a crate.
+pub(super) fn fuzz(choice: u8, bytes: &[u8]) {
+    match choice % 4 {
+        0 => drop(index::versions(bytes)),
+        2 => drop(Manifest::of_crate(bytes, "tool", "1.0.0")),
+        1 => {
+            let checksum = Integrity::sha256_of(bytes);
+            let version = "1.0.0".to_owned();
+            let one = Published { version, yanked: false, published: None, checksum };
+            let _ = index::download(bytes, "tool", &one);
+        }
+        _ => {
+            let text = String::from_utf8_lossy(bytes);
+            let files = ["src/main.rs".to_owned(), "src/bin/other.rs".to_owned()];
+            let Ok(manifest) = Manifest::of_text(&text, &files, "tool", "1.0.0") else { return };
+            for target in Platform::ALL.into_iter().flat_map(Target::of) {
+                let _ = manifest.places(target);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -391,7 +391,11 @@ fn is_name(name: &str) -> bool {
 /// For `fuzz/`: the texts of a repository.
 pub(super) fn fuzz(text: &[u8]) {
     let _ = release::Release::parse(&String::from_utf8_lossy(text));
-    let _ = packages::find(text, "x");
+    let Ok(found) = packages::find(text, "x") else { return };
+    let indexes = [closure::Index::of(text, 0)];
+    for root in &found {
+        let _ = closure::closure(&indexes, root, "amd64");
+    }
 }
 
 #[cfg(test)]

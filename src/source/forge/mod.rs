@@ -565,3 +565,8 @@ pub(super) fn agreed(
 pub(super) fn malformed(query: &Query<'_>, at: &Location, why: String) -> Error {
     Error::Malformed { subject: query.subject(), url: at.shown(), why }
 }
+
+/// For `fuzz/`: documents of a forge.
+pub(super) fn fuzz(body: &[u8]) {
+    let _ = (release::page(body), release::one(body));
+}

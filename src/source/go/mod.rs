@@ -292,3 +292,12 @@ fn local(query: &Query<'_>, url: &Url) -> Result<Option<Vec<u8>>> {
     fs::missing_is_none(fs::read(&path))
         .map_err(|source| Error::PathIo { subject: query.subject(), source })
 }
+
+/// For `fuzz/`: documents of a proxy.
+pub(super) fn fuzz(body: &[u8]) {
+    let _ = listing::info(body);
+    let mut found = Released::new(listing::versions(body));
+    let withdrawn = GoMod::read(&String::from_utf8_lossy(body)).retracted;
+    found.withdraw(&withdrawn);
+    let _ = (found.newest(), found.candidates());
+}

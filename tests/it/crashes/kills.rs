@@ -60,7 +60,8 @@ pub(crate) fn say(line: &str) {
 #[test]
 fn every_point_is_passed_by_some_command() {
     let passed: BTreeSet<_> = CASES.iter().flat_map(|case| case.passes.iter().copied()).collect();
-    let all: BTreeSet<_> = POINTS.iter().copied().collect();
+    // Only a bucket takes files in parts: `tests/real/s3.rs` kills there.
+    let all: BTreeSet<_> = POINTS.iter().copied().filter(|point| *point != "push.part").collect();
     assert_eq!(passed, all);
 }
 

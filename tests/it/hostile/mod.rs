@@ -143,6 +143,41 @@ fn write_seeds() {
         std::fs::create_dir_all(&dir).expect("create");
         std::fs::write(dir.join(format!("seed-{i:03}")), bytes).expect("write");
     }
+    #[cfg(feature = "provenance")]
+    write_proofs(Path::new(&root));
+}
+
+/// Seeds of proofs: documents with signed bundles, behind the number by which the fuzzer chooses
+/// the reader.
+#[cfg(feature = "provenance")]
+fn write_proofs(root: &Path) {
+    let dir = root.join("evidence");
+    std::fs::create_dir_all(&dir).expect("create");
+    for (name, choice, document) in proofs() {
+        let bytes = [vec![choice], document.to_string().into_bytes()].concat();
+        std::fs::write(dir.join(format!("seed-{name}")), bytes).expect("write");
+    }
+}
+
+/// One document as each kind of server answers it.
+#[cfg(feature = "provenance")]
+fn proofs() -> Vec<(&'static str, u8, serde_json::Value)> {
+    use crate::upstream::{Authority, Identity, attestation_object};
+    use serde_json::json;
+
+    let authority = Authority::new();
+    let who = Identity::workflow("owner/name", "release.yml", "refs/tags/v1");
+    let hex = "c7c5c1d70c5dec4416ab6158afd0b223ef40c29b1dc1f97ed9428b94d4cadb1c";
+    let bundle = authority.attest(&who, &[("x-1.0.0.tgz", "sha256", hex)]);
+    let publisher =
+        json!({"kind": "GitHub", "repository": "owner/name", "workflow": "release.yml"});
+    let attestations = json!([attestation_object(&bundle)]);
+    let bundles = json!([{"publisher": publisher, "attestations": attestations}]);
+    vec![
+        ("bundle-pypi", 0, json!({"version": 1, "attestation_bundles": bundles})),
+        ("bundle-npm", 1, json!({"attestations": [{"predicateType": "p", "bundle": bundle}]})),
+        ("bundle-forge", 2, json!({"attestations": [{"bundle": bundle}]})),
+    ]
 }
 
 /// Archives of this machine: the rules must not be so strict that real ones break. The file that

@@ -17,7 +17,7 @@
 //! | 4 | [`build`], [`lock`], [`provenance`], [`store`] |
 //! | 5 | [`cache`], [`env`], [`exchange`], [`sandbox`], [`source`] |
 //! | 6 | [`supervise`], [`sync`] |
-//! | 7 | [`ops`] |
+//! | 7 | [`ops`], [`tui`] |
 //! | 8 | [`cli`] |
 //!
 //! # Module map
@@ -45,6 +45,7 @@
 //! | [`supervise`] | the supervised run: machines, processes, probes, logs, control socket, guardian |
 //! | [`sync`] | from profiles to lock ([`sync::resolve()`]) and from lock to store ([`sync::execute()`]) |
 //! | [`ops`] | one file per thing a user does, without a face |
+//! | [`tui`] | the live screen of a stack: services, their logs, keys |
 //! | [`cli`] | the command line: one file per subcommand; exit codes |
 //!
 //! # Every file on disk, and who owns it
@@ -114,4 +115,5 @@ pub mod source;
 pub mod store;
 pub mod supervise;
 pub mod sync;
+pub mod tui;
 pub mod ui;

@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["build", "lock", "provenance", "store"],
     &["cache", "env", "exchange", "sandbox", "source"],
     &["supervise", "sync"],
-    &["ops"],
+    &["ops", "tui"],
     &["cli"],
 ];
 

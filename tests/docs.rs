@@ -283,8 +283,10 @@ fn the_readme_has_the_two_commands_that_ci_takes_from_it() {
 #[test]
 fn pages_name_no_place_of_a_machine() {
     for page in pages() {
+        // A directory of the data directory's is nobody's machine.
+        let text = page.text.replace("${data}/tmp/", "");
         for place in ["/home/", "/root/", "/tmp/", "/Users/", "/work/"] {
-            assert!(!page.text.contains(place), "{} has {place}", page.path.display());
+            assert!(!text.contains(place), "{} has {place}", page.path.display());
         }
     }
 }

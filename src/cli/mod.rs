@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod run;
 mod runtime;
+mod screen;
 mod store;
 
 use std::ffi::OsString;

@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::runtime::lines::Lines;
-use super::{Outcome, Session};
+use super::{Outcome, Session, screen};
 use crate::ops;
 use crate::ops::run::Prepared;
 use crate::ops::select::Selection;
 use crate::supervise;
 use crate::supervise::plan::Plan;
+use crate::tui;
 use crate::ui::Table;
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// The plan as JSON
     #[arg(long, requires = "plan")]
     pub(crate) json: bool,
+    /// Lines instead of the live screen, on a terminal too
+    #[arg(long)]
+    pub(crate) plain: bool,
     /// Apply changes of the profile or of the lock as they are made
     #[arg(long, conflicts_with = "plan")]
     pub(crate) watch: bool,
@@ -79,7 +83,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     ));
     let mut lines =
         Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
-    let outcome = if args.watch {
+    let outcome = if !args.watch && !args.plain && tui::is_possible() {
+        screen::run(prepared, lines, session)?
+    } else if args.watch {
         watched(prepared, lines, session)?
     } else {
         ops::run::foreground(prepared, move |event| lines.show(&event))?

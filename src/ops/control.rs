@@ -116,12 +116,16 @@ pub(super) fn names(
 pub fn declared(context: &Context, name: &EnvName, words: &[String]) -> Result<Vec<ServiceName>> {
     let profile = Profiles::load_one(context.project(), name)?;
     if words.is_empty() {
-        return Ok(profile.services.into_keys().collect());
+        return Ok(profile.services.iter().flat_map(|(n, s)| copies(n, s.replicas)).collect());
     }
     let mut out: Vec<ServiceName> = Vec::new();
     for word in words {
-        let known = profile.services.iter();
-        let known = known.map(|(name, s)| select::Known { name, shared: None, groups: &s.group });
+        let all = profile.services.iter();
+        let all: Vec<_> = all.map(|(n, s)| (n, copies(n, s.replicas), &s.group)).collect();
+        let known = all.iter().flat_map(|(shared, copies, groups)| {
+            let shared = (copies.len() > 1).then_some(*shared);
+            copies.iter().map(move |name| select::Known { name, shared, groups })
+        });
         for found in select::resolve(word, known)? {
             if !out.contains(&found) {
                 out.push(found);
@@ -129,6 +133,14 @@ pub fn declared(context: &Context, name: &EnvName, words: &[String]) -> Result<V
         }
     }
     Ok(out)
+}
+
+/// The names that a service runs under.
+fn copies(name: &ServiceName, replicas: u32) -> Vec<ServiceName> {
+    if replicas <= 1 {
+        return vec![name.clone()];
+    }
+    (1..=replicas).filter_map(|n| ServiceName::new(format!("{name}.{n}")).ok()).collect()
 }
 
 type Groups = std::collections::BTreeMap<ServiceName, std::collections::BTreeSet<String>>;

@@ -37,14 +37,19 @@ pub fn watch(
     ended: impl Fn() -> bool,
     mut tell: impl FnMut(News),
 ) -> Result<()> {
-    let mut seen = Looks::of(context, name);
-    let mut before = seen.clone();
+    // What was changed before the first look counts, too.
+    let mut seen = Looks::default();
+    let mut before = Looks::of(context, name);
     while !ended() {
         std::thread::sleep(LOOK);
         let now = Looks::of(context, name);
         let settled = now == before;
         before = now.clone();
         if !settled || now == seen {
+            continue;
+        }
+        // A supervisor that is just starting is asked a look later.
+        if matches!(super::run::connect(context, name), Ok(None)) {
             continue;
         }
         seen = now;

@@ -125,7 +125,7 @@ fn confinement_of_services_and_its_default() {
         command = ["a"]
         limits = { nofile = 64, memory = "512M", cpus = "1.5" }
         user = "web"
-        group = 44
+        user-group = 44
         umask = 0o027
         nice = -5
         sandbox = { allow = { read = ["${project}/x"], connect = [443, "${port.db}"] } }

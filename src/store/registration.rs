@@ -100,6 +100,13 @@ impl Registration {
         Self { version: VERSION, object, tree, nar_size, references, origin, added, moment, stamp }
     }
 
+    /// As if it had been added so many seconds earlier, in another boot.
+    #[cfg(test)]
+    pub(super) fn made_older(&mut self, seconds: u64) {
+        self.added -= seconds;
+        self.moment = None;
+    }
+
     /// How long ago it was added, in whatever way is known: within one boot by its clock, else by
     /// the wall clock. `None` when that is in the future, so that nobody knows.
     pub(super) fn age(&self, now: Option<&Moment>) -> Option<Duration> {

@@ -431,6 +431,7 @@ mod every_row {
                     world.publish("tool", "1.0.0", *platform, linked(&name, machine, interpreter));
                 }
             }
+            prop_assume!(!world.source.packages.lock().expect("lock").is_empty());
             let mut wishes = wishes(&[("tool", "pypi:tool", "*")]);
             wishes.platforms = wanted.into_iter().collect();
             match world.resolve(&wishes, None, &Mode::Keep) {

@@ -177,7 +177,7 @@ fn young_objects_stay_when_asked() {
     let mut known = registration::Registration::load(&f.store.layout, object.name().digest())
         .expect("load")
         .expect("there");
-    known.added -= 7200;
+    known.made_older(7200);
     known.store(&f.store.layout).expect("store");
     let done = f.store.gc(&older_than(Duration::from_secs(3600))).expect("gc");
     assert_eq!(names(&done), set([&object]));

@@ -68,7 +68,7 @@ fn closing_the_streams_does_not_end_a_service_and_a_fork_does_not_hold_its_end_u
     let status = wait_for("the end of `forks`", || {
         let status = world.env.infra(["runtime", "status", "--json"]);
         let status: serde_json::Value = serde_json::from_str(&status.stdout).ok()?;
-        (status["services"][1]["state"] == "stopped").then(|| status.clone())
+        (status["services"][1]["state"] == "completed").then(|| status.clone())
     });
     assert_eq!(status["services"][0]["state"], "ready", "{status}");
     let pid = u32::try_from(status["services"][0]["pid"].as_u64().expect("a pid")).expect("a pid");

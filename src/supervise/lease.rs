@@ -51,13 +51,17 @@ impl RunDir {
         fs::create_dir_all(&self.0).map_err(step)?;
         fs::chmod(&self.0, 0o700).map_err(step)?;
         let purpose = format!("`infra run` of {env}");
-        match FileLock::try_exclusive(&self.lock(), &purpose).map_err(step)? {
-            Some(lock) => Ok(lock),
-            None => Err(Error::AlreadyRunning {
-                data: self.0.parent().unwrap_or(&self.0).to_owned(),
-                holder: described(FileLock::holder(&self.lock())),
-            }),
+        // A child between fork and exec keeps its parent's lock for a moment after that has ended.
+        for _ in 0..15 {
+            if let Some(lock) = FileLock::try_exclusive(&self.lock(), &purpose).map_err(step)? {
+                return Ok(lock);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
         }
+        Err(Error::AlreadyRunning {
+            data: self.0.parent().unwrap_or(&self.0).to_owned(),
+            holder: described(FileLock::holder(&self.lock())),
+        })
     }
 
     /// The lease of the last run that did not end in order. An unreadable one is none.

@@ -121,8 +121,8 @@ impl Pane {
 fn own_part(line: &str) -> (bool, &str) {
     let mut parts = line.splitn(3, ' ');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(_time), Some("out"), own) => (false, own.unwrap_or_default()),
-        (Some(_time), Some("err"), own) => (true, own.unwrap_or_default()),
+        (Some(_time), Some("out" | "out+" | "sup"), own) => (false, own.unwrap_or_default()),
+        (Some(_time), Some("err" | "err+"), own) => (true, own.unwrap_or_default()),
         _ => (false, line),
     }
 }

@@ -36,9 +36,11 @@ impl Terminal {
         }));
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen, cursor::Hide).inspect_err(|_| give_back())?;
-        let inner = ratatui::Terminal::new(CrosstermBackend::new(io::stdout()))
-            .inspect_err(|_| give_back())?;
-        Ok(Self { inner })
+        let inner = ratatui::Terminal::new(CrosstermBackend::new(io::stdout()));
+        let mut taken = Self { inner: inner.inspect_err(|_| give_back())? };
+        // What an earlier program drew there may still stand.
+        taken.inner.clear()?;
+        Ok(taken)
     }
 
     pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {

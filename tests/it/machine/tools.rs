@@ -24,11 +24,13 @@ pub(super) fn has_strace() -> bool {
     works
 }
 
-/// The same command under strace, which writes to `log`.
+/// The same command under strace, which writes to `log`. Ended after 20 s: a failing call of the
+/// runtime's own, which wakes its threads, may leave it waiting for ever.
 pub(super) fn strace(plain: &Command, log: &Path, options: &[&str]) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-y", "-o"]).arg(log).args(options);
-    command.arg("--").arg(plain.get_program()).args(plain.get_args());
+    command.args(["--", "timeout", "--signal=KILL", "20"]);
+    command.arg(plain.get_program()).args(plain.get_args());
     command.env_clear();
     for (name, value) in plain.get_envs() {
         if let Some(value) = value {

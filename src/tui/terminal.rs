@@ -79,9 +79,9 @@ impl Keyboard {
                     Ok(false) => continue,
                     Err(error) => Err(error),
                 };
-                let sent = input.map(|input| messages.send(Message::Input(input)));
                 // A terminal that is gone ends the stack by SIGHUP, not through its keys.
-                if !matches!(sent, Ok(Ok(()))) {
+                let sent = input.is_ok_and(|input| messages.send(Message::Input(input)).is_ok());
+                if !sent {
                     return;
                 }
             }

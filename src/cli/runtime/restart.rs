@@ -27,10 +27,6 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         return Ok(super::status::verdict(&status));
     }
     let status = ops::run::restart(&session.context, name, &args.services)?;
-    if args.json {
-        session.printer.json(&status);
-    } else {
-        session.printer.data(&super::status::table(&status, session.printer.style()));
-    }
+    super::status::show(&status, args.json, session);
     Ok(super::status::verdict(&status))
 }

@@ -81,8 +81,17 @@ pub(super) fn verdict(status: &StackStatus) -> ExitCode {
     if status.down().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The status after something was done, for people or programs.
+pub(super) fn show(status: &StackStatus, json: bool, session: &Session) {
+    if json {
+        session.printer.json(status);
+    } else {
+        session.printer.data(&table(status, session.printer.style()));
+    }
+}
+
 /// The services of a running stack.
-pub(super) fn table(status: &StackStatus, style: Style) -> String {
+fn table(status: &StackStatus, style: Style) -> String {
     let mut table = Table::new(&[
         "SERVICE", "STATE", "PID", "FOR", "RESTARTS", "CPU", "MEMORY", "PORTS", "SANDBOX", "NOTE",
     ]);

@@ -16,10 +16,6 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     let name = &session.context.settings().env.value;
     let status = ops::run::stop(&session.context, name, &args.services)?;
-    if args.json {
-        session.printer.json(&status);
-    } else {
-        session.printer.data(&super::status::table(&status, session.printer.style()));
-    }
+    super::status::show(&status, args.json, session);
     Ok(std::process::ExitCode::SUCCESS)
 }

@@ -29,10 +29,6 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             status
         }
     };
-    if args.json {
-        session.printer.json(&*status);
-    } else {
-        session.printer.data(&super::status::table(&status, session.printer.style()));
-    }
+    super::status::show(&status, args.json, session);
     Ok(super::status::verdict(&status))
 }

@@ -24,13 +24,13 @@ pub fn ports(manifest: &Manifest) -> BTreeMap<String, Option<u16>> {
 }
 
 /// The names that a service runs under, with the number of each copy.
-pub fn names(name: &ServiceName, service: &Service) -> Vec<(u32, ServiceName)> {
-    if service.replicas <= 1 {
+pub fn names(name: &ServiceName, replicas: u32) -> Vec<(u32, ServiceName)> {
+    if replicas <= 1 {
         return vec![(1, name.clone())];
     }
     // The profile's check made sure that each is a name.
     let copy = |n| Some((n, ServiceName::new(format!("{name}.{n}")).ok()?));
-    (1..=service.replicas).filter_map(copy).collect()
+    (1..=replicas).filter_map(copy).collect()
 }
 
 /// The ports of one copy, over the environment's.
@@ -63,11 +63,11 @@ mod tests {
         manifest.ports.insert("own".to_owned(), None);
         let name = manifest.services.keys().next().expect("a service").clone();
         let service = manifest.services.get_mut(&name).expect("a service");
-        assert_eq!(names(&name, service), [(1, name.clone())]);
+        assert_eq!(names(&name, service.replicas), [(1, name.clone())]);
         service.replicas = 3;
         service.listen = ["nats".to_owned(), "own".to_owned()].into();
         let service = service.clone();
-        let all = names(&name, &service);
+        let all = names(&name, service.replicas);
         assert_eq!(all[2].1.as_str(), format!("{name}.3"));
         let declared = ports(&manifest);
         assert!(declared.contains_key("own.3") && !declared.contains_key("nats.2"));

@@ -184,7 +184,7 @@ impl Make<'_> {
         let all = self.host.values.ports();
         let before = service.after.iter().filter_map(|s| manifest.services.get_key_value(s));
         let copies = before.flat_map(|(name, s)| {
-            replicas::names(name, s).into_iter().map(move |(number, _)| (number, s))
+            replicas::names(name, s.replicas).into_iter().map(move |(number, _)| (number, s))
         });
         let needed: BTreeSet<u16> = copies
             .flat_map(|(number, s)| {

@@ -10,7 +10,7 @@ use super::{Context, Error, Result, stack};
 use crate::base::vars::CONTROL_TOKEN;
 use crate::base::{EnvName, Problem, Secret, ServiceName};
 use crate::env::ports::InUse;
-use crate::env::values;
+use crate::env::{replicas, values};
 use crate::profile::Profiles;
 use crate::store::Lease;
 use crate::supervise::spec::{Stack, Wishes};
@@ -101,46 +101,25 @@ pub(super) fn names(
         shared: s.replica_of.as_ref(),
         groups: groups.get(s.replica_of.as_ref().unwrap_or(&s.name)).unwrap_or(&none),
     });
-    let mut out = Vec::new();
-    for word in words {
-        for found in select::resolve(word, known.clone())? {
-            if !out.contains(&found) {
-                out.push(found);
-            }
-        }
-    }
-    Ok(out)
+    select::resolve_all(words, known)
 }
 
 /// The services of a profile that words mean; all of them when there are none.
 pub fn declared(context: &Context, name: &EnvName, words: &[String]) -> Result<Vec<ServiceName>> {
     let profile = Profiles::load_one(context.project(), name)?;
+    let copies = |n: &ServiceName, replicas| -> Vec<ServiceName> {
+        replicas::names(n, replicas).into_iter().map(|(_, name)| name).collect()
+    };
+    let all = profile.services.iter();
+    let all: Vec<_> = all.map(|(n, s)| (n, copies(n, s.replicas), &s.group)).collect();
     if words.is_empty() {
-        return Ok(profile.services.iter().flat_map(|(n, s)| copies(n, s.replicas)).collect());
+        return Ok(all.into_iter().flat_map(|(_, names, _)| names).collect());
     }
-    let mut out: Vec<ServiceName> = Vec::new();
-    for word in words {
-        let all = profile.services.iter();
-        let all: Vec<_> = all.map(|(n, s)| (n, copies(n, s.replicas), &s.group)).collect();
-        let known = all.iter().flat_map(|(shared, copies, groups)| {
-            let shared = (copies.len() > 1).then_some(*shared);
-            copies.iter().map(move |name| select::Known { name, shared, groups })
-        });
-        for found in select::resolve(word, known)? {
-            if !out.contains(&found) {
-                out.push(found);
-            }
-        }
-    }
-    Ok(out)
-}
-
-/// The names that a service runs under.
-fn copies(name: &ServiceName, replicas: u32) -> Vec<ServiceName> {
-    if replicas <= 1 {
-        return vec![name.clone()];
-    }
-    (1..=replicas).filter_map(|n| ServiceName::new(format!("{name}.{n}")).ok()).collect()
+    let known = all.iter().flat_map(|(shared, copies, groups)| {
+        let shared = (copies.len() > 1).then_some(*shared);
+        copies.iter().map(move |name| select::Known { name, shared, groups })
+    });
+    select::resolve_all(words, known)
 }
 
 type Groups = std::collections::BTreeMap<ServiceName, std::collections::BTreeSet<String>>;

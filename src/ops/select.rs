@@ -81,7 +81,7 @@ impl Selection {
                 chosen.remove(&service);
                 continue;
             };
-            let all = services.get(&service).map(|s| replicas::names(&service, s));
+            let all = services.get(&service).map(|s| replicas::names(&service, s.replicas));
             let all = || all.into_iter().flatten().map(|(_, n)| n).collect();
             copies.entry(service).or_insert_with(all).remove(&copy);
         }
@@ -127,7 +127,9 @@ fn expand(
     let copies: Vec<(&ServiceName, ServiceName)> = services
         .iter()
         .filter(|(_, s)| s.replicas > 1)
-        .flat_map(|(n, s)| replicas::names(n, s).into_iter().map(move |(_, copy)| (n, copy)))
+        .flat_map(|(n, s)| {
+            replicas::names(n, s.replicas).into_iter().map(move |(_, copy)| (n, copy))
+        })
         .collect();
     let mut out = Vec::new();
     for word in words {
@@ -138,6 +140,22 @@ fn expand(
         let known = services.iter();
         let known = known.map(|(name, s)| Known { name, shared: None, groups: &s.group });
         out.extend(resolve(word, known)?.into_iter().map(|name| (name, None)));
+    }
+    Ok(out)
+}
+
+/// The services of several words, among these, each once.
+pub(super) fn resolve_all<'a>(
+    words: &[String],
+    known: impl Iterator<Item = Known<'a>> + Clone,
+) -> Result<Vec<ServiceName>> {
+    let mut out = Vec::new();
+    for word in words {
+        for found in resolve(word, known.clone())? {
+            if !out.contains(&found) {
+                out.push(found);
+            }
+        }
     }
     Ok(out)
 }

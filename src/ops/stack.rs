@@ -82,7 +82,7 @@ pub fn assemble(
         for dep in deps_of(environment, service) {
             starts_from.extend(store.get(&manifest.deps[&dep].object)?);
         }
-        for (number, copy) in replicas::names(&name, service) {
+        for (number, copy) in replicas::names(&name, service.replicas) {
             if copies.get(&name).is_some_and(|some| !some.contains(&copy)) {
                 continue;
             }
@@ -181,7 +181,7 @@ fn service_spec(
     };
     let after = service.after.iter().flat_map(|dep| {
         let copies = match manifest.services.get(dep) {
-            Some(declared) => replicas::names(dep, declared),
+            Some(declared) => replicas::names(dep, declared.replicas),
             None => Vec::new(),
         };
         copies.into_iter().map(move |(_, copy)| (copy, condition(dep)))

@@ -132,7 +132,8 @@ pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Re
     #[cfg(target_os = "linux")]
     if let Some(confine) = &spec.confine {
         let group = groups.services.get(&spec.name);
-        let ready = Ready::new(&spec.program, confine, group).map_err(|e| chain(&e))?;
+        let ready =
+            Ready::new(&spec.program, confine, group).map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }
     let _ = (spec, groups);
@@ -150,18 +151,6 @@ pub(super) fn confirm(spec: &ServiceSpec, ready: Option<&Ready>) -> Result<(), S
     }
     let _ = (spec, ready);
     Ok(())
-}
-
-/// An error with its causes, in one line.
-#[cfg(target_os = "linux")]
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text += &format!(": {next}");
-        cause = next.source();
-    }
-    text
 }
 
 /// What is known of the services' sandboxes.

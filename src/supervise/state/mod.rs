@@ -99,6 +99,8 @@ pub struct Machine {
     starts: u64,
     reloads: u64,
     last_exit: Option<Exit>,
+    /// The start whose process ended last.
+    ended: Generation,
     /// Whether the last run ended by itself with success.
     finished: bool,
 }
@@ -128,6 +130,7 @@ impl Machine {
             starts: 0,
             reloads: 0,
             last_exit: None,
+            ended: 0,
             finished: false,
         }
     }
@@ -328,7 +331,12 @@ impl Machine {
         match &mut self.phase {
             Phase::Waiting => {}
             // It is being started already; only a stop asked meanwhile is taken back.
-            Phase::Spawning { then, .. } => *then = Then::ByRule,
+            Phase::Spawning { then, .. } => {
+                if *then != Then::ByRule {
+                    *then = Then::ByRule;
+                    self.why = why;
+                }
+            }
             Phase::Gating { then } => {
                 if *then == Then::Stop {
                     *then = Then::Start;

@@ -300,3 +300,34 @@ fn a_cycle_is_an_error() {
     let error = Run::start(stack(dir.path(), [a, b])).end().unwrap_err();
     assert_eq!(error.to_string(), "services wait for each other: `a`, `b`");
 }
+
+#[test]
+fn every_process_and_its_end_are_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = script("s", "echo up; exec sleep 1000").ready(ProbeSpec::Log("up".into()));
+    let mut run = Run::start(stack(dir.path(), [service]));
+    run.until_ready();
+    Client::connect(dir.path()).unwrap().unwrap().restart(&[name("s")]).unwrap();
+    run.until(|e| matches!(e, Event::State(c) if c.to == State::Ready && c.start == 2).then_some(()));
+    let (_, events) = run.stop();
+    let told = |e: &Event| match e {
+        Event::State(c) => Some((c.to, c.start, c.pid.is_some(), c.exit)),
+        _ => None,
+    };
+    let ended = Some(Exit::Signal(libc::SIGTERM));
+    assert_eq!(
+        events.iter().filter_map(told).collect::<Vec<_>>(),
+        [
+            (State::Starting, 1, false, None),
+            (State::Starting, 1, true, None),
+            (State::Ready, 1, true, None),
+            (State::Stopping, 1, true, None),
+            // The next start follows at once.
+            (State::Starting, 2, false, ended),
+            (State::Starting, 2, true, None),
+            (State::Ready, 2, true, None),
+            (State::Stopping, 2, true, None),
+            (State::Stopped, 2, false, ended),
+        ]
+    );
+}

@@ -11,4 +11,4 @@ mod injected;
 mod leftovers;
 mod locks;
 mod powercut;
-mod tools;
+pub(crate) mod tools;

@@ -166,8 +166,8 @@ pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Re
     #[cfg(target_os = "linux")]
     if let Some(confine) = &spec.confine {
         let group = groups.made().services.get(&spec.name).cloned();
-        let ready =
-            Ready::new(&spec.program, confine, group.as_ref()).map_err(|e| crate::base::chain(&e))?;
+        let ready = Ready::new(&spec.program, confine, group.as_ref())
+            .map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }
     let _ = (spec, groups);

@@ -45,8 +45,7 @@ impl Seen {
     }
 
     /// What a service is before anything is told of it.
-    const NOTHING: Self =
-        Self { state: State::Stopped, start: 0, reloads: 0, pid: None, ended: 0 };
+    const NOTHING: Self = Self { state: State::Stopped, start: 0, reloads: 0, pid: None, ended: 0 };
 
     /// Whether what came after it is worth telling. The end of a process is told with the state
     /// that it leads to, not while the rest of it is being ended.

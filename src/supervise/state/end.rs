@@ -29,8 +29,7 @@ impl Machine {
                 *then = next;
                 self.why = self.ends_for(next);
             }
-            Phase::Stopping { then, .. }
-            | Phase::Sweeping { then, .. } => *then = next,
+            Phase::Stopping { then, .. } | Phase::Sweeping { then, .. } => *then = next,
             Phase::Running { .. } => {
                 self.phase =
                     Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };

@@ -308,7 +308,9 @@ fn every_process_and_its_end_are_told_once() {
     let mut run = Run::start(stack(dir.path(), [service]));
     run.until_ready();
     Client::connect(dir.path()).unwrap().unwrap().restart(&[name("s")]).unwrap();
-    run.until(|e| matches!(e, Event::State(c) if c.to == State::Ready && c.start == 2).then_some(()));
+    run.until(|e| {
+        matches!(e, Event::State(c) if c.to == State::Ready && c.start == 2).then_some(())
+    });
     let (_, events) = run.stop();
     let told = |e: &Event| match e {
         Event::State(c) => Some((c.to, c.start, c.pid.is_some(), c.exit)),

@@ -54,7 +54,9 @@ impl Event {
     pub(super) fn draw(random: &mut Random) -> Self {
         let service = *pick(random, &NAMES);
         match random.below(100) {
-            0..22 => Self::Leader(service, *pick(random, &[Signal::KILL, Signal::TERM, Signal::ABORT])),
+            0..22 => {
+                Self::Leader(service, *pick(random, &[Signal::KILL, Signal::TERM, Signal::ABORT]))
+            }
             22..32 => Self::Child(
                 *pick(random, &["storm", "escapes", "regroups", "holder"]),
                 *pick(random, &[Signal::KILL, Signal::STOP]),
@@ -64,7 +66,9 @@ impl Event {
             36..38 => Self::PauseAndStop(*pick(random, &["deaf", "storm"])),
             38..58 => Self::Ask(*pick(random, &VERBS), service),
             58..60 => Self::AskAll(*pick(random, &["restart", "start", "reload"])),
-            60..66 => Self::Commands([(); 3].map(|()| (*pick(random, &VERBS), *pick(random, &NAMES)))),
+            60..66 => {
+                Self::Commands([(); 3].map(|()| (*pick(random, &VERBS), *pick(random, &NAMES))))
+            }
             66..72 => Self::Apply,
             72..74 => Self::Watch,
             74..78 => Self::Kill(true, false),

@@ -67,7 +67,8 @@ pub(super) fn project() -> World {
 
 /// The port that one of them takes sometimes.
 pub(super) fn port(env: &TestEnv) -> u16 {
-    let ports: serde_json::Value = serde_json::from_str(&env.read(".data/ports.json")).expect("JSON");
+    let ports: serde_json::Value =
+        serde_json::from_str(&env.read(".data/ports.json")).expect("JSON");
     let number = ports["ports"]["fickle"].as_u64().or_else(|| ports["fickle"].as_u64());
     number.and_then(|n| n.try_into().ok()).unwrap_or_else(|| panic!("a port in {ports}"))
 }

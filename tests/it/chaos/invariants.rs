@@ -129,12 +129,14 @@ fn of_service(
     match pid {
         Some(pid) => {
             let leader = mine.iter().find(|p| p.pid == *pid);
-            let leader = leader.ok_or_else(|| format!("{name} has pid {pid}, which is not there"))?;
+            let leader =
+                leader.ok_or_else(|| format!("{name} has pid {pid}, which is not there"))?;
             let leads = leader.session == *pid && leader.parent == supervisor;
             check(leads, || format!("{name} does not lead a session of ours: {leader:?}"))?;
             check(in_its_group(stage, *pid, name), || format!("{name} is in no group of its own"))?;
             check(leaders.len() == 1, || format!("instances of {name}: {mine:?}"))?;
-            let runs = matches!(state.as_str(), "starting" | "ready" | "stopping" | "backoff" | "failed");
+            let runs =
+                matches!(state.as_str(), "starting" | "ready" | "stopping" | "backoff" | "failed");
             check(runs, || format!("{name} is {state}, with pid {pid}"))?;
         }
         None => {
@@ -146,7 +148,8 @@ fn of_service(
     let (code, why) = socket::ask(&stage.run(), "GET", &path, "").ok_or("no answer to `why`")?;
     check(code == 200, || format!("why {name}: {code} {why}"))?;
     let says = why["because"].as_array().is_some_and(|b| !b.is_empty());
-    let agrees = why["state"].as_str() == Some(state) || why["state"].is_null() && state == "stopped";
+    let agrees =
+        why["state"].as_str() == Some(state) || why["state"].is_null() && state == "stopped";
     check(says && agrees, || format!("{name} is {state}, and why says {why}"))
 }
 
@@ -211,6 +214,8 @@ pub(super) fn recovers(stage: &mut Stage) {
     let good = ["escapes", "deaf", "mute", "storm", "late", "flood", "regroups", "zombies", "slow"];
     wait_for("everything to be up again", || {
         let now = view(&stage.status()?);
-        good.iter().all(|name| now.get(*name).is_some_and(|(state, _)| state == "ready")).then_some(())
+        good.iter()
+            .all(|name| now.get(*name).is_some_and(|(state, _)| state == "ready"))
+            .then_some(())
     });
 }

@@ -199,7 +199,8 @@ impl Told {
             service.ended = true;
             self.ends.insert((run.to_owned(), name.to_owned(), pid));
         }
-        let rests = matches!(to, "stopped" | "waiting" | "blocked" | "completed" | "backoff" | "failed");
+        let rests =
+            matches!(to, "stopped" | "waiting" | "blocked" | "completed" | "backoff" | "failed");
         check(!rests || !service.runs(), || format!("{to}, and pid {:?} has no end", service.pid))?;
         check(to != "ready" || service.runs(), || "ready without a process".to_owned())?;
         service.state = Some(to.to_owned());
@@ -228,4 +229,60 @@ fn leads(cause: &str, to: &str, started: bool) -> bool {
         "completed" => cause == "exited",
         _ => false,
     }
+}
+
+/// A journal of one service, for showing what is not accepted.
+fn of(records: &[(&str, &str)]) -> Result<Told, String> {
+    let mut told = Told::default();
+    let begin = r#""event":"begin","services":{"s":[]}"#;
+    for (n, (run, event)) in [("1", begin)].iter().chain(records).enumerate() {
+        let line = format!("{{\"seq\":{n},\"run\":\"{run}\",{event}}}");
+        told.take(&serde_json::from_str(&line).expect("JSON"))?;
+    }
+    Ok(told)
+}
+
+/// A change of that service: the states, the cause, the start, the pid, and whether it ended.
+fn state(from: &str, to: &str, cause: &str, start: u64, pid: u64, ended: bool) -> String {
+    let pid = if pid == 0 { "null".to_owned() } else { pid.to_string() };
+    let exit = if ended { "{\"code\":1}" } else { "null" };
+    format!(
+        "\"event\":\"state\",\"service\":\"s\",\"from\":\"{from}\",\"to\":\"{to}\",\
+         \"why\":{{\"cause\":\"{cause}\"}},\"start\":{start},\"pid\":{pid},\"exit\":{exit}"
+    )
+}
+
+#[test]
+fn what_does_not_follow_is_found() {
+    let begun = state("stopped", "starting", "boot", 1, 0, false);
+    let spawned = state("starting", "starting", "spawned", 1, 7, false);
+    let ready = state("starting", "ready", "ready", 1, 7, false);
+    let life = [("1", begun.as_str()), ("1", &spawned), ("1", &ready)];
+    let crash = state("ready", "backoff", "exited", 1, 7, true);
+    let again = state("backoff", "starting", "retry", 2, 0, false);
+    let good = of(&[&life[..], &[("1", &crash), ("1", &again)]].concat()).expect("it follows");
+    assert_eq!((good.starts, good.ends.len()), (2, 1));
+
+    let end = "\"event\":\"end\",\"asked\":true";
+    let other = "\"event\":\"begin\",\"services\":{\"s\":[]}";
+    for (what, last) in [
+        ("s was ready", ("1", state("waiting", "backoff", "exited", 1, 7, true))),
+        ("has no end", ("1", state("ready", "backoff", "exited", 1, 7, false))),
+        ("has no end", ("1", state("ready", "starting", "retry", 2, 0, false))),
+        ("is the next one", ("1", state("ready", "starting", "retry", 3, 0, true))),
+        ("a start begins with", ("1", state("ready", "ready", "ready", 2, 8, true))),
+        ("had pid", ("1", state("ready", "stopping", "stop_asked", 1, 8, false))),
+        ("leads to", ("1", state("ready", "stopping", "boot", 1, 7, false))),
+        ("nobody asked", ("1", state("ready", "stopping", "restart_asked", 1, 7, false))),
+        ("the run ended before", ("1", end.to_owned())),
+        ("another run", ("2", end.to_owned())),
+        ("a run begins twice", ("1", other.to_owned())),
+        ("records are missing", ("1", "\"event\":\"missed\"".to_owned())),
+    ] {
+        let told = of(&[&life[..], &[(last.0, last.1.as_str())]].concat());
+        let why = told.expect_err(what);
+        assert!(why.contains(what), "{what}: {why}");
+    }
+    let silent = of(&[("2", other), ("2", &begun)]).expect_err("a crash that nobody mentions");
+    assert!(silent.contains("not mentioned"), "{silent}");
 }

@@ -22,6 +22,10 @@ const WAITS: Duration = Duration::from_secs(1);
 /// Lines of a log that go into the reason of a failure.
 const LAST_WORDS: usize = 8;
 
+/// A process that ran for this long and ended before it was ready is told of at once: some such
+/// failures in a row, as of one that ends quickly, would take longer than anybody waits.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// What was told of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
@@ -252,6 +256,7 @@ fn is_hopeless(machine: &Machine) -> bool {
         State::Stopped => *machine.why() != Cause::StopAsked,
         State::Stopping | State::Backoff => {
             matches!(machine.why(), Cause::NotReady(_) | Cause::PreStart(_))
+                || machine.unready().is_some_and(|ran| ran >= SLOW)
         }
         _ => false,
     }

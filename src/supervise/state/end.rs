@@ -76,6 +76,8 @@ impl Machine {
     ) {
         self.last_exit = Some(exit);
         self.ended = self.generation;
+        let alone = then == Then::ByRule && ready.is_none();
+        self.unready = alone.then(|| at.now.saturating_sub(self.spawned_at));
         if self.rules.is_watched() {
             out.push(Output::EndProbe);
         }

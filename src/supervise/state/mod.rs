@@ -101,6 +101,8 @@ pub struct Machine {
     last_exit: Option<Exit>,
     /// The start whose process ended last.
     ended: Generation,
+    /// How long the last process ran, when it ended by itself and never became ready.
+    unready: Option<Duration>,
     /// Whether the last run ended by itself with success.
     finished: bool,
 }
@@ -131,6 +133,7 @@ impl Machine {
             reloads: 0,
             last_exit: None,
             ended: 0,
+            unready: None,
             finished: false,
         }
     }
@@ -270,6 +273,7 @@ impl Machine {
             self.says = None;
             self.asked = None;
             self.finished = false;
+            self.unready = None;
             out.push(Output::Gate(self.generation));
         }
     }

@@ -333,3 +333,19 @@ fn every_process_and_its_end_are_told_once() {
         ]
     );
 }
+
+#[test]
+fn a_slow_start_that_fails_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = script("slow", "sleep 1.1; echo the reason; exit 3")
+        .ready(ProbeSpec::Log("no such line".into()));
+    let mut run = Run::start(stack(dir.path(), [slow]));
+    let reason = run.until(|event| match event {
+        Event::StackFailed { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reason.contains("exit code 3") && reason.contains("the reason"), "{reason}");
+    let second = |e: &Event| matches!(e, Event::State(c) if c.start > 1);
+    assert!(!run.seen.iter().any(second), "{:?}", run.seen);
+    run.stop();
+}

@@ -119,12 +119,11 @@ impl Event {
             }
             Self::TwoUps => {
                 stage.kill(true, false);
-                let both = [stage.begin_up(), stage.begin_up()];
-                for child in both {
-                    let outcome = finish(child);
-                    assert!(matches!(outcome.code, Some(0 | 1)), "{}", outcome.stderr);
-                }
-                assert!(stage.supervisor().is_some(), "none of two `up` left a supervisor");
+                let both = [stage.begin_up(), stage.begin_up()].map(finish);
+                let said = both.each_ref().map(|outcome| &outcome.stderr);
+                assert!(both.iter().all(|o| matches!(o.code, Some(0 | 1))), "{said:?}");
+                let one = stage.supervisor();
+                assert!(one.is_some(), "none of two `up` left a supervisor: {said:?}");
                 invariants::nothing_old(stage);
             }
             Self::Clock(time) => stage.clock(time),

@@ -4,7 +4,7 @@
 //! nobody listens any more and something is heard, or with this process. Invariant: a supervisor
 //! that took another's place is heard again; what was written meanwhile is in the logs.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Context, Error, Result, run};
@@ -47,7 +47,7 @@ pub fn hear(
 
 /// Whether somebody listened to the end.
 fn to_the_end(
-    data: &PathBuf,
+    data: &Path,
     client: Client,
     mut tail: usize,
     tell: &(impl Fn(Heard) -> bool + Clone + Send + 'static),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::registration::{self, Registration};
-use super::{Error, Result, Root, Store, parallel};
+use super::{Error, Result, Root, Store, fs, parallel};
 use crate::base::{Digest, ObjectName};
 
 /// Registrations that one core reads in a row.
@@ -24,14 +24,18 @@ pub(super) struct Known {
 impl Store {
     /// Reads every registration, on every core.
     pub(super) fn known(&self) -> Result<Known> {
-        let digests = registration::digests(&self.layout.meta())?;
+        let Some(dir) = fs::Dir::open_if_exists(&self.layout.meta())? else {
+            return Ok(Known::default());
+        };
+        let names = dir.entries()?;
+        let digests: Vec<_> = names.iter().filter_map(|(n, _)| registration::digest_of(n)).collect();
         let known = Mutex::new(Known::default());
         // By the hundred: each is small, and taking the lock for each would make them wait.
         let shares: Vec<_> = digests.chunks(SHARE).collect();
         parallel::each(&shares, |digests| {
-            let mut share = Known::default();
+            let (mut share, mut buffer) = (Known::default(), Vec::new());
             for digest in digests.iter().copied() {
-                match Registration::load(&self.layout, digest) {
+                match Registration::load_from(&dir, digest, &mut buffer) {
                     Ok(Some(registration)) => drop(share.good.insert(digest, registration)),
                     Ok(None) => {}
                     Err(e @ Error::BadRegistration { .. }) => drop(share.bad.insert(digest, e)),

@@ -29,25 +29,27 @@ impl Store {
         };
         let names = dir.entries()?;
         let digests: Vec<_> = names.iter().filter_map(|(n, _)| registration::digest_of(n)).collect();
-        let known = Mutex::new(Known::default());
+        let all = Mutex::new((Vec::with_capacity(digests.len()), Vec::new()));
         // By the hundred: each is small, and taking the lock for each would make them wait.
         let shares: Vec<_> = digests.chunks(SHARE).collect();
         parallel::each(&shares, |digests| {
-            let (mut share, mut buffer) = (Known::default(), Vec::new());
+            let (mut good, mut bad, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
             for digest in digests.iter().copied() {
                 match Registration::load_from(&dir, digest, &mut buffer) {
-                    Ok(Some(registration)) => drop(share.good.insert(digest, registration)),
+                    Ok(Some(registration)) => good.push((digest, registration)),
                     Ok(None) => {}
-                    Err(e @ Error::BadRegistration { .. }) => drop(share.bad.insert(digest, e)),
+                    Err(e @ Error::BadRegistration { .. }) => bad.push((digest, e)),
                     Err(e) => return Err(e),
                 }
             }
-            let mut known = known.lock().unwrap_or_else(|e| e.into_inner());
-            known.good.append(&mut share.good);
-            known.bad.append(&mut share.bad);
+            let mut all = all.lock().unwrap_or_else(|e| e.into_inner());
+            all.0.append(&mut good);
+            all.1.append(&mut bad);
             Ok(())
         })?;
-        Ok(known.into_inner().unwrap_or_else(|e| e.into_inner()))
+        // Made at once: adding share after share to a map would move what is there each time.
+        let (good, bad) = all.into_inner().unwrap_or_else(|e| e.into_inner());
+        Ok(Known { good: good.into_iter().collect(), bad: bad.into_iter().collect() })
     }
 }
 

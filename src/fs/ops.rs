@@ -57,6 +57,16 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
 }
 
+/// Reads once into a buffer, as often as a signal interrupts it; zero bytes at the end.
+pub fn read_part(source: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Opens for appending, creating the file.
 pub fn open_append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).open(path).context("open", path)

@@ -28,7 +28,8 @@ impl Store {
             return Ok(Known::default());
         };
         let names = dir.entries()?;
-        let digests: Vec<_> = names.iter().filter_map(|(n, _)| registration::digest_of(n)).collect();
+        let digests: Vec<_> =
+            names.iter().filter_map(|(n, _)| registration::digest_of(n)).collect();
         let all = Mutex::new((Vec::with_capacity(digests.len()), Vec::new()));
         // By the hundred: each is small, and taking the lock for each would make them wait.
         let shares: Vec<_> = digests.chunks(SHARE).collect();

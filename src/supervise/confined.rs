@@ -27,6 +27,9 @@ pub(super) struct Groups {
     run: Option<PathBuf>,
     #[cfg(target_os = "linux")]
     services: BTreeMap<ServiceName, sandbox::cgroup::Group>,
+    /// Rule sets of earlier starts.
+    #[cfg(target_os = "linux")]
+    kept: sandbox::RuleSets,
     /// What was limited by them, and what could not be.
     told: BTreeMap<ServiceName, Vec<String>>,
 }
@@ -132,8 +135,8 @@ pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Re
     #[cfg(target_os = "linux")]
     if let Some(confine) = &spec.confine {
         let group = groups.services.get(&spec.name);
-        let ready =
-            Ready::new(&spec.program, confine, group).map_err(|e| crate::base::chain(&e))?;
+        let ready = Ready::new(&spec.program, confine, group, &groups.kept)
+            .map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }
     let _ = (spec, groups);

@@ -29,6 +29,9 @@ pub(super) struct Groups {
     #[cfg(target_os = "linux")]
     maker: Option<Result<sandbox::cgroup::Run, String>>,
     made: Mutex<Made>,
+    /// Rule sets of earlier starts.
+    #[cfg(target_os = "linux")]
+    kept: sandbox::RuleSets,
 }
 
 /// What was made so far; a changed stack adds to it.
@@ -166,7 +169,7 @@ pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Re
     #[cfg(target_os = "linux")]
     if let Some(confine) = &spec.confine {
         let group = groups.made().services.get(&spec.name).cloned();
-        let ready = Ready::new(&spec.program, confine, group.as_ref())
+        let ready = Ready::new(&spec.program, confine, group.as_ref(), &groups.kept)
             .map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }

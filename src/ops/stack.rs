@@ -36,7 +36,7 @@ use crate::supervise::spec::{
     AliveProbe, AliveSpec, CommandSpec, Condition, Follow, Gate, Kind, ProbeSpec, ReadySpec,
     ReloadSpec, RestartRule, ServiceSpec, Stack,
 };
-use crate::supervise::status::signal_number;
+use crate::supervise::status::{signal_name, signal_number};
 
 /// Checks the objects a service starts from.
 struct StoreGate {
@@ -227,11 +227,19 @@ fn service_spec(
         stop_command: found.stop.map(command_spec),
         stop_signal: signal(name, "stop signal", &service.stop_signal)?,
         stop_grace: Duration::from_millis(service.stop_grace_ms),
+        forward_signals: service.forward_signals.iter().filter_map(|s| passed_on(s)).collect(),
         ports: found.ports,
         required: service.required,
         confine: Some(Arc::new(confined)),
         logs: log_limits(&service.logs),
     })
+}
+
+/// Those that a profile may name.
+fn passed_on(name: &str) -> Option<i32> {
+    [libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH]
+        .into_iter()
+        .find(|number| signal_name(*number) == Some(name))
 }
 
 fn signal(service: &ServiceName, what: &'static str, text: &str) -> Result<i32> {

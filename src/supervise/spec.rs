@@ -92,6 +92,8 @@ pub struct ServiceSpec {
     pub stop_signal: i32,
     /// Time before SIGKILL.
     pub stop_grace: Duration,
+    /// Signals that the supervisor passes on to its main process.
+    pub forward_signals: BTreeSet<i32>,
     /// Ports it opens: name → number.
     pub ports: BTreeMap<String, u16>,
     /// Whether the stack is down without it.

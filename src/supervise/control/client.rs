@@ -131,12 +131,16 @@ impl Client {
 
     /// Stops the stack in order and ends the supervisor. With `wait`, returns when it has ended;
     /// what happens until then is shown to it.
-    pub fn down(mut self, wait: Option<&mut dyn FnMut(&Event)>) -> Result<(), Error> {
+    pub fn down(
+        mut self,
+        within: Option<Duration>,
+        wait: Option<&mut dyn FnMut(&Event)>,
+    ) -> Result<(), Error> {
         let supervisor = self.status()?.supervisor;
         let start = procfs::start_time(supervisor);
-        let Some(show) = wait else { return self.ask_down() };
+        let Some(show) = wait else { return self.ask_down(within) };
         let connection = self.send("GET", "/v1/events", Vec::new())?;
-        self.ask_down()?;
+        self.ask_down(within)?;
         for record in (Events { runtime: self.runtime, body: connection, buffer: Vec::new() }) {
             if let Ok(Record { event, .. }) = serde_json::from_slice(&record) {
                 show(&event);
@@ -152,8 +156,10 @@ impl Client {
         Ok(())
     }
 
-    fn ask_down(&mut self) -> Result<(), Error> {
-        self.ask("/v1/down", &[], None).map(drop)
+    fn ask_down(&mut self, within: Option<Duration>) -> Result<(), Error> {
+        let within_ms = within.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
+        let asking = Asking { within_ms, ..Asking::default() };
+        self.post::<Accepted>("/v1/down", &asking).map(drop)
     }
 
     /// Lines of logs: the newest `lines` of each service that are in memory, then, with `follow`,
@@ -196,7 +202,7 @@ impl Client {
         services: &[ServiceName],
         signal: Option<String>,
     ) -> Result<Accepted, Error> {
-        self.post(path, &Asking { services: services.to_vec(), signal })
+        self.post(path, &Asking { services: services.to_vec(), signal, within_ms: None })
     }
 
     fn post<T: DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> Result<T, Error> {

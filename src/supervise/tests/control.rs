@@ -50,7 +50,7 @@ fn status_logs_events_restart_and_stop() {
     assert_eq!(after.restarts, 1);
     assert_ne!(after.pid, before.pid);
 
-    client(dir.path()).down(Some(&mut |_| {})).unwrap();
+    client(dir.path()).down(None, Some(&mut |_| {})).unwrap();
     let outcome = run.end().unwrap();
     assert!(outcome.asked && outcome.down.is_empty());
     assert!(Client::connect(dir.path()).unwrap().is_none());

@@ -66,6 +66,7 @@ pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
         stop_command: None,
         stop_signal: libc::SIGTERM,
         stop_grace: Duration::from_secs(10),
+        forward_signals: BTreeSet::new(),
         ports: BTreeMap::new(),
         required: true,
         confine: None,

@@ -32,6 +32,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         required,
         group,
         forward_signals,
+        env_file,
         confine,
         logs,
     } = service;
@@ -84,6 +85,7 @@ pub(super) fn declare(service: &model::Service) -> Service {
         required: *required,
         group: group.clone(),
         forward_signals: forward_signals.clone(),
+        env_file: env_file.clone(),
         confine: confine.clone(),
         logs: Logs {
             size: logs.size,

@@ -137,6 +137,9 @@ pub struct Service {
     /// Signals that are passed on to it.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub forward_signals: BTreeSet<String>,
+    /// A file of the project with variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<RelPath>,
     /// Sandbox, limits and whom it runs as.
     #[serde(default, skip_serializing_if = "Confine::is_empty")]
     pub confine: Confine,

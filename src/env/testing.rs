@@ -97,6 +97,7 @@ pub(super) fn service(command: &[&str]) -> Service {
         confine: Default::default(),
         logs: Default::default(),
         forward_signals: Default::default(),
+        env_file: None,
     }
 }
 

@@ -228,6 +228,7 @@ fn service(
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
         group: given(&says.group).cloned().unwrap_or_default(),
+        env_file: given(&says.env_file).cloned(),
         forward_signals: given(&says.forward_signals).cloned().unwrap_or_default(),
         confine: says.confine.model(names.layer.sandbox),
         logs: names.layer.logs.overridden_by(says.logs),

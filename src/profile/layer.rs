@@ -87,6 +87,7 @@ pub(super) struct ServiceLayer {
     pub(super) required: Option<bool>,
     pub(super) group: Option<Entry<BTreeSet<String>>>,
     pub(super) forward_signals: Option<Entry<BTreeSet<String>>>,
+    pub(super) env_file: Option<Entry<RelPath>>,
     pub(super) confine: ConfineLayer,
     pub(super) logs: Logs,
 }
@@ -195,6 +196,7 @@ impl ServiceLayer {
             required,
             group,
             forward_signals,
+            env_file,
             confine,
             logs,
         } = child;
@@ -217,6 +219,7 @@ impl ServiceLayer {
         over(&mut self.secrets, secrets)?;
         over(&mut self.group, group)?;
         over(&mut self.forward_signals, forward_signals)?;
+        over(&mut self.env_file, env_file)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
         self.confine.overridden_by(confine)?;

@@ -363,6 +363,8 @@ pub struct Service {
     pub group: BTreeSet<String>,
     /// `forward-signals`: what the supervisor passes on to it, with `SIG`.
     pub forward_signals: BTreeSet<String>,
+    /// `env-file`: a file of the project with variables, read at each start.
+    pub env_file: Option<RelPath>,
     /// `sandbox`, `limits`, `user`, `user-group`, `umask`, `nice`
     pub confine: Confine,
     /// `logs`: how much of its output is kept; what `[logs]` says is in it.

@@ -49,6 +49,7 @@ const KEYS: &[&str] = &[
     "logs",
     "group",
     "forward-signals",
+    "env-file",
 ];
 const SIGNALS: [&str; 7] =
     ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"];
@@ -91,6 +92,8 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
     out.group = fields.take("group").map(|n| entry(&n, group)).transpose()?;
     out.forward_signals =
         fields.take("forward-signals").map(|n| entry(&n, forward_signals)).transpose()?;
+    let file = |n: &Node<'_>| super::read::rel_path(n, "a file of the project");
+    out.env_file = fields.take("env-file").map(|n| entry(&n, file)).transpose()?;
     if let Some(n) = fields.take("required") {
         let value = n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?;
         out.required = Some(value);

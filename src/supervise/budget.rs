@@ -4,8 +4,8 @@
 //! ended, so what may not exceed the limit is the sum along each chain of services. Shares are
 //! max-min fair: whoever needs little keeps all of it, and what is cut is cut to the same length
 //! along a chain, however long its own time is. Invariants: no chain's sum exceeds the limit; nobody
-//! gets more than it wants; nobody who was cut could have a millisecond more while the others keep
-//! theirs.
+//! gets more than it wants; nobody who was cut could have more while the others keep theirs, but for
+//! less than a millisecond for each service.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::process::{getpid, getsid, setsid};
+use rustix::process::setsid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -54,9 +54,9 @@ pub fn begin(on_terminal: bool) -> io::Result<()> {
     if !is_first() {
         return Ok(());
     }
-    // Of its own, so that no orphan is taken for a child of another part of this process.
-    if !on_terminal && getsid(None).ok() != Some(getpid()) {
-        // A group's leader may not; then the session is its own in effect.
+    // A session of its own, so that no orphan is taken for a child of another part of this process.
+    // Refused to who leads one already.
+    if !on_terminal {
         let _ = setsid();
     }
     let token = TAKEN_OVER.get_or_init(CancellationToken::new).clone();

@@ -56,6 +56,7 @@ mod contain;
 pub mod control;
 mod desired;
 pub mod detach;
+pub mod env_file;
 mod error;
 pub mod fleet;
 pub mod guardian;

@@ -60,6 +60,8 @@ pub struct ServiceSpec {
     pub args: Vec<OsString>,
     /// The whole environment of the process.
     pub env: BTreeMap<OsString, OsString>,
+    /// Read before each start for more of it.
+    pub env_file: Option<EnvFile>,
     /// Working directory.
     pub cwd: PathBuf,
     /// Whether it keeps running or runs to its end.
@@ -105,6 +107,15 @@ pub struct ServiceSpec {
     pub logs: Limits,
 }
 
+/// A file of variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Variables that it cannot change: what the service's own `env` and `secrets` say.
+    pub keeps: BTreeSet<String>,
+}
+
 /// Whether a program keeps running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
@@ -140,16 +151,19 @@ pub enum Follow {
 }
 
 /// A program with arguments, run with the service's environment and directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CommandSpec {
     /// Absolute path, in the store.
     pub program: PathBuf,
     /// Arguments after the program.
     pub args: Vec<OsString>,
+    /// The service's own sandbox, limits and identity, for this program. Started by path, as it is,
+    /// when `None`.
+    pub confine: Option<Arc<crate::sandbox::Spec>>,
 }
 
 /// How a service is told to take up changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ReloadSpec {
     /// This signal, to its main process alone.
     Signal(i32),

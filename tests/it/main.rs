@@ -21,6 +21,8 @@ mod aqua;
 mod bad_input;
 mod cache;
 mod commands;
+#[cfg(target_os = "linux")]
+mod container;
 mod crashes;
 mod crates;
 #[cfg(feature = "deb")]

@@ -141,7 +141,10 @@ fn strict(plan: &Plan, abi: ABI, source: &mut Source) -> Under {
         set = set.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?;
     }
     if abi >= ABI::V6 {
-        set = set.scope(Scope::AbstractUnixSocket | Scope::Signal)?;
+        set = set.scope(Scope::AbstractUnixSocket)?;
+        if !plan.signals {
+            set = set.scope(Scope::Signal)?;
+        }
     }
     let mut set = set.create()?;
     let code = plan.execute.iter().chain(&plan.loaders);

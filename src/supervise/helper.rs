@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::confined::{self, Groups};
 use super::contain;
 use super::env_file;
+use super::metrics::ProbeCounts;
 use super::process::{self, Launch};
 use super::reap::Child;
 use super::spec::{CommandSpec, ServiceSpec};
@@ -38,6 +39,8 @@ pub(super) struct Surroundings {
     pub(super) more: Arc<Mutex<Vec<(OsString, OsString)>>>,
     /// The value of the mark's variable in helpers.
     pub(super) mark: String,
+    /// Where looks at the service are counted.
+    pub(super) probes: ProbeCounts,
 }
 
 impl Surroundings {

@@ -22,6 +22,7 @@ use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::helper::{Helper, Surroundings};
 use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
+use crate::supervise::metrics::ProbeCounts;
 use crate::supervise::notify::NotifySocket;
 use crate::supervise::ports;
 use crate::supervise::process::{self, Launch, StartError};
@@ -77,6 +78,7 @@ impl Unit {
             name: spec.name.clone(),
             groups: groups.clone(),
             more: Arc::default(),
+            probes: ProbeCounts::default(),
         });
         Self {
             spec,
@@ -423,6 +425,11 @@ impl Unit {
 
     pub(super) fn logged(&self) -> LogCounters {
         self.log.counters()
+    }
+
+    /// What its probes took and found.
+    pub(super) fn probes(&self) -> &ProbeCounts {
+        &self.around.probes
     }
 
     /// A line of ours in its log.

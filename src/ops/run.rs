@@ -226,8 +226,8 @@ fn built(context: &Context, name: &EnvName) -> Result<Option<Manifest>> {
     Ok(current.and_then(|generation| generation.manifest().ok()))
 }
 
-/// Stops the stack in order, within a time where one is given, and waits for its end, or ends what
-/// a killed supervisor left of one; `false` when there was nothing.
+/// Stops the stack in order, within a time where one is given, and waits for its end, or ends what a
+/// killed supervisor left of one; `false` when there was nothing.
 pub fn down(context: &Context, name: &EnvName, within: Option<Duration>) -> Result<bool> {
     match connect(context, name)? {
         Some(client) => {

@@ -140,7 +140,7 @@ impl Client {
 
     /// Stops the stack in order and ends the supervisor. With `wait`, returns when it has ended;
     /// what happens until then is shown to it. A supervisor that was ending already is no error:
-    /// what was asked for is done.
+    /// what was asked for is done. `within` limits the time of the end.
     pub fn down(
         mut self,
         within: Option<Duration>,

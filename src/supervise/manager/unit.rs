@@ -75,10 +75,10 @@ impl Unit {
             env: spec.env.clone(),
             cwd: spec.cwd.clone(),
             mark: run_mark.of_service(&format!("{}~helper", spec.name)),
-            probes: ProbeCounts::default(),
             name: spec.name.clone(),
             groups: groups.clone(),
             more: Arc::default(),
+            probes: ProbeCounts::default(),
         });
         Self {
             spec,

@@ -48,15 +48,6 @@ impl Machine {
         }
     }
 
-    /// Why it ends, when that follows.
-    fn ends_for(&self, next: Then) -> Cause {
-        match next {
-            Then::Fail | Then::ByRule => self.why.clone(),
-            Then::Stop => Cause::StopAsked,
-            Then::Start => self.again.clone(),
-        }
-    }
-
     /// A time that is not after the limit.
     pub(super) fn within(&self, time: Time) -> Time {
         self.end_by.map_or(time, |by| time.min(by))
@@ -97,6 +88,15 @@ impl Machine {
         let had = now.saturating_sub(asked);
         (self.end_by.is_some_and(|by| by <= now) && had < self.rules.grace)
             .then_some((had, self.rules.grace))
+    }
+
+    /// Why it ends, when that follows.
+    fn ends_for(&self, next: Then) -> Cause {
+        match next {
+            Then::Fail | Then::ByRule => self.why.clone(),
+            Then::Stop => Cause::StopAsked,
+            Then::Start => self.again.clone(),
+        }
     }
 
     pub(super) fn kill(&mut self, now: Time, out: &mut Vec<Output>) {

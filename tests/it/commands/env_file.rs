@@ -34,8 +34,7 @@ fn is_read_at_each_start_and_kept_out_of_the_store() {
     // What cannot be read keeps it down, and says why.
     std::fs::remove_file(world.env.project().join("secrets/one.env")).expect("remove");
     world.env.infra(["runtime", "restart", "one"]);
-    let status = world.env.infra(["runtime", "status"]).stdout;
-    assert!(status.contains("blocked") && status.contains("does not exist"), "{status}");
+    wait_for("the reason", || said().contains("does not exist").then_some(()));
     world.env.ok(["runtime", "down", "-q"]);
     for part in ["store", "meta"] {
         let dir = world.env.store().join(part);

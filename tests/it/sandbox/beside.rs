@@ -21,7 +21,7 @@ fn commands_before_beside_and_at_the_end_may_do_what_the_service_may() {
         let world = super::with_shell(&format!(
             "[service.one]\nsandbox = \"{level}\"\n\
              command = [\"shell\", \"-c\", \"trap 'echo told; exit 0' USR1; trap 'echo again' HUP; \
-             : > ${{data}}/one/up; echo up; while :; do read -t 0.05 x <> ${{data}}/one/fifo; done\"]\n\
+             : > ${{data}}/one/up; echo up; while :; do read x <> ${{data}}/one/fifo; done\"]\n\
              pre-start = {}\nready = {{ exec = {look} }}\n\
              reload = {{ command = [\"shell\", \"-c\", \"{}; kill -HUP $$MAINPID\"] }}\n\
              stop = {{ command = [\"shell\", \"-c\", \"{}; kill -USR1 $$MAINPID\"], grace = \"20s\" }}\n",

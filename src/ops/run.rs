@@ -176,7 +176,12 @@ pub fn up(context: &Context, name: &EnvName, select: &Selection, require_full: b
     }
     let data = prepared.stack.data.clone();
     if let Some(mut client) = Client::connect(&data)? {
-        return Ok(Up::Running(Box::new(client.status()?)));
+        match client.status() {
+            Ok(status) => return Ok(Up::Running(Box::new(status))),
+            // It ended after it was found: nothing runs.
+            Err(_) if client.is_gone() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let mut args: Vec<OsString> =
         ["runtime", SUPERVISE, "--env", name.as_str()].map(Into::into).into();

@@ -51,10 +51,16 @@ impl RunDir {
         fs::create_dir_all(&self.0).map_err(step)?;
         fs::chmod(&self.0, 0o700).map_err(step)?;
         let purpose = format!("`infra run` of {env}");
-        // A child between fork and exec keeps its parent's lock for a moment after that has ended.
-        for _ in 0..15 {
+        // A child between fork and exec keeps its parent's lock for a moment after that has ended;
+        // on a busy machine that is a long one.
+        for look in 0..250 {
             if let Some(lock) = FileLock::try_exclusive(&self.lock(), &purpose).map_err(step)? {
                 return Ok(lock);
+            }
+            let dead = holder_pid(&FileLock::holder(&self.lock()))
+                .is_some_and(|pid| procfs::process(pid).is_none_or(|p| p.zombie));
+            if look >= 15 && !dead {
+                break;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
@@ -129,11 +135,14 @@ pub fn end_leftovers(data: &Path, env: &EnvName) -> Result<bool, Error> {
     Ok(RunDir::of(data).clean(env)?.is_some())
 }
 
+/// The pid in what a lock says of its holder.
+fn holder_pid(holder: &str) -> Option<u32> {
+    holder.rsplit_once("(pid ").and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok())
+}
+
 /// A holder with its command and since when it runs, where those can be seen.
 fn described(holder: String) -> String {
-    let pid =
-        holder.rsplit_once("(pid ").and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok());
-    let Some(pid) = pid else { return holder };
+    let Some(pid) = holder_pid(&holder) else { return holder };
     let mut text = holder;
     if let Some(command) = procfs::command_line(pid) {
         text += &format!(": `{command}`");

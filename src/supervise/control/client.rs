@@ -63,7 +63,9 @@ impl Client {
             Ok(stream) => {
                 let pid = stream.peer_cred().ok().and_then(|c| u32::try_from(c.pid()?).ok());
                 client.supervisor = pid.map(|pid| (pid, procfs::start_time(pid)));
-                Ok(Some(client))
+                // A child of it that has not become its program yet may hold the socket of one that
+                // was killed for a moment.
+                Ok((!client.is_gone()).then_some(client))
             }
             Err(e)
                 if matches!(
@@ -80,6 +82,11 @@ impl Client {
     async fn open(&self) -> io::Result<UnixStream> {
         let address = Address::in_dir(&self.run)?;
         UnixStream::connect(address.path()).await
+    }
+
+    /// Whether the supervisor that was connected to has ended since.
+    pub fn is_gone(&self) -> bool {
+        self.supervisor.is_some_and(|(pid, start)| !lives(pid, start))
     }
 
     /// The whole status.
@@ -283,11 +290,16 @@ impl Client {
     }
 }
 
+/// Whether a process is there; without `/proc` every process is.
+fn lives(pid: u32, start: u64) -> bool {
+    start == 0 && !cfg!(target_os = "linux")
+        || procfs::process(pid).is_some_and(|p| p.start == start && !p.zombie)
+}
+
 /// Waits a little for the end of a process that is ending; whether it has ended.
 fn has_ended(pid: u32, start: u64) -> bool {
-    let lives = || procfs::process(pid).is_some_and(|p| p.start == start && !p.zombie);
     let limit = Instant::now() + ENDING;
-    while lives() {
+    while lives(pid, start) {
         if Instant::now() > limit {
             return false;
         }

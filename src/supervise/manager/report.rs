@@ -121,7 +121,8 @@ impl Reports {
             if before == now_seen {
                 continue;
             }
-            changed |= before.state != now_seen.state || before.start != now_seen.start;
+            changed |= (before.state, before.start, before.pid)
+                != (now_seen.state, now_seen.start, now_seen.pid);
             if !before.tells(&now_seen) {
                 // What is not told now is told with the next change.
                 let (start, ended) = (before.start, before.ended);
@@ -256,7 +257,8 @@ fn is_hopeless(machine: &Machine) -> bool {
         State::Stopped => *machine.why() != Cause::StopAsked,
         State::Stopping | State::Backoff => {
             matches!(machine.why(), Cause::NotReady(_) | Cause::PreStart(_))
-                || machine.unready().is_some_and(|ran| ran >= SLOW)
+                // Once its last lines are in its log.
+                || machine.pid().is_none() && machine.unready().is_some_and(|ran| ran >= SLOW)
         }
         _ => false,
     }

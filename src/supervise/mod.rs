@@ -55,6 +55,8 @@ mod desired;
 pub mod detach;
 mod error;
 pub mod fleet;
+#[cfg(target_os = "linux")]
+mod fork;
 pub mod guardian;
 pub mod hand_over;
 mod helper;
@@ -75,6 +77,7 @@ pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod status;
+mod stream;
 pub mod tool;
 mod usage;
 

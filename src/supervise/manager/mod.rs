@@ -29,7 +29,7 @@ use self::report::Reports;
 use self::times::Times;
 use self::unit::Unit;
 use super::Error;
-use super::confined::{Groups, Sandboxes};
+use super::confined::{self, Groups, Sandboxes};
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
 use super::control::tcp::Loopback;
@@ -134,6 +134,7 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let journal =
         JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
     let groups = Arc::new(Groups::open(&mark, &stack));
+    confined::warm(&stack, &groups);
     let guardian = Guardian::start(&options.guardian, &mark, groups.run())
         .map_err(|source| Error::Guardian { source })?;
     let server = Server::bind(dir.path())?;
@@ -179,12 +180,14 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let times = Times::new(&stack);
     let wanted = plan::wanted(&stack);
     let sandboxes = Sandboxes::open(&stack, &groups);
-    sandboxes.look(&stack, &logs);
+    let starting = sandboxes.look(&stack, &logs);
     let mut manager = Manager {
         desired,
         times,
         run_path,
         sandboxes,
+        starting: Some(starting),
+        first: 0,
         groups,
         clock: Clock::start(),
         reports: Reports::new(events, journal),
@@ -269,6 +272,10 @@ struct Manager {
     mark: RunMark,
     groups: Arc<Groups>,
     sandboxes: Sandboxes,
+    /// Held until the first services have been started.
+    starting: Option<std::sync::mpsc::Sender<()>>,
+    /// How many of those are left.
+    first: usize,
     lease: LeaseWriter,
     reports: Reports,
     news: mpsc::UnboundedSender<News>,
@@ -297,6 +304,8 @@ impl Manager {
         self.write_lease();
         let stopped = self.desired.stopped();
         let actions = self.fleet.start_all(self.clock.moment(), stopped);
+        let starts = |(_, output): &&Action| matches!(output, Output::Gate(_));
+        self.first = actions.iter().filter(starts).count();
         self.perform(actions);
     }
 
@@ -334,6 +343,8 @@ impl Manager {
         let (name, input) = match news {
             News::Input(name, input) => (name, input),
             News::Started(name, generation, result) => {
+                self.first -= usize::from(self.first > 0);
+                self.starting.take_if(|_| self.first == 0);
                 let Some(unit) = self.units.get_mut(&name) else { return };
                 let input = match result {
                     Ok(child) => {

@@ -207,7 +207,8 @@ fn built(context: &Context, name: &EnvName) -> Result<Option<Manifest>> {
     Ok(current.and_then(|generation| generation.manifest().ok()))
 }
 
-/// Stops the stack in order and waits for its end; `false` when nothing ran.
+/// Stops the stack in order and waits for its end, or ends what a killed supervisor left of one;
+/// `false` when there was nothing.
 pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
     match connect(context, name)? {
         Some(client) => {
@@ -223,7 +224,7 @@ pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
             }))?;
             Ok(true)
         }
-        None => Ok(false),
+        None => Ok(supervise::end_leftovers(&data_dir(context, name)?, name)?),
     }
 }
 
@@ -246,11 +247,11 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
     let starts: BTreeMap<_, _> =
         before.services.iter().map(|s| (s.name.clone(), (s.pid, s.restarts))).collect();
     let asked = |s: &ServiceStatus| s.wanted && (names.is_empty() || names.contains(&s.name));
-    wait(context, name, &mut client, |s| {
+    wait(context, name, &mut client, |all, s| {
         // A task that ran anew has no process to tell it by.
         let before = starts.get(&s.name).copied().unwrap_or_default();
         let anew = s.pid != before.0 || s.restarts != before.1;
-        !asked(s) || s.is_settled() && (anew || s.state != State::Ready)
+        !asked(s) || all.has_settled(s) && (anew || s.state != State::Ready)
     })
 }
 
@@ -259,7 +260,7 @@ pub fn stop(context: &Context, name: &EnvName, services: &[String]) -> Result<St
     let mut client = require(context, name)?;
     let names = control::names(context, name, services, &client.status()?)?;
     client.stop(&names)?;
-    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+    wait(context, name, &mut client, |all, s| !names.contains(&s.name) || all.has_settled(s))
 }
 
 /// Starts services with what they come after, and waits until they are up or will not be.
@@ -269,7 +270,7 @@ pub fn start(context: &Context, name: &EnvName, services: &[String]) -> Result<S
     check_generation(context, name, before.generation)?;
     let names = control::names(context, name, services, &before)?;
     client.start(&names)?;
-    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+    wait(context, name, &mut client, |all, s| !names.contains(&s.name) || all.has_settled(s))
 }
 
 /// Makes services take up changes; all that can when none is named.
@@ -298,11 +299,11 @@ fn wait(
     context: &Context,
     name: &EnvName,
     client: &mut Client,
-    done: impl Fn(&ServiceStatus) -> bool,
+    done: impl Fn(&StackStatus, &ServiceStatus) -> bool,
 ) -> Result<StackStatus> {
     for _ in 0..12_000 {
         let now = status_or_end(context, name, client)?;
-        if now.services.iter().all(&done) {
+        if now.services.iter().all(|s| done(&now, s)) {
             return Ok(now);
         }
         std::thread::sleep(Duration::from_millis(10));

@@ -26,11 +26,20 @@ pub type Reports = BTreeMap<ServiceName, Report>;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     run: Option<PathBuf>,
+    /// What makes a service's group, or why there are none.
     #[cfg(target_os = "linux")]
-    services: BTreeMap<ServiceName, sandbox::cgroup::Group>,
+    maker: Option<Result<sandbox::cgroup::Run, String>>,
+    made: Mutex<Made>,
     /// Rule sets of earlier starts.
     #[cfg(target_os = "linux")]
     kept: sandbox::RuleSets,
+}
+
+/// What was made so far; a changed stack adds to it.
+#[derive(Debug, Default)]
+struct Made {
+    #[cfg(target_os = "linux")]
+    services: BTreeMap<ServiceName, sandbox::cgroup::Group>,
     /// What was limited by them, and what could not be.
     told: BTreeMap<ServiceName, Vec<String>>,
 }
@@ -40,34 +49,48 @@ impl Groups {
     /// Makes them, where that is possible.
     pub(super) fn open(mark: &RunMark, stack: &Stack) -> Self {
         use sandbox::cgroup;
-        let confined = || stack.services.iter().filter_map(|(n, s)| Some((n, s.confine.as_ref()?)));
         let mut groups = Self::default();
+        let confined = || stack.services.values().filter_map(|s| s.confine.as_ref());
         if confined().next().is_none() {
             return groups;
         }
-        let wanted = confined().any(|(_, spec)| cgroup::wants(&spec.limits));
+        let wanted = confined().any(|spec| cgroup::wants(&spec.limits));
         let run = cgroup::Run::create(mark.as_str(), wanted);
-        for (name, spec) in confined() {
-            let made = run.as_ref().map_err(Clone::clone).and_then(|run| {
+        groups.run = run.as_ref().ok().map(|run| run.path().to_owned());
+        groups.maker = Some(run);
+        groups.add(stack);
+        groups
+    }
+
+    /// Makes those that a changed stack has and this run has not yet, and gives all their limits.
+    pub(super) fn add(&self, stack: &Stack) {
+        use sandbox::cgroup;
+        let mut all = self.made();
+        for (name, spec) in
+            stack.services.iter().filter_map(|(n, s)| Some((n, s.confine.as_ref()?)))
+        {
+            let maker = self.maker.as_ref();
+            let maker = maker.map_or(Err("this run has no control group"), |m| {
+                m.as_ref().map_err(String::as_str)
+            });
+            let made = maker.map_err(str::to_owned).and_then(|run| {
                 run.service(name.as_str(), &spec.limits).map_err(|e| e.to_string())
             });
             let told = match made {
                 Ok(group) => {
                     let told = group.told.clone();
-                    groups.services.insert(name.clone(), group);
+                    all.services.insert(name.clone(), group);
                     told
                 }
                 Err(why) => cgroup::without(&spec.limits, &why),
             };
-            groups.told.insert(name.clone(), told);
+            all.told.insert(name.clone(), told);
         }
-        groups.run = run.ok().map(|run| run.path().to_owned());
-        groups
     }
 
     /// The directory of a service's group.
     pub(super) fn of(&self, name: &ServiceName) -> Option<PathBuf> {
-        self.services.get(name).map(|group| group.path().to_owned())
+        self.made().services.get(name).map(|group| group.path().to_owned())
     }
 }
 
@@ -77,12 +100,23 @@ impl Groups {
         Self::default()
     }
 
+    pub(super) fn add(&self, _: &Stack) {}
+
     pub(super) fn of(&self, _: &ServiceName) -> Option<PathBuf> {
         None
     }
 }
 
 impl Groups {
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was limited for a service, and what could not be.
+    fn told(&self, name: &ServiceName) -> Vec<String> {
+        self.made().told.get(name).cloned().unwrap_or_default()
+    }
+
     /// The directory of the run's group.
     pub(super) fn run(&self) -> Option<&Path> {
         self.run.as_deref()
@@ -135,8 +169,8 @@ pub(super) fn remove(group: &Path) {
 pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Ready>>, String> {
     #[cfg(target_os = "linux")]
     if let Some(confine) = &spec.confine {
-        let group = groups.services.get(&spec.name);
-        let ready = Ready::new(&spec.program, confine, group, &groups.kept)
+        let group = groups.made().services.get(&spec.name).cloned();
+        let ready = Ready::new(&spec.program, confine, group.as_ref(), &groups.kept)
             .map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }
@@ -191,7 +225,7 @@ impl Sandboxes {
                 Level::Off => Report::none(Level::Off, spec.why.clone()),
                 level => Report::unknown(level),
             };
-            report.limits = groups.told.get(name).cloned().unwrap_or_default();
+            report.limits = groups.told(name);
             Some((name.clone(), report))
         };
         Self(Arc::new(Mutex::new(stack.services.iter().filter_map(first).collect())))

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::contain;
+use super::metrics::ProbeCounts;
 use super::process::{self, Launch, Stdio};
 use super::reap::Child;
 use super::spec::CommandSpec;
@@ -26,6 +27,8 @@ pub(super) struct Surroundings {
     pub(super) cwd: PathBuf,
     /// The value of the mark's variable in helpers.
     pub(super) mark: String,
+    /// Where looks at the service are counted.
+    pub(super) probes: ProbeCounts,
 }
 
 /// A command to run.

@@ -85,10 +85,48 @@ impl RunDir {
         Ok(Some(contain::end_run(&mark, &sessions, group.as_deref(), GRACE, false)))
     }
 
+    /// Ends what a run left that did not end in order, when no other one has begun since. Gives
+    /// its mark, when there was one.
+    pub(super) fn clean(&self, env: &EnvName) -> Result<Option<String>, Error> {
+        let Some(lease) = self.left()? else { return Ok(None) };
+        let lock = match self.claim(env) {
+            Ok(lock) => lock,
+            Err(Error::AlreadyRunning { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Another one may have begun and ended before we had the lock.
+        if self.left()?.is_none_or(|now| now.run != lease.run) {
+            return Ok(None);
+        }
+        let step = |source| Error::RunDirectory { source };
+        if self.end_leftovers()?.is_some_and(|(_, left)| left > 0) {
+            // Whoever comes next tries again.
+            return Ok(None);
+        }
+        for name in fs::read_dir_names_if_exists(&self.0).map_err(step)? {
+            let socket = name == "control.sock" || name.to_string_lossy().ends_with(".notify");
+            if socket {
+                fs::remove_file_if_exists(&self.0.join(name)).map_err(step)?;
+            }
+        }
+        super::journal::note_end(self.0.parent().unwrap_or(&self.0), &lease.run);
+        self.clear()?;
+        drop(lock);
+        Ok(Some(lease.run))
+    }
+
     /// The run ended in order and left nothing.
     pub(super) fn clear(&self) -> Result<(), Error> {
         fs::remove_file_if_exists(&self.lease()).map_err(|source| Error::RunDirectory { source })
     }
+}
+
+/// Ends what a killed supervisor left in a data directory; whether it left something there.
+///
+/// # Errors
+/// The run directory cannot be read or written.
+pub fn end_leftovers(data: &Path, env: &EnvName) -> Result<bool, Error> {
+    Ok(RunDir::of(data).clean(env)?.is_some())
 }
 
 /// A holder with its command and since when it runs, where those can be seen.

@@ -82,6 +82,7 @@ pub mod tool;
 mod usage;
 
 pub use error::Error;
+pub use lease::end_leftovers;
 pub use manager::{Options, Outcome, Reset, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;

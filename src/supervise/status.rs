@@ -331,13 +331,32 @@ impl StackStatus {
     }
 }
 
-impl ServiceStatus {
-    /// Whether it is up or will not be without help: nothing is under way.
-    pub fn is_settled(&self) -> bool {
-        let moving = [State::Waiting, State::Starting, State::Stopping, State::Backoff];
-        !moving.contains(&self.state)
+impl StackStatus {
+    /// Whether a service is up or will not be without help: nothing is under way, for it or for
+    /// what it waits for.
+    pub fn has_settled(&self, service: &ServiceStatus) -> bool {
+        self.settled(service, self.services.len())
     }
 
+    /// The same; `depth` bounds a chain of waiting.
+    fn settled(&self, service: &ServiceStatus, depth: usize) -> bool {
+        match service.state {
+            State::Starting | State::Stopping | State::Backoff => false,
+            State::Waiting => {
+                let held = |s: &&ServiceStatus| {
+                    service.waits_for.contains(&s.name)
+                        && !s.is_up()
+                        && depth > 0
+                        && self.settled(s, depth - 1)
+                };
+                self.services.iter().any(|s| held(&s))
+            }
+            _ => true,
+        }
+    }
+}
+
+impl ServiceStatus {
     /// Ready, ended for good with success, or waiting for its time.
     pub fn is_up(&self) -> bool {
         self.state.is_up()

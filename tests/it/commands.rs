@@ -10,6 +10,7 @@ mod help;
 mod host;
 mod init;
 mod lock;
+mod screen;
 mod shells;
 mod stack;
 mod store;

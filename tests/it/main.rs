@@ -20,6 +20,8 @@ mod action;
 mod aqua;
 mod bad_input;
 mod cache;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod commands;
 mod crashes;
 mod crates;

@@ -33,10 +33,15 @@ use crate::supervise::status::{Event, Record, StackStatus};
 /// it has to look at files first.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a supervisor that has said its last word may take to end.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// The supervisor of a data directory.
 pub struct Client {
     runtime: Runtime,
     run: PathBuf,
+    /// Who listens: pid and start time, where the kernel shows it.
+    supervisor: Option<(u32, u64)>,
 }
 
 impl fmt::Debug for Client {
@@ -53,9 +58,13 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|source| Error::System { action: "start an event loop", source })?;
-        let client = Self { runtime, run };
+        let mut client = Self { runtime, run, supervisor: None };
         match client.runtime.block_on(client.open()) {
-            Ok(_) => Ok(Some(client)),
+            Ok(stream) => {
+                let pid = stream.peer_cred().ok().and_then(|c| u32::try_from(c.pid()?).ok());
+                client.supervisor = pid.map(|pid| (pid, procfs::start_time(pid)));
+                Ok(Some(client))
+            }
             Err(e)
                 if matches!(
                     e.kind(),
@@ -130,11 +139,20 @@ impl Client {
     }
 
     /// Stops the stack in order and ends the supervisor. With `wait`, returns when it has ended;
-    /// what happens until then is shown to it.
+    /// what happens until then is shown to it. A supervisor that was ending already is no error:
+    /// what was asked for is done.
     pub fn down(mut self, wait: Option<&mut dyn FnMut(&Event)>) -> Result<(), Error> {
-        let supervisor = self.status()?.supervisor;
-        let start = procfs::start_time(supervisor);
-        let Some(show) = wait else { return self.ask_down() };
+        let supervisor = self.supervisor;
+        let asked = match wait {
+            None => self.ask_down(),
+            Some(show) => self.ask_down_and_hear(show),
+        };
+        let (Err(_), Some((pid, start))) = (&asked, supervisor) else { return asked };
+        if has_ended(pid, start) { Ok(()) } else { asked }
+    }
+
+    fn ask_down_and_hear(mut self, show: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+        let supervisor = self.supervisor;
         let connection = self.send("GET", "/v1/events", Vec::new())?;
         self.ask_down()?;
         for record in (Events { runtime: self.runtime, body: connection, buffer: Vec::new() }) {
@@ -144,10 +162,8 @@ impl Client {
         }
         // It lets go of its lock and its last files after the stream: a start that follows must
         // not meet them.
-        let lives = || procfs::process(supervisor).is_some_and(|p| p.start == start && !p.zombie);
-        let limit = Instant::now() + Duration::from_secs(5);
-        while lives() && Instant::now() < limit {
-            std::thread::sleep(Duration::from_millis(1));
+        if let Some((pid, start)) = supervisor {
+            has_ended(pid, start);
         }
         Ok(())
     }
@@ -255,6 +271,19 @@ impl Client {
             .map_err(|e| no_answer(&e))?;
         sender.send_request(request).await.map_err(|e| no_answer(&e))
     }
+}
+
+/// Waits a little for the end of a process that is ending; whether it has ended.
+fn has_ended(pid: u32, start: u64) -> bool {
+    let lives = || procfs::process(pid).is_some_and(|p| p.start == start && !p.zombie);
+    let limit = Instant::now() + ENDING;
+    while lives() {
+        if Instant::now() > limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 fn no_answer(error: &dyn std::error::Error) -> Error {

@@ -79,6 +79,18 @@ impl JournalWriter {
     }
 }
 
+/// Appends a record from this thread. What the disk does not take is lost.
+pub(super) fn append_one(data: &Path, run: &str, event: Event) {
+    let mut file = JournalFile::open(super::path(data));
+    let at = format!("{:.3}", Timestamp::now());
+    let record = Record { seq: file.last_seq + 1, at, run: run.to_owned(), event };
+    let mut text = Vec::new();
+    if serde_json::to_writer(&mut text, &record).is_ok() {
+        text.push(b'\n');
+        file.write(text, 1);
+    }
+}
+
 struct JournalFile {
     path: PathBuf,
     file: Option<File>,

@@ -60,6 +60,7 @@ impl Manager {
             Refusal::new(format!("services wait for each other: {}", names.join(", ")))
         })?;
 
+        self.groups.add(&stack);
         self.reports.tell(Event::Asked { action: Deed::Apply, services: Vec::new(), by });
         for unit in added {
             unit.note(&format!("generation {}, {}", stack.generation, stack.digest));

@@ -21,6 +21,7 @@ use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::helper::{Helper, Surroundings};
 use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
+use crate::supervise::metrics::ProbeCounts;
 use crate::supervise::notify::NotifySocket;
 use crate::supervise::ports;
 use crate::supervise::process::{self, Launch, StartError, Stdio};
@@ -73,6 +74,7 @@ impl Unit {
             env: spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             cwd: spec.cwd.clone(),
             mark: run_mark.of_service(&format!("{}~helper", spec.name)),
+            probes: ProbeCounts::default(),
         });
         Self {
             spec,
@@ -415,6 +417,11 @@ impl Unit {
 
     pub(super) fn logged(&self) -> LogCounters {
         self.log.counters()
+    }
+
+    /// What its probes took and found.
+    pub(super) fn probes(&self) -> &ProbeCounts {
+        &self.around.probes
     }
 
     /// A line of ours in its log.

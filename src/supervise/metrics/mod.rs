@@ -6,6 +6,7 @@
 //! an absence is never a zero.
 
 mod histogram;
+mod probes;
 mod render;
 mod text;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::histogram::Histogram;
+pub(super) use self::probes::ProbeCounts;
 pub(super) use self::render::render;
 use super::state::{Input, Time};
 use super::status::{Cause, Exit};
@@ -22,9 +24,9 @@ use crate::base::ServiceName;
 pub(super) const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Words of the label `cause` of a start.
-const CAUSES: [&str; 4] = ["boot", "crash", "manual", "other"];
+const CAUSES: [&str; 6] = ["boot", "crash", "dependency", "manual", "other", "schedule"];
 /// Words of the label `reason` of an exit.
-const REASONS: [&str; 4] = ["asked", "code", "probe", "signal"];
+const REASONS: [&str; 5] = ["asked", "code", "probe", "signal", "watchdog"];
 
 /// What was counted since the supervisor started.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +41,7 @@ struct ServiceMeter {
     starts: BTreeMap<&'static str, u64>,
     exits: BTreeMap<&'static str, u64>,
     kills: u64,
-    probe_failures: u64,
+    probes: ProbeCounts,
     startup: Histogram,
     restart_delay: Histogram,
     stop: Histogram,
@@ -86,7 +88,6 @@ impl Meter {
                     meter.stop.add(now.saturating_sub(asked));
                 }
             }
-            Input::ProbeFailed(..) => meter.probe_failures += 1,
             _ => {}
         }
     }
@@ -97,6 +98,11 @@ impl Meter {
         if !std::mem::replace(&mut meter.ready, true) {
             meter.startup.add(after);
         }
+    }
+
+    /// Where looks at a service are counted.
+    pub(super) fn probes(&mut self, name: &ServiceName, counts: &ProbeCounts) {
+        self.of(name).probes = counts.clone();
     }
 
     /// SIGKILL was sent because the time for an orderly end was over.

@@ -16,6 +16,7 @@ impl Machine {
                     out.push(Output::EndGate);
                 }
                 *then = next;
+                self.why = self.ends_for(next);
             }
             Phase::Gating { .. } | Phase::Held => {
                 out.push(Output::EndGate);
@@ -24,18 +25,16 @@ impl Machine {
             Phase::Idle | Phase::Waiting | Phase::Backoff { .. } | Phase::Blocked => {
                 self.stopped(Cause::StopAsked);
             }
-            Phase::Spawning { then, .. }
-            | Phase::Stopping { then, .. }
-            | Phase::Sweeping { then, .. } => *then = next,
+            Phase::Spawning { then, .. } => {
+                *then = next;
+                self.why = self.ends_for(next);
+            }
+            Phase::Stopping { then, .. } | Phase::Sweeping { then, .. } => *then = next,
             Phase::Running { .. } => {
                 self.phase =
                     Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };
                 self.asked = Some((at.now, self.rules.stop_signal));
-                match next {
-                    Then::Fail | Then::ByRule => {}
-                    Then::Stop => self.why = Cause::StopAsked,
-                    Then::Start => self.why = self.again.clone(),
-                }
+                self.why = self.ends_for(next);
                 if self.rules.is_watched() {
                     out.push(Output::EndProbe);
                 }
@@ -46,6 +45,15 @@ impl Machine {
                 });
             }
             Phase::Stopped => {}
+        }
+    }
+
+    /// Why it ends, when that follows.
+    fn ends_for(&self, next: Then) -> Cause {
+        match next {
+            Then::Fail | Then::ByRule => self.why.clone(),
+            Then::Stop => Cause::StopAsked,
+            Then::Start => self.again.clone(),
         }
     }
 
@@ -67,6 +75,9 @@ impl Machine {
         out: &mut Vec<Output>,
     ) {
         self.last_exit = Some(exit);
+        self.ended = self.generation;
+        let alone = then == Then::ByRule && ready.is_none();
+        self.unready = alone.then(|| at.now.saturating_sub(self.spawned_at));
         if self.rules.is_watched() {
             out.push(Output::EndProbe);
         }

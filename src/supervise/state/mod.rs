@@ -99,6 +99,10 @@ pub struct Machine {
     starts: u64,
     reloads: u64,
     last_exit: Option<Exit>,
+    /// The start whose process ended last.
+    ended: Generation,
+    /// How long the last process ran, when it ended by itself and never became ready.
+    unready: Option<Duration>,
     /// Whether the last run ended by itself with success.
     finished: bool,
 }
@@ -128,6 +132,8 @@ impl Machine {
             starts: 0,
             reloads: 0,
             last_exit: None,
+            ended: 0,
+            unready: None,
             finished: false,
         }
     }
@@ -267,6 +273,7 @@ impl Machine {
             self.says = None;
             self.asked = None;
             self.finished = false;
+            self.unready = None;
             out.push(Output::Gate(self.generation));
         }
     }
@@ -328,7 +335,12 @@ impl Machine {
         match &mut self.phase {
             Phase::Waiting => {}
             // It is being started already; only a stop asked meanwhile is taken back.
-            Phase::Spawning { then, .. } => *then = Then::ByRule,
+            Phase::Spawning { then, .. } => {
+                if *then != Then::ByRule {
+                    *then = Then::ByRule;
+                    self.why = why;
+                }
+            }
             Phase::Gating { then } => {
                 if *then == Then::Stop {
                     *then = Then::Start;

@@ -154,6 +154,16 @@ impl Machine {
         }
     }
 
+    /// The start whose process ended last; 0 before the first end.
+    pub fn ended(&self) -> Generation {
+        self.ended
+    }
+
+    /// How long its last process ran, when it ended by itself and never became ready.
+    pub fn unready(&self) -> Option<Duration> {
+        self.unready
+    }
+
     /// When it was asked to end and the last signal, while it has not.
     pub fn asked(&self) -> Option<(Time, i32)> {
         matches!(self.phase, Phase::Stopping { .. }).then_some(self.asked).flatten()

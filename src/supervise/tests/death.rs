@@ -123,6 +123,38 @@ fn what_survives_supervisor_and_guardian_is_ended_by_the_next_run() {
 }
 
 #[test]
+fn what_survives_both_is_ended_without_another_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = supervisor(dir.path(), "family");
+    let members = pids(dir.path(), &FAMILY);
+    let guardian = guardian_of(child.pid());
+    let lease = dir.path().join("run/lease.json");
+    wait("the lease names the service", || {
+        crate::fs::read_to_string(&lease).is_ok_and(|t| t.contains("\"family\""))
+    });
+    let env = EnvName::new("test").unwrap();
+    assert!(!end_leftovers(dir.path(), &env).unwrap(), "a run goes on");
+    assert!(members.iter().all(|p| lives(*p)));
+    kill(guardian, Signal::STOP);
+    kill(child.pid(), Signal::KILL);
+    end(&child);
+    assert!(end_leftovers(dir.path(), &env).unwrap());
+    assert!(!members.iter().any(|p| lives(*p)), "{members:?}");
+    for file in ["lease.json", "control.sock"] {
+        assert!(!crate::fs::exists(&dir.path().join("run").join(file)).unwrap(), "{file}");
+    }
+    let told = crate::supervise::journal::read(dir.path(), None).unwrap();
+    let last = told.last().map(|r| (&r.run, &r.event));
+    assert_eq!(last.map(|(run, _)| run), told.first().map(|r| &r.run));
+    assert!(
+        matches!(last, Some((_, Event::Note { text })) if text.contains("did not end in order")),
+        "{last:?}"
+    );
+    assert!(!end_leftovers(dir.path(), &env).unwrap(), "nothing is left");
+    wait("the stopped guardian ends", || !lives(guardian));
+}
+
+#[test]
 fn a_guardian_that_ends_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let child = supervisor(dir.path(), "family");

@@ -25,7 +25,7 @@ use super::spec::{
     Stack,
 };
 use super::status::{Event, State, StateChange};
-use super::{Error, Options, Outcome, Reset, procfs, run_blocking};
+use super::{Error, Options, Outcome, Reset, end_leftovers, procfs, run_blocking};
 use crate::base::{EnvName, Problem, ServiceName};
 
 /// Longer than anything here may take on a busy machine.

@@ -79,8 +79,8 @@ impl Ready {
         let rules = kept.of(&spec.plan).map_err(|source| NotReady::Rules { source })?;
         let mut confinement = confinement(spec, rules);
         if let Some(group) = group {
-            let procs = group.procs().map_err(|source| NotReady::Rules { source })?;
-            confinement.group = Some(procs);
+            let joining = group.joining().map_err(|source| NotReady::Rules { source })?;
+            confinement.group = Some(joining);
         }
         let by_path = spec.start == Start::ByPath;
         Ok(Self { program: program.to_owned(), held, interpreter, by_path, confinement })

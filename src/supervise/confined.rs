@@ -9,7 +9,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 use super::contain::RunMark;
 use super::logs::Logs;
@@ -182,6 +183,24 @@ pub(super) fn ready(
     Ok(None)
 }
 
+/// Makes the rules of all services, beside what else has to be done before they start. A start finds
+/// them made, or waits for them.
+pub(super) fn warm(stack: &Stack, groups: &Arc<Groups>) {
+    #[cfg(target_os = "linux")]
+    {
+        let (stack, groups) = (stack.clone(), groups.clone());
+        let make = move || {
+            for spec in stack.services.values().filter_map(|s| s.confine.as_ref()) {
+                // What cannot be made says so at the start.
+                let _ = groups.kept.make(&spec.plan);
+            }
+        };
+        // Without the thread each start makes its own.
+        let _ = std::thread::Builder::new().name("rules".into()).stack_size(256 * 1024).spawn(make);
+    }
+    let _ = (stack, groups);
+}
+
 /// Whether what is held is what was checked.
 ///
 /// # Errors
@@ -194,6 +213,9 @@ pub(super) fn confirm(spec: &ServiceSpec, ready: Option<&Ready>) -> Result<(), S
     let _ = (spec, ready);
     Ok(())
 }
+
+/// How long a look waits for the first starts.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is known of the services' sandboxes.
 #[derive(Clone, Debug)]
@@ -218,10 +240,14 @@ impl Sandboxes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks, beside everything else, and writes what was seen to the services' logs.
-    pub(super) fn look(&self, stack: &Stack, logs: &Arc<Logs>) {
+    /// Looks, beside everything else, and writes what was seen to the services' logs. Begins once
+    /// what is given back was dropped, or after [`PATIENCE`]: services that start are in more of a
+    /// hurry.
+    pub(super) fn look(&self, stack: &Stack, logs: &Arc<Logs>) -> mpsc::Sender<()> {
         let (reports, stack, logs) = (self.clone(), stack.clone(), logs.clone());
+        let (busy, rest) = mpsc::channel();
         let look = move || {
+            let _ = rest.recv_timeout(PATIENCE);
             for (name, seen) in look(&stack) {
                 let mut all = reports.reports();
                 let limits = all.get(&name).map(|r| r.limits.clone()).unwrap_or_default();
@@ -235,6 +261,7 @@ impl Sandboxes {
         // Without the thread nothing is claimed: the reports stay unknown.
         let _ =
             std::thread::Builder::new().name("sandbox".into()).stack_size(256 * 1024).spawn(look);
+        busy
     }
 
     /// Fills the services' reports in.

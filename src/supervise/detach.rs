@@ -10,14 +10,13 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::process::{self, Launch};
+use super::process::{self, Launch, Stdio};
 use super::reap::Child;
 use super::status::Event;
 use crate::base::Diagnose;

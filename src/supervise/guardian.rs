@@ -11,12 +11,11 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, PipeWriter, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::confined;
 use super::contain::{self, RunMark};
-use super::process::{self, Launch};
+use super::process::{self, Launch, Stdio};
 use super::reap::Child;
 
 /// The hidden subcommand that [`main`] serves.

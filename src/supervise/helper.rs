@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use super::confined::{self, Groups};
 use super::contain;
 use super::env_file;
 use super::metrics::ProbeCounts;
-use super::process::{self, Launch};
+use super::process::{self, Launch, Stdio};
 use super::reap::Child;
 use super::spec::{CommandSpec, ServiceSpec};
 use super::status::Exit;

@@ -195,7 +195,8 @@ impl LeaseWriter {
                     let lease = changes.try_iter().last().unwrap_or(lease);
                     if let Ok(text) = serde_json::to_vec_pretty(&lease) {
                         // A full disk must not stop the services; the guardian still knows.
-                        let _ = fs::write_atomic(&path, &text);
+                        // Of another boot it means nothing, so nothing waits for the disk.
+                        let _ = fs::write_passing(&path, &text);
                     }
                 }
             })?;

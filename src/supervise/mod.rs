@@ -59,6 +59,8 @@ pub mod detach;
 pub mod env_file;
 mod error;
 pub mod fleet;
+#[cfg(target_os = "linux")]
+mod fork;
 pub mod guardian;
 pub mod hand_over;
 mod helper;
@@ -80,6 +82,7 @@ pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod status;
+mod stream;
 pub mod tool;
 mod usage;
 

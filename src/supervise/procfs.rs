@@ -61,6 +61,22 @@ pub(super) fn all() -> Vec<Process> {
     names.iter().filter_map(|n| n.to_str()?.parse().ok()).filter_map(process).collect()
 }
 
+/// The children of this process, zombies included; `None` where the kernel keeps no list of them.
+/// Complete only while nobody collects one, see `proc_tid_children(5)`.
+pub(super) fn children() -> Option<Vec<u32>> {
+    let tasks = Path::new("/proc/self/task");
+    // Each thread has its own. One that ends gives them to another, which may have been read.
+    let of_all = || {
+        let mut found = Vec::new();
+        for thread in fs::read_dir_names(tasks).ok()? {
+            let text = fs::read_to_string(&tasks.join(thread).join("children")).ok()?;
+            found.extend(text.split_ascii_whitespace().filter_map(|n| n.parse::<u32>().ok()));
+        }
+        Some(found)
+    };
+    (0..3).find_map(|_| of_all())
+}
+
 /// The start time of a process that exists, 0 where that cannot be known.
 pub(super) fn start_time(pid: u32) -> u64 {
     process(pid).map_or(0, |p| p.start)
@@ -134,6 +150,9 @@ mod tests {
         let me = process(std::process::id()).unwrap();
         assert!(all().contains(&me));
         assert!(members(&all(), Some(me.session), &[]).contains(&me));
+        // Those of other tests come and go.
+        let parent = |pid: &u32| process(*pid).is_none_or(|p| p.parent == me.pid);
+        assert!(children().is_none_or(|all| all.iter().all(parent)));
         assert!(!boot_id().is_empty());
     }
 }

@@ -31,7 +31,7 @@ use self::signals::Signals;
 use self::times::Times;
 use self::unit::Unit;
 use super::Error;
-use super::confined::{Groups, Sandboxes};
+use super::confined::{self, Groups, Sandboxes};
 use super::contain::{self, RunMark};
 use super::control::server::{Access, Ask, Server};
 use super::control::tcp::Loopback;
@@ -142,6 +142,7 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let journal =
         JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
     let groups = Arc::new(Groups::open(&mark, &stack));
+    confined::warm(&stack, &groups);
     let guardian = if options.init && init::is_first() {
         // The kernel ends everything with us.
         None
@@ -193,12 +194,14 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let times = Times::new(&stack);
     let wanted = plan::wanted(&stack);
     let sandboxes = Sandboxes::open(&stack, &groups);
-    sandboxes.look(&stack, &logs);
+    let starting = sandboxes.look(&stack, &logs);
     let mut manager = Manager {
         desired,
         times,
         run_path,
         sandboxes,
+        starting: Some(starting),
+        first: 0,
         groups,
         clock: Clock::start(),
         reports: Reports::new(events, journal),
@@ -287,6 +290,10 @@ struct Manager {
     mark: RunMark,
     groups: Arc<Groups>,
     sandboxes: Sandboxes,
+    /// Held until the first services have been started.
+    starting: Option<std::sync::mpsc::Sender<()>>,
+    /// How many of those are left.
+    first: usize,
     lease: LeaseWriter,
     reports: Reports,
     news: mpsc::UnboundedSender<News>,
@@ -317,6 +324,8 @@ impl Manager {
         self.write_lease();
         let stopped = self.desired.stopped();
         let actions = self.fleet.start_all(self.clock.moment(), stopped);
+        let starts = |(_, output): &&Action| matches!(output, Output::Gate(_));
+        self.first = actions.iter().filter(starts).count();
         self.perform(actions);
     }
 
@@ -354,6 +363,8 @@ impl Manager {
         let (name, input) = match news {
             News::Input(name, input) => (name, input),
             News::Started(name, generation, result) => {
+                self.first -= usize::from(self.first > 0);
+                self.starting.take_if(|_| self.first == 0);
                 let Some(unit) = self.units.get_mut(&name) else { return };
                 let input = match result {
                     Ok(child) => {

@@ -4,7 +4,6 @@
 //! it belongs to.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
 use crate::supervise::metrics::ProbeCounts;
 use crate::supervise::notify::NotifySocket;
 use crate::supervise::ports;
-use crate::supervise::process::{self, Launch, StartError};
+use crate::supervise::process::{self, Launch, StartError, Stdio};
 use crate::supervise::reap::Child;
 use crate::supervise::spec::{CommandSpec, Gate, ProbeSpec, ReloadSpec, ServiceSpec};
 use crate::supervise::state::{Generation, Input, Output};

@@ -114,9 +114,9 @@ fn a_stop_of_what_ends_by_itself_is_done() {
         args: command,
         env: Vec::new(),
         cwd: dir.path().to_owned(),
-        stdin: std::process::Stdio::null(),
-        stdout: std::process::Stdio::null(),
-        stderr: std::process::Stdio::null(),
+        stdin: crate::supervise::process::Stdio::null(),
+        stdout: crate::supervise::process::Stdio::null(),
+        stderr: crate::supervise::process::Stdio::null(),
         dies_with_us: false,
         ready: None,
     })

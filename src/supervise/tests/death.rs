@@ -18,9 +18,9 @@ fn supervisor(data: &Path, kind: &str) -> Child {
         args: command,
         env: Vec::new(),
         cwd: data.to_owned(),
-        stdin: std::process::Stdio::null(),
-        stdout: std::process::Stdio::null(),
-        stderr: std::process::Stdio::null(),
+        stdin: process::Stdio::null(),
+        stdout: process::Stdio::null(),
+        stderr: process::Stdio::null(),
         dies_with_us: false,
         ready: None,
     })

@@ -12,9 +12,6 @@ pub(super) const NAMES: [&str; 13] = [
     "zombies", "fickle", "slow",
 ];
 
-/// What comes and goes with the profile.
-pub(super) const EXTRA: &str = "extra";
-
 /// The profile of one round: what changes from one to the next is a variable of two services,
 /// and whether there is another service.
 pub(super) fn profile(round: u64) -> String {

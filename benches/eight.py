@@ -45,6 +45,8 @@ class Place:
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir()
         self.started, self.program = self.dir / "started", str(scratch / "service")
+        # There before anything runs: what is made beside the store later may not be written to.
+        self.started.touch()
 
     def words(self, name):
         return [self.program, name, str(self.started)]

@@ -5,6 +5,20 @@
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
+/// Stands for what is no digit.
+const NONE: u8 = u8::MAX;
+
+/// The digit that each character stands for: names are read by the ten thousand.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NONE; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+
 /// Length in characters of the encoding of `bytes` bytes.
 pub const fn encoded_len(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { (bytes * 8 - 1) / 5 + 1 }
@@ -34,7 +48,10 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     let mut out = [0u8; N];
     for (n, c) in text.bytes().rev().enumerate() {
-        let digit = u16::try_from(ALPHABET.iter().position(|a| *a == c)?).ok()?;
+        let digit = match DIGITS[usize::from(c)] {
+            NONE => return None,
+            digit => u16::from(digit),
+        };
         let (byte, shift) = (n * 5 / 8, n * 5 % 8);
         let wide = digit << shift;
         out[byte] |= (wide & 0xff) as u8;

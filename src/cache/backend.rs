@@ -5,11 +5,14 @@
 //! one, or none.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Result;
 use crate::base::{Integrity, Task};
+use crate::fs::FileLock;
 
 /// Where a fetched file is.
 #[derive(Clone, Debug)]
@@ -66,6 +69,18 @@ pub trait Backend: Send + Sync {
     /// Whether no network is needed.
     fn is_local(&self) -> bool {
         false
+    }
+
+    /// Keeps collectors out while writing, or (`alone`) writers while collecting, until it is
+    /// dropped; waits up to `patience`. `None` where the cache has no such lock: there only the age
+    /// of a file keeps it.
+    async fn hold(
+        &self,
+        _alone: bool,
+        _patience: Duration,
+        _task: Arc<dyn Task>,
+    ) -> Result<Option<FileLock>> {
+        Ok(None)
     }
 
     /// Removes what killed writers left. Best effort.

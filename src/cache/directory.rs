@@ -4,9 +4,10 @@
 //! under its final name is whole, also after a crash of the machine.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -18,6 +19,8 @@ use crate::fs::{self, Context as _};
 
 /// Where files are written before they are renamed.
 const TMP: &str = "tmp";
+/// Held, shared, by those who write, and alone by who collects.
+const LOCK: &str = "gc.lock";
 /// The file in a directory of its own there.
 const NAME: &str = "file";
 /// How long what nobody locked may still be somebody's.
@@ -72,6 +75,31 @@ impl Arriving {
             fs::sync_dir(parent)?;
         }
         Ok(())
+    }
+}
+
+/// Takes the lock between writers and collectors. Whoever may write to the directory may take it.
+fn hold(
+    root: &Path,
+    alone: bool,
+    patience: Duration,
+    task: &dyn Task,
+) -> Result<Option<fs::FileLock>> {
+    let path = root.join(LOCK);
+    let told = |holder: &str| task.waiting(holder);
+    let taken = match alone {
+        true => fs::FileLock::exclusive(&path, "infra cache gc", patience, told),
+        false => fs::FileLock::shared(&path, patience, told),
+    };
+    match taken {
+        Ok(lock) => {
+            // Best effort: only its owner may say so.
+            let _ = fs::meta(root).and_then(|meta| fs::chmod(&path, meta.mode & 0o222 | 0o444));
+            Ok(Some(lock))
+        }
+        // A push harms nobody without it; a collection might.
+        Err(fs::Error::NoLocks { .. }) if !alone => Ok(None),
+        Err(e) => Err(e.into()),
     }
 }
 
@@ -142,7 +170,7 @@ impl Backend for Directory {
             let mut piece = vec![0; PIECE];
             let mut size = 0;
             loop {
-                let n = source.read(&mut piece).context("read", &from)?;
+                let n = fs::read_part(&mut source, &mut piece).context("read", &from)?;
                 if n == 0 {
                     break;
                 }
@@ -185,6 +213,16 @@ impl Backend for Directory {
 
     fn is_local(&self) -> bool {
         true
+    }
+
+    async fn hold(
+        &self,
+        alone: bool,
+        patience: Duration,
+        task: Arc<dyn Task>,
+    ) -> Result<Option<fs::FileLock>> {
+        let root = self.root.clone();
+        blocking(move || hold(&root, alone, patience, task.as_ref())).await
     }
 
     async fn sweep(&self) -> Result<()> {

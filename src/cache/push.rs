@@ -48,6 +48,9 @@ pub async fn push(
     reporter: &dyn Reporter,
 ) -> Result<Pushed> {
     cache.info().await?;
+    let waiting = reporter.begin("pushing", None);
+    // From before it is asked what is there until all of it is named.
+    let _hold = cache.backend().hold(false, store.lock_timeout(), waiting).await?;
     cache.backend().sweep().await?;
     let names: BTreeSet<ObjectName> = objects.iter().map(|r| r.object.clone()).collect();
     // The collector must not take away what is being read.

@@ -5,6 +5,7 @@
 //! another container or on another system, is nobody. Invariant: a process that is gone is never
 //! named.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -21,6 +22,13 @@ pub(super) fn of(path: &Path) -> Vec<u32> {
     pids.sort_unstable();
     pids.dedup();
     pids
+}
+
+/// Inode numbers of every file that a process holds a `flock` on, of any filesystem: a number that is
+/// missing is of no file that a process of this namespace has locked. `None` where nobody tells.
+pub fn locked_inodes() -> Option<BTreeSet<u64>> {
+    let text = fs::read_to_string("/proc/locks").ok()?;
+    Some(text.lines().filter_map(|line| held(line)?.1.rsplit(':').next()?.parse().ok()).collect())
 }
 
 /// `infra dep sync (pid 7)`, for each of the first three.
@@ -45,16 +53,22 @@ fn shown_one(pid: u32) -> String {
     }
 }
 
-/// Lines such as `1: FLOCK  ADVISORY  WRITE 4242 fe:00:131 0 EOF` (proc(5)); waiting ones have `->`.
+/// The holder and the place in a line such as `1: FLOCK  ADVISORY  WRITE 4242 fe:00:131 0 EOF`
+/// (proc(5)); waiting ones have `->`.
+fn held(line: &str) -> Option<(&str, &str)> {
+    let mut words = line.split_ascii_whitespace().skip(1);
+    if words.next() != Some("FLOCK") {
+        return None;
+    }
+    Some((words.nth(2)?, words.next()?))
+}
+
 fn parse(text: &str, device: u64, inode: u64) -> Vec<u32> {
     let place =
         format!("{:02x}:{:02x}:{inode}", rustix::fs::major(device), rustix::fs::minor(device));
     let pid = |line: &str| {
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        match words.as_slice() {
-            [_, "FLOCK", _, _, pid, at, ..] if *at == place => pid.parse().ok().filter(|p| *p > 0),
-            _ => None,
-        }
+        let (pid, at) = held(line)?;
+        if at == place { pid.parse().ok().filter(|pid| *pid > 0) } else { None }
     };
     text.lines().filter_map(pid).collect()
 }
@@ -73,6 +87,18 @@ mod tests {
                     5: FLOCK  ADVISORY  READ 16 fe:00:132 0 EOF\n\
                     nonsense\n";
         assert_eq!(parse(text, rustix::fs::makedev(0xfe, 0), 131), [12, 15]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_that_is_locked_is_among_them() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = dir.path().join("lock");
+        let inode = || fs::metadata(&path).expect("look").ino();
+        let lock = super::super::FileLock::try_exclusive(&path, "a test").expect("lock");
+        assert!(locked_inodes().expect("told").contains(&inode()));
+        drop(lock.expect("free"));
+        assert!(!locked_inodes().expect("told").contains(&inode()));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The only caller of `std::fs`: every error names the action and the path.
 //!
-//! Owns plain file operations ([`ops`]), whole-file replacement ([`atomic`]), advisory locks
+//! Owns plain file operations ([`ops`]), open directories ([`dir`](mod@dir)), whole-file replacement ([`atomic`]), advisory locks
 //! ([`lock`]) and staging directories ([`staging`]). Knows nothing of stores or lockfiles.
 //! Invariant: a reader of a file written here sees the old bytes or the new, never a part.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this room owns std::fs")]
 
 pub mod atomic;
+pub mod dir;
 pub mod hash;
 mod holders;
 mod kind;
@@ -19,7 +20,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use atomic::{place_if_absent, replace_symlink, sweep_siblings, write_atomic};
+pub use dir::{Dir, Meta, meta};
 pub use hash::hash_file;
+pub use holders::locked_inodes;
 pub use kind::{Filesystem, filesystem};
 pub use lock::FileLock;
 pub use ops::*;

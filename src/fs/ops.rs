@@ -57,6 +57,16 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
 }
 
+/// Reads once into a buffer, as often as a signal interrupts it; zero bytes at the end.
+pub fn read_part(source: &mut impl io::Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
 /// Opens for appending, creating the file.
 pub fn open_append(path: &Path) -> Result<File> {
     OpenOptions::new().append(true).create(true).open(path).context("open", path)
@@ -121,6 +131,19 @@ pub fn create_dir(path: &Path) -> Result<()> {
 pub fn create_dir_with_mode(path: &Path, mode: u32) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().mode(mode).create(path).context("create directory", path)
+}
+
+/// Creates a directory whose parent is its owner's alone: the parent gets mode 0700 where it is
+/// missing, whatever the umask, and what is missing above and below the modes of any other.
+pub fn create_dir_in_private(path: &Path) -> Result<()> {
+    if let Some(private) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        private.parent().map_or(Ok(()), create_dir_all)?;
+        match create_dir_with_mode(private, 0o700) {
+            Err(e) if e.io_kind() != Some(io::ErrorKind::AlreadyExists) => return Err(e),
+            _ => {}
+        }
+    }
+    create_dir_all(path)
 }
 
 /// The names in a directory, sorted bytewise.
@@ -284,4 +307,27 @@ pub fn disk_space(path: &Path) -> Result<(u64, u64)> {
 /// Whether the current user may write to an existing path (`access(2)`, real user).
 pub fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_the_parent_is_private() {
+        let place = tempfile::tempdir().expect("tempdir");
+        let mode = |path: &str| {
+            let meta = lstat(&place.path().join(path)).expect("look");
+            meta.permissions().mode() & 0o777
+        };
+        create_dir(&place.path().join("like")).expect("create");
+        create_dir_in_private(&place.path().join("a/b/c")).expect("create");
+        assert_eq!((mode("a"), mode("a/b"), mode("a/b/c")), (mode("like"), 0o700, mode("like")));
+        // What is there stays as it is.
+        chmod(&place.path().join("a/b"), 0o750).expect("chmod");
+        create_dir_in_private(&place.path().join("a/b/d")).expect("create");
+        assert_eq!(mode("a/b"), 0o750);
+    }
 }

@@ -82,6 +82,8 @@ impl Slot {
         let temp = self.path.with_extension(format!("{}-{n}.tmp", std::process::id()));
         let write = || -> fs::Result<()> {
             if let Some(directory) = self.path.parent() {
+                // The cache is often the first thing in a store, which is its owner's alone.
+                directory.parent().map_or(Ok(()), fs::create_dir_in_private)?;
                 fs::create_dir_all(directory)?;
             }
             let line = Line { validators, integrity: Integrity::sha256_of(body) };

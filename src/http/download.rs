@@ -13,7 +13,7 @@
 //! part that an earlier process left may come from elsewhere.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{Seek as _, Write as _};
 use std::path::Path;
 
 use reqwest::header::{
@@ -240,7 +240,7 @@ impl<'a> Part<'a> {
         };
         let mut buffer = vec![0; 256 << 10];
         loop {
-            let read = part.file.read(&mut buffer).context("read", path)?;
+            let read = fs::read_part(&mut part.file, &mut buffer).context("read", path)?;
             if read == 0 {
                 return Ok(part);
             }

@@ -258,7 +258,7 @@ impl<R: Read> Read for Contents<'_, R> {
             return Ok(0);
         }
         let most = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let n = self.reader.source.read(&mut buffer[..most])?;
+        let n = crate::fs::read_part(&mut self.reader.source, &mut buffer[..most])?;
         if n == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -297,7 +297,9 @@ pub fn gc(
             roots.insert(object_named(context, one)?);
         }
     }
-    Ok(runtime()?.block_on(cache::gc(&cache, &roots, age, dry_run))?)
+    let patience = context.settings().lock_timeout.value;
+    let task = context.reporter().begin("collecting", None);
+    Ok(runtime()?.block_on(cache::gc(&cache, &roots, age, dry_run, patience, task))?)
 }
 
 /// Signs what a cache has.

@@ -123,6 +123,14 @@ pub enum Error {
         /// The service.
         service: String,
     },
+    /// A service's file of variables cannot be used.
+    #[error("service `{service}`: {why}")]
+    EnvFile {
+        /// The service.
+        service: String,
+        /// Why.
+        why: String,
+    },
     /// A value of a service that is not usable after expansion.
     #[error("service `{service}`: {what} `{value}` {why}")]
     ServiceValue {
@@ -386,6 +394,10 @@ impl Diagnose for Error {
             Self::NoSecret { variable, .. } => {
                 vec![format!("export {variable}, or put `{variable}=…` into the project's .env")]
             }
+            Self::EnvFile { .. } => vec![
+                "it holds lines `NAME=value`, is read at each start, and is no part of the environment"
+                    .into(),
+            ],
             Self::Sandbox { .. } => vec![
                 "`docs/technical/sandbox.md` says what opens a sandbox; without \
                  `--require-sandbox` it starts and `infra runtime status` shows this"

@@ -21,7 +21,7 @@ use crate::supervise::control::Client;
 use crate::supervise::detach::{self, Detached, Notifier};
 use crate::supervise::spec::Stack;
 use crate::supervise::status::{Event, ServiceStatus, StackStatus, State};
-use crate::supervise::{self, Options, Outcome, Reset};
+use crate::supervise::{self, Options, Outcome, Reset, init};
 
 /// The hidden subcommand of `infra runtime` that a detached supervisor runs.
 pub const SUPERVISE: &str = "__supervise";
@@ -34,6 +34,8 @@ pub struct Prepared {
     current: Arc<Current>,
     own: OwnPorts,
     reset: Reset,
+    init: bool,
+    stop_within: Option<Duration>,
     // Keeps the generation from garbage collection while the supervisor lives.
     _lease: crate::store::Lease,
 }
@@ -66,7 +68,9 @@ pub fn prepare(context: &Context, name: &EnvName, select: &Selection) -> Result<
     let current = Arc::new(Current::new(context, name, select));
     let own = control::own_ports(context, &environment)?;
     let reset = select.reset(&stack, &environment.manifest.services)?;
-    Ok(Prepared { environment, stack, current, own, reset, _lease: lease })
+    let stop_within = environment.manifest.stop_within_ms.map(Duration::from_millis);
+    let init = false;
+    Ok(Prepared { environment, stack, current, own, reset, init, stop_within, _lease: lease })
 }
 
 impl Prepared {
@@ -79,8 +83,23 @@ impl Prepared {
             metrics_port: self.own.metrics,
             token: self.own.token.clone(),
             reset: self.reset.clone(),
+            init: self.init,
+            stop_within: self.stop_within,
             ..Options::default()
         }
+    }
+
+    /// Runs as a container's init; its end has a limit even where nobody set one.
+    pub fn as_init(mut self) -> Self {
+        self.init = true;
+        self.stop_within.get_or_insert(init::STOP_WITHIN);
+        self
+    }
+
+    /// Limits the ordered end, whatever the profile says.
+    pub fn stopping_within(mut self, limit: Option<Duration>) -> Self {
+        self.stop_within = limit.or(self.stop_within);
+        self
     }
 
     /// Where the environment keeps its data.
@@ -212,21 +231,24 @@ fn built(context: &Context, name: &EnvName) -> Result<Option<Manifest>> {
     Ok(current.and_then(|generation| generation.manifest().ok()))
 }
 
-/// Stops the stack in order and waits for its end, or ends what a killed supervisor left of one;
-/// `false` when there was nothing.
-pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
+/// Stops the stack in order, within a time where one is given, and waits for its end, or ends what a
+/// killed supervisor left of one; `false` when there was nothing.
+pub fn down(context: &Context, name: &EnvName, within: Option<Duration>) -> Result<bool> {
     match connect(context, name)? {
         Some(client) => {
             let bar = context.reporter().begin(name.as_str(), None);
             bar.stage("stopping");
-            client.down(Some(&mut |event| {
-                if let Event::StopWaits { service, pid, asked_ms, signal } = event {
+            let mut show = |event: &Event| match event {
+                Event::StopWaits { service, pid, asked_ms, signal } => {
                     let seconds = asked_ms / 1000;
                     bar.stage(&format!(
                         "waiting for {service} (pid {pid}, signal {signal}, {seconds} s)"
                     ));
                 }
-            }))?;
+                Event::Note { text } => context.reporter().note(text),
+                _ => {}
+            };
+            client.down(within, Some(&mut show))?;
             Ok(true)
         }
         None => Ok(supervise::end_leftovers(&data_dir(context, name)?, name)?),

@@ -5,6 +5,7 @@
 //! the fork (nothing allocates, locks or can panic); after an error nothing is executed.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::Arc;
 
 use super::plan::Person;
 use super::seccomp;
@@ -69,7 +70,7 @@ impl Step {
 #[derive(Debug, Default)]
 pub struct Confinement {
     /// Landlock's rule set.
-    pub(super) rules: Option<OwnedFd>,
+    pub(super) rules: Option<Arc<OwnedFd>>,
     /// Whether the system call filter is installed.
     pub(super) filter: bool,
     /// `cgroup.procs` of its group, open for writing.

@@ -25,6 +25,15 @@ pub struct ArtifactLock {
     _lock: fs::FileLock,
 }
 
+/// A file of the cache; nothing is said of its bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Cached {
+    /// The hash that its name promises.
+    pub(super) integrity: Integrity,
+    pub(super) path: PathBuf,
+    pub(super) meta: fs::Meta,
+}
+
 impl Artifacts {
     pub(super) fn new(layout: Arc<Layout>, lock_timeout: Duration) -> Self {
         Self { layout, lock_timeout }
@@ -135,14 +144,18 @@ impl Artifacts {
         Ok(out)
     }
 
-    /// Every cached file with the hash that its name promises; other files are nobody's.
-    pub(super) fn list(&self) -> Result<Vec<(Integrity, PathBuf)>> {
+    /// Every cached file; others that lie there are nobody's.
+    pub(super) fn list(&self) -> Result<Vec<Cached>> {
         let mut found = Vec::new();
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let dir = self.layout.artifacts().join(algorithm.name());
-            for name in fs::read_dir_names_if_exists(&dir)? {
+            let Some(dir) = fs::Dir::open_if_exists(&dir)? else { continue };
+            for (name, _) in dir.entries()? {
                 let hex = name.to_str().and_then(|hex| Integrity::from_hex(algorithm, hex));
-                found.extend(hex.map(|integrity| (integrity, dir.join(&name))));
+                let Some(integrity) = hex else { continue };
+                // One that goes while we look was evicted.
+                let Some(meta) = fs::missing_is_none(dir.meta(&name))? else { continue };
+                found.push(Cached { integrity, path: dir.path().join(&name), meta });
             }
         }
         Ok(found)
@@ -166,10 +179,21 @@ impl Artifacts {
 
 /// Bytes of all files below a path.
 fn size_below(path: &Path) -> Result<u64, fs::Error> {
-    let Some(meta) = fs::lstat_if_exists(path)? else { return Ok(0) };
-    if !meta.is_dir() {
-        return Ok(meta.len());
+    let Some(meta) = fs::missing_is_none(fs::meta(path))? else { return Ok(0) };
+    if meta.is_dir() { size_in(path) } else { Ok(meta.size) }
+}
+
+/// Bytes of all files in a directory; what goes meanwhile counts nothing.
+fn size_in(path: &Path) -> Result<u64, fs::Error> {
+    let Some(dir) = fs::Dir::open_if_exists(path)? else { return Ok(0) };
+    let (mut sum, mut below) = (0, Vec::new());
+    for (name, _) in dir.entries()? {
+        match fs::missing_is_none(dir.meta(&name))? {
+            Some(meta) if meta.is_dir() => below.push(name),
+            Some(meta) => sum += meta.size,
+            None => {}
+        }
     }
-    let names = fs::read_dir_names_if_exists(path)?;
-    names.iter().try_fold(0, |sum, name| Ok(sum + size_below(&path.join(name))?))
+    drop(dir);
+    below.iter().try_fold(sum, |sum, name| Ok(sum + size_in(&path.join(name))?))
 }

@@ -368,7 +368,7 @@ impl In<'_> {
         if self.text(MAX_TEXT)? != actual[..] {
             return Err(bad("its bytes do not hash to what its end says"));
         }
-        if self.read(&mut [0]).map_err(reading)? != 0 {
+        if crate::fs::read_part(self, &mut [0]).map_err(reading)? != 0 {
             return Err(bad("something follows its end"));
         }
         let main = match main.as_slice() {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::artifacts::Cached;
 use super::moment::Moment;
 use super::{Error, Result, RootKind, Store, fs, reach, roots};
 use crate::base::{Digest, ObjectName, Quiet, Task, interrupt};
@@ -138,12 +139,12 @@ impl Store {
             objects.push((SystemTime::UNIX_EPOCH, it));
         }
         let mut artifacts = Vec::new();
-        for (_, path) in self.artifacts.list()? {
-            let meta = fs::lstat(&path)?;
-            let added = meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            size += meta.len();
+        for Cached { path, meta, .. } in self.artifacts.list()? {
+            let since = u64::try_from(meta.modified.0).unwrap_or_default();
+            let added = SystemTime::UNIX_EPOCH + Duration::from_secs(since);
+            size += meta.size;
             if is_old(added) && (options.artifacts || options.max_size.is_some()) {
-                artifacts.push((added, GcFile { path, bytes: meta.len() }));
+                artifacts.push((added, GcFile { path, bytes: meta.size }));
             }
         }
         for (path, bytes, added) in self.artifacts.go_parts()? {

@@ -42,11 +42,7 @@ impl Store {
     pub fn info(&self) -> Result<StoreInfo> {
         let known = self.known()?;
         let roots = self.scan_roots()?.live;
-        let mut artifact_bytes = 0;
         let artifacts = self.artifacts.list()?;
-        for (_, path) in &artifacts {
-            artifact_bytes += fs::lstat_if_exists(path)?.map_or(0, |meta| meta.len());
-        }
         let nearest = nearest_existing(self.root());
         let (free, total) = fs::disk_space(nearest)?;
         let count = |is: fn(&RootKind) -> bool| roots.iter().filter(|r| is(&r.kind)).count();
@@ -57,7 +53,7 @@ impl Store {
             object_bytes: known.good.values().map(|r| r.nar_size).sum(),
             damaged_registrations: known.bad.len(),
             artifacts: artifacts.len(),
-            artifact_bytes,
+            artifact_bytes: artifacts.iter().map(|it| it.meta.size).sum(),
             link_roots: count(|kind| matches!(kind, RootKind::Link(_))),
             pins: count(|kind| matches!(kind, RootKind::Pin(_))),
             process_roots: count(|kind| matches!(kind, RootKind::Process { .. })),

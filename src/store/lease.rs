@@ -33,12 +33,22 @@ impl Store {
     /// Keeps `objects` and what they refer to from the garbage collector while this process lives
     /// and the lease is not dropped. Names of objects that are not there yet are kept too, once
     /// they are. `purpose` is for people: `infra run --env dev`.
+    ///
+    /// In a store on a filesystem that is mounted read-only, as in an image, the lease keeps nothing:
+    /// no collector works there either.
     pub fn hold(&self, objects: &BTreeSet<ObjectName>, purpose: &str) -> Result<Lease> {
-        let _pause = self.pause_gc(&Quiet)?;
         let stem = self
             .layout
             .roots()
             .join(self.layout.temp_path("lease").file_name().unwrap_or_default());
+        let _pause = match self.pause_gc(&Quiet) {
+            Err(Error::ReadOnly { source, .. })
+                if source.io_kind() == Some(std::io::ErrorKind::ReadOnlyFilesystem) =>
+            {
+                return Ok(Lease { stem, lock: None });
+            }
+            pause => pause?,
+        };
         let lock_path = with_suffix(&stem, "lock");
         let lock = fs::FileLock::exclusive(&lock_path, purpose, self.lock_timeout, |_| {})?;
         let lease = Lease { stem, lock: Some(lock) };
@@ -65,6 +75,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.lock.is_none() {
+            return;
+        }
         // A leftover is swept by the next collection.
         let _ = fs::remove_file_if_exists(&self.path());
         let _ = fs::remove_file_if_exists(&with_suffix(&self.stem, "lock"));

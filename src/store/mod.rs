@@ -180,6 +180,11 @@ impl Store {
         self.layout.root()
     }
 
+    /// How long to wait for another process.
+    pub fn lock_timeout(&self) -> Duration {
+        self.lock_timeout
+    }
+
     /// The artifact cache.
     pub fn artifacts(&self) -> &Artifacts {
         &self.artifacts

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::registration::{self, Registration};
-use super::{Error, Result, Root, Store, parallel};
+use super::{Error, Result, Root, Store, fs, parallel};
 use crate::base::{Digest, ObjectName};
 
 /// Registrations that one core reads in a row.
@@ -24,26 +24,33 @@ pub(super) struct Known {
 impl Store {
     /// Reads every registration, on every core.
     pub(super) fn known(&self) -> Result<Known> {
-        let digests = registration::digests(&self.layout.meta())?;
-        let known = Mutex::new(Known::default());
+        let Some(dir) = fs::Dir::open_if_exists(&self.layout.meta())? else {
+            return Ok(Known::default());
+        };
+        let names = dir.entries()?;
+        let digests: Vec<_> =
+            names.iter().filter_map(|(n, _)| registration::digest_of(n)).collect();
+        let all = Mutex::new((Vec::with_capacity(digests.len()), Vec::new()));
         // By the hundred: each is small, and taking the lock for each would make them wait.
         let shares: Vec<_> = digests.chunks(SHARE).collect();
         parallel::each(&shares, |digests| {
-            let mut share = Known::default();
+            let (mut good, mut bad, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
             for digest in digests.iter().copied() {
-                match Registration::load(&self.layout, digest) {
-                    Ok(Some(registration)) => drop(share.good.insert(digest, registration)),
+                match Registration::load_from(&dir, digest, &mut buffer) {
+                    Ok(Some(registration)) => good.push((digest, registration)),
                     Ok(None) => {}
-                    Err(e @ Error::BadRegistration { .. }) => drop(share.bad.insert(digest, e)),
+                    Err(e @ Error::BadRegistration { .. }) => bad.push((digest, e)),
                     Err(e) => return Err(e),
                 }
             }
-            let mut known = known.lock().unwrap_or_else(|e| e.into_inner());
-            known.good.append(&mut share.good);
-            known.bad.append(&mut share.bad);
+            let mut all = all.lock().unwrap_or_else(|e| e.into_inner());
+            all.0.append(&mut good);
+            all.1.append(&mut bad);
             Ok(())
         })?;
-        Ok(known.into_inner().unwrap_or_else(|e| e.into_inner()))
+        // Made at once: adding share after share to a map would move what is there each time.
+        let (good, bad) = all.into_inner().unwrap_or_else(|e| e.into_inner());
+        Ok(Known { good: good.into_iter().collect(), bad: bad.into_iter().collect() })
     }
 }
 

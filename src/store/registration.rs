@@ -4,7 +4,9 @@
 //! edited registration vouches for nothing. Invariant: what parses was complete when written.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -14,9 +16,12 @@ use super::moment::Moment;
 use super::stamp::Stamp;
 use super::{Error, fs};
 use crate::base::{Digest, Integrity, ObjectName, TreeHash};
+use crate::fs::Context as _;
 
 /// The number in every registration.
 const VERSION: u32 = 1;
+/// Bytes that are read at once: more than most registrations have.
+const READ: usize = 16 << 10;
 
 /// What the store knows of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -154,12 +159,56 @@ impl Registration {
     pub(super) fn load(layout: &Layout, digest: Digest) -> Result<Option<Self>, Error> {
         let path = layout.registration(digest);
         let Some(bytes) = fs::missing_is_none(fs::read(&path))? else { return Ok(None) };
-        match Self::parse(&bytes) {
-            Ok(it) if it.object.digest() == digest => Ok(Some(it)),
-            Ok(it) => Err(Error::BadRegistration { path, why: format!("it is of {}", it.object) }),
-            Err(Invalid::Bad(why)) => Err(Error::BadRegistration { path, why }),
+        Self::of(Self::parse(&bytes), digest, || path).map(Some)
+    }
+
+    /// Like [`Registration::load`], from the open directory of all; `buffer` is reused. Three system
+    /// calls: a file that ends as a registration does, and is one, is not asked whether it goes on,
+    /// since no part of one is one.
+    pub(super) fn load_from(
+        dir: &fs::Dir,
+        digest: Digest,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<Self>, Error> {
+        let name = format!("{digest}.json");
+        let path = || dir.path().join(&name);
+        let Some(mut file) = dir.open_file_if_exists(name.as_ref())? else { return Ok(None) };
+        buffer.resize(buffer.len().max(READ), 0);
+        let mut length = 0;
+        loop {
+            if length == buffer.len() {
+                buffer.resize(length * 2, 0);
+            }
+            let read = match file.read(&mut buffer[length..]) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                read => read.context("read", &path())?,
+            };
+            length += read;
+            let bytes = &buffer[..length];
+            if read > 0 && !bytes.ends_with(b"}\n") {
+                continue;
+            }
+            match Self::parse(bytes) {
+                Err(_) if read > 0 => {}
+                parsed => return Self::of(parsed, digest, path).map(Some),
+            }
+        }
+    }
+
+    /// What was read as the registration of `digest`, from the file at `path`.
+    fn of(
+        parsed: Result<Self, Invalid>,
+        digest: Digest,
+        path: impl FnOnce() -> PathBuf,
+    ) -> Result<Self, Error> {
+        match parsed {
+            Ok(it) if it.object.digest() == digest => Ok(it),
+            Ok(it) => {
+                Err(Error::BadRegistration { path: path(), why: format!("it is of {}", it.object) })
+            }
+            Err(Invalid::Bad(why)) => Err(Error::BadRegistration { path: path(), why }),
             Err(Invalid::Newer(found)) => {
-                Err(Error::Newer { path, found: found.to_string(), known: VERSION })
+                Err(Error::Newer { path: path(), found: found.to_string(), known: VERSION })
             }
         }
     }
@@ -177,8 +226,12 @@ impl Registration {
 /// The digests that have a registration, sorted; other files there are nobody's.
 pub(super) fn digests(meta: &Path) -> Result<Vec<Digest>, Error> {
     let names = fs::read_dir_names_if_exists(meta)?;
-    let digest = |name: &std::ffi::OsString| name.to_str()?.strip_suffix(".json")?.parse().ok();
-    Ok(names.iter().filter_map(digest).collect())
+    Ok(names.iter().filter_map(|name| digest_of(name)).collect())
+}
+
+/// The digest whose registration has this file name.
+pub(super) fn digest_of(name: &OsStr) -> Option<Digest> {
+    name.to_str()?.strip_suffix(".json")?.parse().ok()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! before Linux 6.13 the kernel's clock for ctime ticks every few milliseconds, and a change in
 //! the very tick of sealing would look the same.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ impl Stamp {
     /// Of the tree at `root` as it is now.
     pub(super) fn of_tree(root: &Path) -> Result<Self, fs::Error> {
         let mut hash = Sha256::new();
-        feed(&mut hash, root, b"")?;
+        feed(&mut hash, root, OsStr::new(""), &fs::meta(root)?)?;
         let bytes: [u8; 32] = hash.finalize().into();
         // A SHA-256 has the length of a SHA-256: the fallback is never taken.
         Ok(Integrity::new(crate::base::Algorithm::Sha256, &bytes)
@@ -35,24 +35,36 @@ impl Stamp {
     }
 }
 
-fn feed(hash: &mut Sha256, path: &Path, name: &[u8]) -> Result<(), fs::Error> {
-    let meta = fs::lstat(path)?;
-    hash.update((name.len() as u64).to_le_bytes());
-    hash.update(name);
+/// Adds what is below `path`: one handle for each directory, and one is open at a time.
+fn feed(hash: &mut Sha256, path: &Path, name: &OsStr, meta: &fs::Meta) -> Result<(), fs::Error> {
+    let mut line = Vec::with_capacity(64 + name.len());
+    line.extend((name.len() as u64).to_le_bytes());
+    line.extend(name.as_bytes());
     // The kind is part of `st_mode`.
-    hash.update(meta.mode().to_le_bytes());
-    for number in [meta.ino(), meta.size()] {
-        hash.update(number.to_le_bytes());
+    line.extend(meta.mode.to_le_bytes());
+    for number in [meta.inode, meta.size] {
+        line.extend(number.to_le_bytes());
     }
-    for number in [meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec()] {
-        hash.update(number.to_le_bytes());
+    let ((modified, modified_nanos), (changed, changed_nanos)) = (meta.modified, meta.changed);
+    for number in [modified, modified_nanos, changed, changed_nanos] {
+        line.extend(number.to_le_bytes());
     }
-    if meta.is_dir() {
-        let names = fs::read_dir_names(path)?;
-        // The count keeps nesting unambiguous.
-        hash.update((names.len() as u64).to_le_bytes());
-        for name in names {
-            feed(hash, &path.join(&name), name.as_bytes())?;
+    hash.update(&line);
+    if !meta.is_dir() {
+        return Ok(());
+    }
+    let dir = fs::Dir::open(path)?;
+    let names = dir.entries()?.into_iter().map(|(name, _)| name);
+    let entries = names.map(|name| Ok((dir.meta(&name)?, name)));
+    let entries = entries.collect::<Result<Vec<_>, fs::Error>>()?;
+    drop(dir);
+    // The count keeps nesting unambiguous.
+    hash.update((entries.len() as u64).to_le_bytes());
+    for (meta, name) in entries {
+        if meta.is_dir() {
+            feed(hash, &path.join(&name), &name, &meta)?;
+        } else {
+            feed(hash, path, &name, &meta)?;
         }
     }
     Ok(())

@@ -42,12 +42,7 @@ impl Store {
             let is_left = object.is_ok_and(|o| !registered.contains(&o.digest()));
             found.extend(is_left.then(|| path.to_owned()));
         })?;
-        // Who takes a lock looks whether its file is still there, so that one that nobody holds
-        // can go at any time.
-        each(&self.layout.locks(), |name, path| {
-            let is_left = name.parse::<Digest>().is_ok() && !lease::is_held(path);
-            found.extend(is_left.then(|| path.to_owned()));
-        })?;
+        found.extend(self.spent_locks()?);
         each(&self.layout.partials(), |name, path| {
             // The lock of a download that ended.
             let is_spent = name.ends_with(".lock")
@@ -84,6 +79,31 @@ impl Store {
             };
             found.extend((is_left || options.artifacts).then(|| path.to_owned()));
         })?;
+        Ok(found)
+    }
+
+    /// Locks of objects that nobody holds. Who takes one looks whether its file is still there, so
+    /// that it can go at any time.
+    ///
+    /// There is one for each object that was added, so the kernel's list is read once instead of
+    /// trying each. A holder that the list does not tell, in another container, holds the
+    /// collector's lock as well: it is only shown too early by a dry run.
+    fn spent_locks(&self) -> Result<Vec<PathBuf>> {
+        let Some(dir) = fs::Dir::open_if_exists(&self.layout.locks())? else {
+            return Ok(Vec::new());
+        };
+        let locked = fs::locked_inodes();
+        let mut found = Vec::new();
+        for (name, inode) in dir.entries()? {
+            let path = dir.path().join(&name);
+            let is_held = || match &locked {
+                Some(locked) => locked.contains(&inode),
+                None => lease::is_held(&path),
+            };
+            if name.to_str().is_some_and(|name| name.parse::<Digest>().is_ok()) && !is_held() {
+                found.push(path);
+            }
+        }
         Ok(found)
     }
 }

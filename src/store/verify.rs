@@ -106,10 +106,8 @@ impl Store {
         }
         report.objects = items.len();
         if level == CheckLevel::Full {
-            for (integrity, path) in self.artifacts.list()? {
-                let size = fs::lstat_if_exists(&path)?.map_or(0, |meta| meta.len());
-                items.push((size, Item::Artifact(integrity, path)));
-            }
+            let artifacts = self.artifacts.list()?.into_iter();
+            items.extend(artifacts.map(|a| (a.meta.size, Item::Artifact(a.integrity, a.path))));
             report.artifacts = items.len() - report.objects;
         }
         // The largest first, so that no core is left with one at the end.

@@ -29,6 +29,9 @@ pub(super) struct Groups {
     #[cfg(target_os = "linux")]
     maker: Option<Result<sandbox::cgroup::Run, String>>,
     made: Mutex<Made>,
+    /// Rule sets of earlier starts.
+    #[cfg(target_os = "linux")]
+    kept: sandbox::RuleSets,
 }
 
 /// What was made so far; a changed stack adds to it.
@@ -158,19 +161,24 @@ pub(super) fn remove(group: &Path) {
     let _ = group;
 }
 
-/// Holds a service's program and makes its rules; `None` when it starts by path. Blocking.
+/// Holds a program of a service, its own or one beside it, and makes its rules; `None` when it starts by path. Blocking.
 ///
 /// # Errors
 /// Why it may not start, in words.
-pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Ready>>, String> {
+pub(super) fn ready(
+    name: &ServiceName,
+    program: &Path,
+    confine: Option<&sandbox::Spec>,
+    groups: &Groups,
+) -> Result<Option<Arc<Ready>>, String> {
     #[cfg(target_os = "linux")]
-    if let Some(confine) = &spec.confine {
-        let group = groups.made().services.get(&spec.name).cloned();
-        let ready = Ready::new(&spec.program, confine, group.as_ref())
+    if let Some(confine) = confine {
+        let group = groups.made().services.get(name).cloned();
+        let ready = Ready::new(program, confine, group.as_ref(), &groups.kept)
             .map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }
-    let _ = (spec, groups);
+    let _ = (name, program, confine, groups);
     Ok(None)
 }
 

@@ -7,6 +7,7 @@
 //! who follows another does so once for each time that it ran anew, and only when it is up again.
 
 mod change;
+mod limit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,8 @@ pub struct Fleet {
     /// Stopped by somebody; they stay so until somebody starts them.
     unwanted: BTreeSet<ServiceName>,
     stopping: bool,
+    /// When the last one must have been killed.
+    end_by: Option<Time>,
 }
 
 impl Fleet {
@@ -51,7 +54,16 @@ impl Fleet {
         let dependents = order::dependents(&after);
         let machines = rules.into_iter().map(|(name, r)| (name, Machine::new(r))).collect();
         let (followed, unwanted) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { machines, conditions, after, dependents, followed, unwanted, stopping: false })
+        Ok(Self {
+            machines,
+            conditions,
+            after,
+            dependents,
+            followed,
+            unwanted,
+            stopping: false,
+            end_by: None,
+        })
     }
 
     /// Wants everything up but what somebody stopped.
@@ -178,6 +190,7 @@ impl Fleet {
                         .iter()
                         .filter_map(|d| self.machines.get(d))
                         .any(|m| !m.is_at_rest());
+                    self.limit(at, name, held);
                     if held {
                         // It must not start any more, but is needed until they have ended.
                         Input::Deps(false)

@@ -35,6 +35,8 @@
 //! | `lease`, `journal` | writing the lease and the [`journal`] |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
 //!
+//! As the first process of a container it is that container's init ([`init`]).
+//!
 //! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`, `run/desired.json`,
 //! `run/journal.jsonl`, `run/NAME.notify`, `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`,
 //! `logs/supervisor.log` (background starts only).
@@ -48,16 +50,19 @@
 //! same [`status`].
 
 pub mod backoff;
+pub mod budget;
 pub mod confined;
 mod contain;
 pub mod control;
 mod desired;
 pub mod detach;
+pub mod env_file;
 mod error;
 pub mod fleet;
 pub mod guardian;
 pub mod hand_over;
 mod helper;
+pub mod init;
 pub mod journal;
 mod lease;
 pub mod logs;

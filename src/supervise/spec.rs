@@ -60,6 +60,8 @@ pub struct ServiceSpec {
     pub args: Vec<OsString>,
     /// The whole environment of the process.
     pub env: BTreeMap<OsString, OsString>,
+    /// Read before each start for more of it.
+    pub env_file: Option<EnvFile>,
     /// Working directory.
     pub cwd: PathBuf,
     /// Whether it keeps running or runs to its end.
@@ -92,6 +94,8 @@ pub struct ServiceSpec {
     pub stop_signal: i32,
     /// Time before SIGKILL.
     pub stop_grace: Duration,
+    /// Signals that the supervisor passes on to its main process.
+    pub forward_signals: BTreeSet<i32>,
     /// Ports it opens: name → number.
     pub ports: BTreeMap<String, u16>,
     /// Whether the stack is down without it.
@@ -101,6 +105,15 @@ pub struct ServiceSpec {
     pub confine: Option<Arc<crate::sandbox::Spec>>,
     /// How much of its log is kept.
     pub logs: Limits,
+}
+
+/// A file of variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Variables that it cannot change: what the service's own `env` and `secrets` say.
+    pub keeps: BTreeSet<String>,
 }
 
 /// Whether a program keeps running.
@@ -138,16 +151,19 @@ pub enum Follow {
 }
 
 /// A program with arguments, run with the service's environment and directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CommandSpec {
     /// Absolute path, in the store.
     pub program: PathBuf,
     /// Arguments after the program.
     pub args: Vec<OsString>,
+    /// The service's own sandbox, limits and identity, for this program. Started by path, as it is,
+    /// when `None`.
+    pub confine: Option<Arc<crate::sandbox::Spec>>,
 }
 
 /// How a service is told to take up changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ReloadSpec {
     /// This signal, to its main process alone.
     Signal(i32),

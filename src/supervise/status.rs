@@ -116,6 +116,7 @@ pub const fn signal_name(number: i32) -> Option<&'static str> {
         libc::SIGALRM => "SIGALRM",
         libc::SIGTERM => "SIGTERM",
         libc::SIGSYS => "SIGSYS",
+        libc::SIGWINCH => "SIGWINCH",
         _ => return None,
     })
 }

@@ -5,6 +5,7 @@
 mod api;
 mod control;
 mod dep;
+mod env_file;
 mod environments;
 mod help;
 mod host;

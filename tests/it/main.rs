@@ -23,6 +23,8 @@ mod cache;
 #[cfg(target_os = "linux")]
 mod chaos;
 mod commands;
+#[cfg(target_os = "linux")]
+mod container;
 mod crashes;
 mod crates;
 #[cfg(feature = "deb")]

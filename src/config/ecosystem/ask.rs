@@ -113,7 +113,7 @@ fn recall(file: &Path) -> Memory {
 /// Not being able to is no failure: the client is asked again next time.
 fn remember(file: &Path, memory: &Memory) {
     if let (Ok(text), Some(directory)) = (serde_json::to_vec_pretty(memory), file.parent()) {
-        let _ = fs::create_dir_all(directory).and_then(|()| fs::write_atomic(file, &text));
+        let _ = fs::create_dir_in_private(directory).and_then(|()| fs::write_atomic(file, &text));
     }
 }
 

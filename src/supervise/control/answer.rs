@@ -1,5 +1,7 @@
 //! From a request to an answer.
 
+use std::time::Duration;
+
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Request, Response, StatusCode};
@@ -122,9 +124,17 @@ async fn carry_out(
             done_plan(&asked(access, ask).await?)
         }
         Op::Start | Op::Stop | Op::Restart | Op::Reload | Op::Signal | Op::Down => {
-            let Asking { services, signal } = read(request).await?;
+            let Asking { services, signal, within_ms } = read(request).await?;
             let (action, number) = deed(route.op, signal.as_deref())?;
-            let ask = |reply| Ask::Do(action, services, number, by, reply);
+            if within_ms.is_some() && action != Action::Down {
+                let why = "`within_ms` has no meaning here";
+                return Err((StatusCode::BAD_REQUEST, Refusal::new(why)));
+            }
+            let within = within_ms.map(Duration::from_millis);
+            let ask = |reply| match action {
+                Action::Down => Ask::Down(within, by, reply),
+                action => Ask::Do(action, services, number, by, reply),
+            };
             done(&asked(access, ask).await?)
         }
     }

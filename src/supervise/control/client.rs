@@ -147,21 +147,29 @@ impl Client {
 
     /// Stops the stack in order and ends the supervisor. With `wait`, returns when it has ended;
     /// what happens until then is shown to it. A supervisor that was ending already is no error:
-    /// what was asked for is done.
-    pub fn down(mut self, wait: Option<&mut dyn FnMut(&Event)>) -> Result<(), Error> {
+    /// what was asked for is done. `within` limits the time of the end.
+    pub fn down(
+        mut self,
+        within: Option<Duration>,
+        wait: Option<&mut dyn FnMut(&Event)>,
+    ) -> Result<(), Error> {
         let supervisor = self.supervisor;
         let asked = match wait {
-            None => self.ask_down(),
-            Some(show) => self.ask_down_and_hear(show),
+            None => self.ask_down(within),
+            Some(show) => self.ask_down_and_hear(within, show),
         };
         let (Err(_), Some((pid, start))) = (&asked, supervisor) else { return asked };
         if has_ended(pid, start) { Ok(()) } else { asked }
     }
 
-    fn ask_down_and_hear(mut self, show: &mut dyn FnMut(&Event)) -> Result<(), Error> {
+    fn ask_down_and_hear(
+        mut self,
+        within: Option<Duration>,
+        show: &mut dyn FnMut(&Event),
+    ) -> Result<(), Error> {
         let supervisor = self.supervisor;
         let connection = self.send("GET", "/v1/events", Vec::new())?;
-        self.ask_down()?;
+        self.ask_down(within)?;
         for record in (Events { runtime: self.runtime, body: connection, buffer: Vec::new() }) {
             if let Ok(Record { event, .. }) = serde_json::from_slice(&record) {
                 show(&event);
@@ -175,8 +183,10 @@ impl Client {
         Ok(())
     }
 
-    fn ask_down(&mut self) -> Result<(), Error> {
-        self.ask("/v1/down", &[], None).map(drop)
+    fn ask_down(&mut self, within: Option<Duration>) -> Result<(), Error> {
+        let within_ms = within.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
+        let asking = Asking { within_ms, ..Asking::default() };
+        self.post::<Accepted>("/v1/down", &asking).map(drop)
     }
 
     /// Lines of logs: the newest `lines` of each service that are in memory, then, with `follow`,
@@ -219,7 +229,7 @@ impl Client {
         services: &[ServiceName],
         signal: Option<String>,
     ) -> Result<Accepted, Error> {
-        self.post(path, &Asking { services: services.to_vec(), signal })
+        self.post(path, &Asking { services: services.to_vec(), signal, within_ms: None })
     }
 
     fn post<T: DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> Result<T, Error> {

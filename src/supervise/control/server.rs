@@ -41,6 +41,8 @@ pub(in crate::supervise) enum Ask {
     Metrics(oneshot::Sender<(StackStatus, Meter)>),
     /// A deed for services (all when there are none), by a process; with the signal to send.
     Do(Action, Vec<ServiceName>, Option<i32>, Option<u32>, Reply<Accepted>),
+    /// The end of all, within a time, by a process.
+    Down(Option<Duration>, Option<u32>, Reply<Accepted>),
     Plan(Box<Wanted>, Reply<Plan>),
     Apply(Box<Stack>, Box<Wanted>, Option<u32>, Reply<Plan>),
 }

@@ -17,6 +17,9 @@ pub struct Asking {
     /// For `signal`: its name, with or without `SIG`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
+    /// For `down`: milliseconds that the ordered end may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
 }
 
 /// What was asked is under way.

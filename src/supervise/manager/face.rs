@@ -1,11 +1,11 @@
-//! The loop's surroundings: signals in, events out, orphans collected.
+//! The loop's surroundings: events out, orphans collected.
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -13,44 +13,6 @@ use tokio_util::sync::CancellationToken;
 use crate::supervise::logs::{Follower, Logs};
 use crate::supervise::reap;
 use crate::supervise::status::{Event, Record};
-
-/// SIGINT, SIGTERM and SIGHUP.
-pub(super) struct Signals {
-    listening: Option<[Signal; 3]>,
-    interrupts: u32,
-}
-
-impl Signals {
-    pub(super) fn listen(really: bool) -> io::Result<Self> {
-        let listening = if really {
-            Some([
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-                signal(SignalKind::hangup())?,
-            ])
-        } else {
-            None
-        };
-        Ok(Self { listening, interrupts: 0 })
-    }
-
-    /// The next one: `true` when all should end at once. Cancelling loses nothing.
-    pub(super) async fn next(&mut self) -> Option<bool> {
-        let Some([interrupt, terminate, hangup]) = &mut self.listening else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            got = interrupt.recv() => {
-                got?;
-                self.interrupts += 1;
-                Some(self.interrupts > 1)
-            }
-            got = terminate.recv() => got.map(|()| false),
-            // A closed terminal may send more than one; it never means "at once".
-            got = hangup.recv() => got.map(|()| false),
-        }
-    }
-}
 
 /// Collects orphans that ended, whenever some child did.
 pub(super) fn collect_strays() -> io::Result<impl Future<Output = ()> + Send> {

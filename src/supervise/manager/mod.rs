@@ -8,7 +8,9 @@
 mod change;
 mod clock;
 mod face;
+mod limit;
 mod report;
+mod signals;
 mod times;
 mod unit;
 mod verbs;
@@ -24,8 +26,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::clock::Clock;
-use self::face::Signals;
 use self::report::Reports;
+use self::signals::Signals;
 use self::times::Times;
 use self::unit::Unit;
 use super::Error;
@@ -36,6 +38,7 @@ use super::control::tcp::Loopback;
 use super::desired::Desired;
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
+use super::init;
 use super::journal::JournalWriter;
 use super::lease::{Lease, LeaseWriter, Leased, RunDir};
 use super::logs::Logs;
@@ -54,8 +57,13 @@ use crate::base::{Secret, ServiceName};
 pub struct Options {
     /// Ends the run in order when cancelled.
     pub stop: CancellationToken,
-    /// Whether SIGINT, SIGTERM and SIGHUP end the run in order, and a second SIGINT at once.
+    /// Whether signals are obeyed: SIGINT, SIGTERM, SIGQUIT and SIGHUP end the run in order, a
+    /// second one at once; SIGUSR1, SIGUSR2 and SIGWINCH are passed on to who asks for them.
     pub signals: bool,
+    /// Whether this is a container's init: SIGHUP reloads, and what inits are sent is understood.
+    pub init: bool,
+    /// How long the ordered end may take; as long as the services may take when `None`.
+    pub stop_within: Option<Duration>,
     /// Where events go; a full queue makes events be missed (and said so), never waited for.
     pub face: Option<mpsc::Sender<Event>>,
     /// Whether lines of logs are among them.
@@ -134,11 +142,17 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
     let journal =
         JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
     let groups = Arc::new(Groups::open(&mark, &stack));
-    let guardian = Guardian::start(&options.guardian, &mark, groups.run())
-        .map_err(|source| Error::Guardian { source })?;
+    let guardian = if options.init && init::is_first() {
+        // The kernel ends everything with us.
+        None
+    } else {
+        let started = Guardian::start(&options.guardian, &mark, groups.run());
+        Some(started.map_err(|source| Error::Guardian { source })?)
+    };
     let server = Server::bind(dir.path())?;
     let lease = LeaseWriter::start(&dir).map_err(system("start a thread"))?;
-    let signals = Signals::listen(options.signals).map_err(system("listen to signals"))?;
+    let signals =
+        Signals::listen(options.signals, options.init).map_err(system("listen to signals"))?;
 
     let (events, _) = broadcast::channel(1024);
     let (ask, asks) = mpsc::unbounded_channel();
@@ -194,15 +208,19 @@ pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
         stack,
         fleet,
         units,
-        guardian: Some(guardian),
+        guardian,
         guardian_command: options.guardian,
         mark,
         lease,
         news,
         down: None,
+        stop_within: options.stop_within,
     };
     manager.watch_guardian();
     manager.open(leftovers);
+    if options.init {
+        manager.say_what_lacks();
+    }
     manager.turn(heard, asks, signals, options.stop).await;
     let outcome = manager.close().await;
 
@@ -274,6 +292,8 @@ struct Manager {
     news: mpsc::UnboundedSender<News>,
     /// Required services that were down when the end was asked.
     down: Option<Vec<ServiceName>>,
+    /// How long the ordered end may take.
+    stop_within: Option<Duration>,
 }
 
 impl Manager {
@@ -316,7 +336,7 @@ impl Manager {
                 self.clock.instant(due.unwrap_or(Duration::from_secs(86_400) + self.clock.now()));
             tokio::select! {
                 biased;
-                Some(kill) = signals.next() => if kill { self.kill() } else { self.stop() },
+                wish = signals.next(|| self.clock.now()) => self.obey(wish),
                 () = stop.cancelled(), if !self.fleet.is_stopping() => self.stop(),
                 Some(news) = heard.recv() => self.hear(news),
                 Some(ask) = asks.recv() => self.answer(ask),
@@ -378,7 +398,11 @@ impl Manager {
 
     fn stop(&mut self) {
         self.remember_down();
-        let actions = self.fleet.stop_all(self.clock.moment());
+        let moment = self.clock.moment();
+        let actions = match self.stop_within {
+            Some(limit) if !self.fleet.is_stopping() => self.fleet.stop_within(moment, limit),
+            _ => self.fleet.stop_all(moment),
+        };
         self.perform(actions);
     }
 
@@ -399,6 +423,7 @@ impl Manager {
             if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some())
             {
                 self.reports.meter.killed(&name);
+                self.say_if_cut(&name);
             }
             if let Some(unit) = self.units.get_mut(&name) {
                 unit.perform(output, &self.stack.gate);

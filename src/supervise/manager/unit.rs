@@ -72,9 +72,12 @@ impl Unit {
     ) -> Self {
         let mark = run_mark.of_service(spec.name.as_str());
         let around = Arc::new(Surroundings {
-            env: spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            env: spec.env.clone(),
             cwd: spec.cwd.clone(),
             mark: run_mark.of_service(&format!("{}~helper", spec.name)),
+            name: spec.name.clone(),
+            groups: groups.clone(),
+            more: Arc::default(),
             probes: ProbeCounts::default(),
         });
         Self {
@@ -125,14 +128,18 @@ impl Unit {
         let cancel = CancellationToken::new();
         self.hook = cancel.clone();
         let task = tokio::spawn(async move {
+            let around = around.clone();
+            let helpers = around.clone();
             let looked = tokio::task::spawn_blocking(move || {
                 let look = || {
                     // Held first: what is checked now cannot be changed before it is executed.
-                    let ready = confined::ready(&spec, &groups)?;
+                    let confine = spec.confine.as_deref();
+                    let ready = confined::ready(&spec.name, &spec.program, confine, &groups)?;
                     gate.check(&spec.name).map_err(|problem| told(&problem))?;
                     confined::confirm(&spec, ready.as_deref())?;
                     interrupt::point("service.checked");
                     *held.lock().unwrap_or_else(PoisonError::into_inner) = ready;
+                    around.read_file(&spec)?;
                     Ok(())
                 };
                 if let Err(why) = look() {
@@ -145,7 +152,7 @@ impl Unit {
                 Ok(None) => match hook {
                     None => Input::GatePassed(generation),
                     Some((command, output)) => {
-                        match pre_start(command, around, output, cancel).await {
+                        match pre_start(command, helpers, output, cancel).await {
                             Ok(()) => Input::GatePassed(generation),
                             Err(why) => Input::PreStartFailed(generation, why),
                         }
@@ -254,7 +261,7 @@ impl Unit {
                 return;
             }
         };
-        let mut env: Vec<_> = self.spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut env = self.around.with_file(&self.spec.env);
         env.push((exported::RUN.into(), self.mark.clone().into()));
         if self.spec.notifies() {
             let bound = NotifySocket::bind(&self.run, self.spec.name.as_str(), generation);

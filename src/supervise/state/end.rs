@@ -31,8 +31,8 @@ impl Machine {
             }
             Phase::Stopping { then, .. } | Phase::Sweeping { then, .. } => *then = next,
             Phase::Running { .. } => {
-                self.phase =
-                    Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };
+                let kill_at = self.within(at.now + self.rules.grace);
+                self.phase = Phase::Stopping { then: next, kill_at: Some(kill_at) };
                 self.asked = Some((at.now, self.rules.stop_signal));
                 self.why = self.ends_for(next);
                 if self.rules.is_watched() {
@@ -46,6 +46,48 @@ impl Machine {
             }
             Phase::Stopped => {}
         }
+    }
+
+    /// A time that is not after the limit.
+    pub(super) fn within(&self, time: Time) -> Time {
+        self.end_by.map_or(time, |by| time.min(by))
+    }
+
+    /// It is killed at `by` at the latest, whatever its own time to end is.
+    pub fn limit(&mut self, by: Time) {
+        self.end_by = Some(by);
+        if let Phase::Stopping { kill_at: Some(at), .. } = &mut self.phase {
+            *at = by.min(*at);
+        }
+    }
+
+    /// It has no limit until it gets another one; what was shortened stays so.
+    pub fn unlimit(&mut self) {
+        self.end_by = None;
+    }
+
+    /// Whether it has a limit.
+    pub fn is_limited(&self) -> bool {
+        self.end_by.is_some()
+    }
+
+    /// How long its end may still take by its own rules; `None` when nothing of it is alive.
+    pub fn time_to_end(&self, now: Time) -> Option<Duration> {
+        match self.phase {
+            Phase::Running { .. } | Phase::Spawning { .. } => Some(self.rules.grace),
+            Phase::Stopping { kill_at: Some(at), .. } => Some(at.saturating_sub(now)),
+            Phase::Stopping { kill_at: None, .. } | Phase::Sweeping { .. } => Some(Duration::ZERO),
+            Phase::Gating { .. } if self.rules.pre_start => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
+    /// What it had to end and what it would have had, once its limit has cut that short.
+    pub fn cut_short(&self, now: Time) -> Option<(Duration, Duration)> {
+        let (asked, _) = self.asked?;
+        let had = now.saturating_sub(asked);
+        (self.end_by.is_some_and(|by| by <= now) && had < self.rules.grace)
+            .then_some((had, self.rules.grace))
     }
 
     /// Why it ends, when that follows.

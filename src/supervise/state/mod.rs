@@ -96,6 +96,8 @@ pub struct Machine {
     says: Option<String>,
     /// When it was asked to end, and the last signal.
     asked: Option<(Time, i32)>,
+    /// When it is killed at the latest: the end of all has a limit.
+    end_by: Option<Time>,
     starts: u64,
     reloads: u64,
     last_exit: Option<Exit>,
@@ -129,6 +131,7 @@ impl Machine {
             seen_alive: Time::ZERO,
             says: None,
             asked: None,
+            end_by: None,
             starts: 0,
             reloads: 0,
             last_exit: None,
@@ -372,6 +375,8 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -8,27 +8,7 @@ use crate::supervise::fleet::Fleet;
 use crate::supervise::spec::{Condition, Kind};
 use crate::supervise::status::State;
 
-pub(super) const RULES: Rules = Rules {
-    kind: Kind::Service,
-    scheduled: false,
-    restart: RestartRule::Always,
-    success: Vec::new(),
-    pre_start: false,
-    ready_within: Some(Duration::from_secs(5)),
-    says_ready: false,
-    alive_failures: None,
-    watchdog: None,
-    reloads: false,
-    follow: Follow::Keep,
-    ends_stack: false,
-    stop_command: false,
-    stop_signal: libc::SIGTERM,
-    grace: Duration::from_secs(2),
-};
-
-fn at(ms: u64) -> Moment {
-    Moment { now: Duration::from_millis(ms), jitter: 1.0 }
-}
+use super::testing::{RULES, at};
 
 /// Brings a machine to `Ready` at time zero; its generation is 1.
 fn ready(rules: Rules) -> Machine {

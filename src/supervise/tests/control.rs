@@ -50,7 +50,7 @@ fn status_logs_events_restart_and_stop() {
     assert_eq!(after.restarts, 1);
     assert_ne!(after.pid, before.pid);
 
-    client(dir.path()).down(Some(&mut |_| {})).unwrap();
+    client(dir.path()).down(None, Some(&mut |_| {})).unwrap();
     let outcome = run.end().unwrap();
     assert!(outcome.asked && outcome.down.is_empty());
     assert!(Client::connect(dir.path()).unwrap().is_none());
@@ -129,7 +129,7 @@ fn a_stop_of_what_ends_by_itself_is_done() {
         found = Client::connect(dir.path()).unwrap();
         found.is_some()
     });
-    found.unwrap().down(Some(&mut |_| {})).unwrap();
+    found.unwrap().down(None, Some(&mut |_| {})).unwrap();
     assert!(Client::connect(dir.path()).unwrap().is_none());
     child.reap();
 }

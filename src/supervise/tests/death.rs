@@ -207,7 +207,7 @@ fn a_run_and_its_background_start() {
     let pid = detached.pid;
     detached.wait().unwrap();
     let client = crate::supervise::control::Client::connect(dir.path()).unwrap().unwrap();
-    client.down(Some(&mut |_| {})).unwrap();
+    client.down(None, Some(&mut |_| {})).unwrap();
     wait("it ends", || !lives(pid));
     assert!(crate::supervise::control::Client::connect(dir.path()).unwrap().is_none());
 

@@ -298,8 +298,13 @@ impl Prepared {
     /// What a case starts from.
     pub(crate) fn of(case: &super::points::Case, up: &Upstream) -> Self {
         let mut prepared = Self::new((case.prepare)(up));
-        prepared.settles = case.settles;
+        prepared.settles(case);
         prepared
+    }
+
+    /// Settled after each time it is put back, where the case needs that.
+    pub(crate) fn settles(&mut self, case: &super::points::Case) {
+        self.settles = case.settles;
     }
 
     /// As it was when it was kept; inodes and status times differ, as after a move.

@@ -139,3 +139,47 @@ fn a_cut_download_survives() {
     assert_eq!(partial(), 1, "a clock that went back took a fresh part for an old one");
     success("dep sync", &env.infra(["dep", "sync"]));
 }
+
+/// What a push has written but not yet named is not collected from under it, although the clock is
+/// a year ahead; nor is what it passed over because it was there.
+#[test]
+fn what_is_being_pushed_stays() {
+    let Some(library) = faketime() else { return };
+    let up = Upstream::start();
+    let env = built(&up);
+    env.ok(["cache", "init", "../cache"]);
+    let nars = || std::fs::read_dir(env.root().join("cache/nar")).map_or(0, Iterator::count);
+    let pause = env.root().join("pause");
+    std::fs::create_dir(&pause).expect("create");
+    let marker = pause.join("here");
+    let mut push = env.command(["cache", "push", "--to", "../cache"]);
+    push.env("INFRA_INTERRUPT_AT", format!("push.nar@{}", marker.display()));
+    let push = push.spawn().expect("start");
+    wait_for("an archive", || marker.exists().then_some(()));
+    let before = nars();
+    assert!(before > 0);
+    let gc = ["cache", "gc", "--at", "../cache", "--keep", "dep.lock.json", "--older-than", "30d"];
+    let collect = |wait: &str| {
+        let mut command = env.command(gc);
+        command
+            .env("LD_PRELOAD", &library)
+            .env("FAKETIME", FORWARD)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("NO_FAKE_STAT", "1")
+            .env("INFRA_LOCK_TIMEOUT", wait);
+        outcome(&mut command)
+    };
+    let refused = collect("1");
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("cache push"), "nobody is named: {}", refused.stderr);
+    assert!(refused.stderr.contains("gc.lock"), "no path: {}", refused.stderr);
+    assert!(nars() >= before);
+    // Without the directory no later passage waits.
+    std::fs::rename(&pause, env.root().join("paused")).expect("go on");
+    success("cache push", &crate::support::finish(push));
+    let all = nars();
+    // By the clock that dates the files all of it is fresh, whatever roots keep.
+    success("cache gc", &collect("30"));
+    assert_eq!(nars(), all);
+    success("cache verify", &env.infra(["cache", "verify", "--at", "../cache"]));
+}

@@ -109,11 +109,11 @@ fn a_read_only_project() {
 }
 
 /// Somebody whom modes mean something: ourselves, or `nobody` for root.
-struct Mortal(bool);
+pub(super) struct Mortal(bool);
 
 impl Mortal {
     /// Gives the environment to that user.
-    fn of(env: &TestEnv) -> Option<Self> {
+    pub(super) fn of(env: &TestEnv) -> Option<Self> {
         if !rustix::process::getuid().is_root() {
             return Some(Self(false));
         }
@@ -133,9 +133,13 @@ impl Mortal {
     }
 
     fn infra(&self, env: &TestEnv, args: &[&str]) -> Outcome {
-        let plain = env.command(args);
+        outcome(&mut self.command(env, env.command(args)))
+    }
+
+    /// A command of the environment, to be started by that user.
+    pub(super) fn command(&self, env: &TestEnv, plain: Command) -> Command {
         if !self.0 {
-            return env.infra(args);
+            return plain;
         }
         let mut command = Command::new("setpriv");
         command.args(PRIVILEGES).arg(plain.get_program()).args(plain.get_args()).env_clear();
@@ -147,7 +151,7 @@ impl Mortal {
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped());
-        outcome(&mut command)
+        command
     }
 }
 

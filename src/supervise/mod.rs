@@ -33,6 +33,7 @@
 //! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
 //! | `log`, one per running process | pipes → lines → file and ring |
 //! | `lease`, `journal` | writing the lease and the [`journal`] |
+//! | `rules`, `sandbox`, at the start | making the sandboxes' rules, having them tried |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
 //!
 //! As the first process of a container it is that container's init ([`init`]).

@@ -129,7 +129,7 @@ fn a_stop_of_what_ends_by_itself_is_done() {
         found = Client::connect(dir.path()).unwrap();
         found.is_some()
     });
-    found.unwrap().down(Some(&mut |_| {})).unwrap();
+    found.unwrap().down(None, Some(&mut |_| {})).unwrap();
     assert!(Client::connect(dir.path()).unwrap().is_none());
     child.reap();
 }

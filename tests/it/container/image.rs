@@ -52,7 +52,8 @@ fn a_data_directory_that_cannot_be_written_is_an_error_that_names_it() {
 #[test]
 fn without_proc_it_says_what_lacks_and_still_ends_in_order() {
     let world = image();
-    let container = Container::start_after(&world, "mount -t tmpfs none /proc || exit 99", &["run"]);
+    let container =
+        Container::start_after(&world, "mount -t tmpfs none /proc || exit 99", &["run"]);
     container.until("there is no /proc here").until("ready after").send(Signal::TERM);
     let end = container.end();
     assert_eq!(end.code, Some(0), "{:?}", end.said);

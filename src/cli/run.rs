@@ -73,16 +73,14 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         let plan = ops::plan::plan(&session.context, name, &select)?;
         return Ok(show_plan(&plan, args.json, session));
     }
-    let prepared = ops::run::prepare(&session.context, name, &select)?;
+    let prepared = ops::run::prepare_or_go_on(&session.context, name, &select)?;
     if args.select.require_sandbox {
         ops::run::require_sandbox(&prepared)?;
     }
-    session.printer.note(&format!(
-        "{name}: generation {}, {}",
-        prepared.environment.generation, prepared.environment.digest
-    ));
-    let mut lines =
-        Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
+    if let Some(headline) = prepared.headline() {
+        session.printer.note(&format!("{name}: {headline}"));
+    }
+    let mut lines = Lines::new(session.printer.clone(), prepared.services().iter());
     let outcome = if !args.watch && !args.plain && tui::is_possible() {
         screen::run(prepared, lines, session)?
     } else if args.watch {

@@ -21,7 +21,7 @@ pub struct Run {
 }
 
 /// The group of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Group {
     dir: PathBuf,
     /// Limits that were set and that could not be, in words.

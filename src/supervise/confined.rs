@@ -22,7 +22,7 @@ use crate::sandbox::{self, Level, Ready, Report};
 pub type Reports = BTreeMap<ServiceName, Report>;
 
 /// The control groups of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Groups {
     run: Option<PathBuf>,
     #[cfg(target_os = "linux")]
@@ -170,6 +170,21 @@ impl Sandboxes {
             Some((name.clone(), report))
         };
         Self(Arc::new(Mutex::new(stack.services.iter().filter_map(first).collect())))
+    }
+
+    /// Goes on with what another program saw.
+    pub(super) fn adopt(reports: Reports) -> Self {
+        Self(Arc::new(Mutex::new(reports)))
+    }
+
+    /// What is known.
+    pub(super) fn known(&self) -> Reports {
+        self.reports().clone()
+    }
+
+    /// Whether somebody still looks.
+    pub(super) fn is_looking(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     fn reports(&self) -> MutexGuard<'_, Reports> {

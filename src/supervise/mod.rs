@@ -56,6 +56,7 @@ pub mod detach;
 mod error;
 pub mod fleet;
 pub mod guardian;
+mod host;
 pub mod hand_over;
 mod helper;
 pub mod journal;
@@ -76,10 +77,12 @@ pub mod spec;
 pub mod state;
 pub mod status;
 pub mod tool;
+pub mod upgrade;
 mod usage;
 
 pub use error::Error;
-pub use manager::{Options, Outcome, Reset, run, run_blocking};
+pub use host::leave_signals;
+pub use manager::{Options, Outcome, Reset, Showing, go_on_blocking, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;
 

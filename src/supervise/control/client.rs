@@ -20,18 +20,21 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::socket::Address;
-use super::types::{Accepted, Asking, PlanRequest, Refusal};
+use super::types::{Accepted, Asking, PlanRequest, Refusal, UpgradeRequest};
 use crate::base::ServiceName;
 use crate::supervise::Error;
 use crate::supervise::journal::Why;
 use crate::supervise::lease::RunDir;
 use crate::supervise::plan::{Plan, Wanted};
 use crate::supervise::procfs;
-use crate::supervise::status::{Event, Record, StackStatus};
+use crate::supervise::status::{Event, Record, StackStatus, Upgrade, UpgradeOutcome};
 
 /// How long a supervisor may take to answer; it answers in well under a millisecond, except where
 /// it has to look at files first.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long an upgrade may take after it was begun.
+const UPGRADE: Duration = Duration::from_secs(60);
 
 /// The supervisor of a data directory.
 pub struct Client {
@@ -116,6 +119,26 @@ impl Client {
     /// Makes the supervisor run what the environment's current generation asks for.
     pub fn apply(&mut self) -> Result<Plan, Error> {
         self.post("/v1/apply", &Asking::default())
+    }
+
+    /// Puts another program in the supervisor's place; `None` for the one that lies where the
+    /// running one was started from. Returns when that, or the one before, goes on.
+    pub fn upgrade(&mut self, program: Option<PathBuf>) -> Result<Upgrade, Error> {
+        let asked: Upgrade = self.post("/v1/upgrade", &UpgradeRequest { program })?;
+        let limit = Instant::now() + UPGRADE;
+        loop {
+            // The socket stays bound: this waits until whoever goes on takes it.
+            let status = self.status()?;
+            let ours = status.upgrade.filter(|u| u.number >= asked.number);
+            match ours {
+                Some(upgrade) if upgrade.outcome != UpgradeOutcome::UnderWay => return Ok(upgrade),
+                _ if Instant::now() > limit => {
+                    let why = "the upgrade is still under way".to_owned();
+                    return Err(Error::NoAnswer { why });
+                }
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
     }
 
     /// Why a service runs or does not.

@@ -1,8 +1,8 @@
 //! The loop's surroundings: signals in, events out, orphans collected.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,6 +34,16 @@ impl Signals {
         Ok(Self { listening, interrupts: 0 })
     }
 
+    /// Whether one came that was not taken yet; it is taken with this.
+    pub(super) fn came(&mut self) -> Option<bool> {
+        use std::task::{Context, Poll, Waker};
+        let next = std::pin::pin!(self.next());
+        match next.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(kill) => kill,
+            Poll::Pending => None,
+        }
+    }
+
     /// The next one: `true` when all should end at once. Cancelling loses nothing.
     pub(super) async fn next(&mut self) -> Option<bool> {
         let Some([interrupt, terminate, hangup]) = &mut self.listening else {
@@ -52,16 +62,37 @@ impl Signals {
     }
 }
 
+/// Says that some child ended.
+pub(super) fn children() -> io::Result<Signal> {
+    signal(SignalKind::child())
+}
+
 /// Collects orphans that ended, whenever some child did.
-pub(super) fn collect_strays() -> io::Result<impl Future<Output = ()> + Send> {
-    let mut ended = signal(SignalKind::child())?;
-    Ok(async move {
-        while ended.recv().await.is_some() {
-            // A service's own sweep collects most; and many end at once.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let _ = tokio::task::spawn_blocking(reap::collect_strays).await;
-        }
-    })
+pub(super) async fn collect_strays(mut ended: Signal) {
+    while ended.recv().await.is_some() {
+        // A service's own sweep collects most; and many end at once.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let _ = tokio::task::spawn_blocking(reap::collect_strays).await;
+    }
+}
+
+/// Counts the events that a face was given, and those it has shown.
+#[derive(Debug, Default)]
+pub struct Showing {
+    given: AtomicU64,
+    shown: AtomicU64,
+}
+
+impl Showing {
+    /// An event was shown. The face calls it after each.
+    pub fn shown(&self) {
+        self.shown.fetch_add(1, Ordering::Release);
+    }
+
+    /// Whether everything that was given has been shown.
+    pub(super) fn is_done(&self) -> bool {
+        self.shown.load(Ordering::Acquire) >= self.given.load(Ordering::Relaxed)
+    }
 }
 
 /// Hands events to a face. However slow it is, only this task waits for it.
@@ -69,6 +100,7 @@ pub(super) async fn forward(
     mut events: broadcast::Receiver<Record>,
     logs: Option<Arc<Logs>>,
     face: mpsc::Sender<Event>,
+    showing: Arc<Showing>,
     ended: CancellationToken,
 ) {
     let mut lines = logs.map(|logs| {
@@ -96,6 +128,7 @@ pub(super) async fn forward(
             if face.send(event).await.is_err() {
                 return;
             }
+            showing.given.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::supervise::journal::JournalWriter;
 use crate::supervise::metrics::Meter;
 use crate::supervise::spec::Stack;
 use crate::supervise::state::{Generation, Machine, Time};
+use crate::supervise::upgrade::state::ReportsState;
 use crate::supervise::status::{
     Cause, Event, Record, ServiceStatus, StackInfo, StackStatus, State, StateChange,
 };
@@ -50,6 +51,33 @@ impl Reports {
     pub(super) fn tell(&mut self, event: Event) {
         // Nobody may be listening.
         let _ = self.events.send(self.journal.record(event));
+    }
+
+    /// What another program that goes on has to know.
+    pub(super) fn pack(&self) -> ReportsState {
+        ReportsState {
+            meter: self.meter.clone(),
+            seen: self.seen.clone(),
+            stack_ready: self.stack_ready,
+            failed: self.failed.clone(),
+            waits_told: self.waits_told,
+            next: self.journal.next(),
+        }
+    }
+
+    /// Goes on where another program stopped.
+    pub(super) fn go_on(&mut self, state: ReportsState) {
+        let ReportsState { meter, seen, stack_ready, failed, waits_told, next } = state;
+        (self.meter, self.seen, self.stack_ready) = (meter, seen, stack_ready);
+        (self.failed, self.waits_told) = (failed, waits_told);
+        self.journal.count_from(next);
+    }
+
+    /// Returns when everything that was told is in the journal.
+    pub(super) async fn flush(&self) {
+        if let Some(journal) = self.journal.flusher() {
+            journal.done().await;
+        }
     }
 
     /// Forgets a service that is no longer part of the stack.
@@ -316,6 +344,8 @@ pub(super) fn status(
         project: stack.project.clone(),
         supervisor: std::process::id(),
         uptime_ms: millis(now),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        upgrade: None,
         stopping: fleet.is_stopping(),
         services: units.values().filter_map(one).collect(),
     }

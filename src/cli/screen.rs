@@ -14,6 +14,7 @@ use crate::base::EnvName;
 use crate::ops;
 use crate::ops::run::Prepared;
 use crate::supervise;
+use crate::supervise::status::Event;
 use crate::tui::{self, Command, Face, Keyboard, Message};
 
 /// Messages that may wait to be drawn; then the supervisor's own bounded queue fills.
@@ -46,8 +47,16 @@ pub(super) fn run(
         scope.spawn(move || carry_out(&name, session, &wished, &hands));
         let told = messages.clone();
         let outcome = ops::run::foreground(prepared, move |event| {
+            let leaves = matches!(event, Event::Upgrading(_));
             if let Err(mpsc::SendError(Message::Event(event))) = told.send(Message::Event(event)) {
                 lines.show(&event);
+            }
+            if leaves {
+                // The next program takes the terminal as this one found it.
+                let (done, left) = mpsc::sync_channel(1);
+                if told.send(Message::Pause(done)).is_ok() {
+                    let _ = left.recv_timeout(LOOK);
+                }
             }
         });
         let _ = messages.send(Message::End);

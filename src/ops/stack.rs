@@ -54,9 +54,10 @@ pub(super) fn gate(store: Store, packed: &serde_json::Value) -> Result<Arc<dyn G
     for (service, names) in named {
         let mut found = Vec::new();
         for name in names {
-            match store.get(&name)? {
-                Some(object) => found.push(object),
-                None => _ = missing.insert(service.clone(), name),
+            // One that cannot be had now keeps the service from its next start, not from running on.
+            match store.get(&name) {
+                Ok(Some(object)) => found.push(object),
+                Ok(None) | Err(_) => _ = missing.insert(service.clone(), name),
             }
         }
         objects.insert(service, found);

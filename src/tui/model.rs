@@ -55,7 +55,7 @@ impl Model {
             Message::Answer(Ok(text)) => self.note = Some(text),
             Message::Answer(Err(text)) => self.note = Some(format!("not done: {text}")),
             Message::Input(Input::Key(key)) => return self.press(key),
-            Message::Input(_) | Message::End => {}
+            Message::Input(_) | Message::Pause(_) | Message::End => {}
         }
         None
     }

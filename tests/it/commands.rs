@@ -11,5 +11,5 @@ mod host;
 mod init;
 mod lock;
 mod shells;
-mod stack;
+pub(crate) mod stack;
 mod store;

@@ -199,13 +199,13 @@ impl Client {
     pub fn events(
         self,
         since: Option<&str>,
-    ) -> Result<impl Iterator<Item = Record> + use<>, Error> {
+    ) -> Result<Records, Error> {
         let path = match since {
             Some(since) => format!("/v1/events?since={since}"),
             None => "/v1/events".to_owned(),
         };
-        // A newer supervisor may tell more than this client knows.
-        Ok(self.stream(&path)?.filter_map(|line| serde_json::from_slice(&line).ok()))
+        let run = self.run.clone();
+        Ok(Records { run, events: self.stream(&path)?, last: None, known: 0 })
     }
 
     fn stream(self, path: &str) -> Result<Events, Error> {
@@ -282,6 +282,51 @@ impl Client {
 
 fn no_answer(error: &dyn std::error::Error) -> Error {
     Error::NoAnswer { why: crate::base::chain(error) }
+}
+
+/// Records of a stack as they come, over upgrades of its supervisor; ends with the stack.
+#[derive(Debug)]
+pub struct Records {
+    run: PathBuf,
+    events: Events,
+    /// The last one.
+    last: Option<Record>,
+    /// Its number.
+    known: u64,
+}
+
+impl Records {
+    /// Where another program took over, the rest comes from that.
+    fn again(&mut self) -> Option<()> {
+        let last = self.last.take()?;
+        if !matches!(last.event, Event::Upgrading(_)) {
+            return None;
+        }
+        let client = Client::connect(self.run.parent()?).ok().flatten()?;
+        self.events = client.stream(&format!("/v1/events?since={}", last.at)).ok()?;
+        Some(())
+    }
+}
+
+impl Iterator for Records {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            let Some(line) = self.events.next() else {
+                self.again()?;
+                continue;
+            };
+            // A newer supervisor may tell more than this client knows.
+            let Ok(record) = serde_json::from_slice::<Record>(&line) else { continue };
+            let missed = matches!(record.event, Event::Missed { .. });
+            if record.seq > self.known || missed {
+                self.known = self.known.max(record.seq);
+                self.last = Some(record.clone());
+                return Some(record);
+            }
+        }
+    }
 }
 
 /// A stream of lines; ends when the supervisor does.

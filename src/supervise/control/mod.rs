@@ -21,7 +21,7 @@ mod streams;
 pub(super) mod tcp;
 mod types;
 
-pub use self::client::{Client, Events};
+pub use self::client::{Client, Events, Records};
 pub use self::types::{Accepted, Asking, PlanRequest, Refusal, UpgradeRequest, Version};
 
 /// The description of this interface, OpenAPI 3.1.

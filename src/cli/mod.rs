@@ -30,8 +30,8 @@ use crate::config::{Environ, Flags, Settings};
 use crate::ops::Context;
 #[cfg(target_os = "linux")]
 use crate::sandbox::probe;
-use crate::supervise::upgrade::{self, check};
 use crate::supervise::guardian;
+use crate::supervise::upgrade::{self, check};
 use crate::ui::Printer;
 use args::{Cli, Command};
 

@@ -105,6 +105,7 @@ fn watched(
 ) -> ops::Result<supervise::Outcome> {
     let name = &session.context.settings().env.value;
     let ended = AtomicBool::new(false);
+    supervise::leave_signals();
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let tell = |news| super::runtime::show_news(news, session);

@@ -30,6 +30,7 @@ pub(super) fn run(
     session: &Session,
 ) -> ops::Result<supervise::Outcome> {
     let name = session.context.settings().env.value.clone();
+    supervise::leave_signals();
     let (messages, shown) = mpsc::sync_channel(QUEUE);
     let (wishes, wished) = mpsc::channel();
     let face =

@@ -18,9 +18,9 @@ use crate::base::{EnvName, ServiceName};
 use crate::env::ports::InUse;
 use crate::env::values;
 use crate::env::{Generations, Manifest};
+use crate::store::Lease;
 use crate::supervise::control::Client;
 use crate::supervise::detach::{self, Detached, Notifier};
-use crate::store::Lease;
 use crate::supervise::spec::{Gate, Stack};
 use crate::supervise::status::{Event, ServiceStatus, StackStatus, State, Upgrade};
 use crate::supervise::upgrade::{self, Handed, Luggage};
@@ -93,11 +93,7 @@ pub fn prepare(context: &Context, name: &EnvName, select: &Selection) -> Result<
 }
 
 /// The stack that another program in this process handed over, or one that is prepared here.
-pub fn prepare_or_go_on(
-    context: &Context,
-    name: &EnvName,
-    select: &Selection,
-) -> Result<Prepared> {
+pub fn prepare_or_go_on(context: &Context, name: &EnvName, select: &Selection) -> Result<Prepared> {
     match upgrade::take() {
         Some(handed) => Prepared::go_on(context, name, select, handed),
         None => prepare(context, name, select),
@@ -204,12 +200,12 @@ impl Prepared {
 
 /// Supervises in this process until it is told to end. `show` gets every event, in order.
 pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Result<Outcome> {
+    supervise::leave_signals();
     let (face, mut events) = mpsc::channel(4096);
     let options = Options { face: Some(face), face_logs: true, ..prepared.options(None) };
     let showing = options.showing.clone();
     Ok(std::thread::scope(|scope| {
         scope.spawn(move || {
-            supervise::leave_signals();
             while let Some(event) = events.blocking_recv() {
                 show(event);
                 showing.shown();
@@ -244,13 +240,13 @@ pub fn background(
         }
     };
     let notifier = Arc::new(Mutex::new(notifier));
+    supervise::leave_signals();
     let (face, mut events) = mpsc::channel(1024);
     let options = Options { face: Some(face), ..prepared.options(Some(notifier.clone())) };
     let showing = options.showing.clone();
     let outcome = std::thread::scope(|scope| {
         let told = notifier.clone();
         scope.spawn(move || {
-            supervise::leave_signals();
             while let Some(event) = events.blocking_recv() {
                 held(&told).see(&event);
                 show(&event);

@@ -26,7 +26,8 @@ pub(super) fn current() -> Option<mpsc::Sender<Request>> {
 }
 
 /// Runs `work` on a thread of its own and carries out, on the calling one, what it asks for.
-/// `signals` says that the process's own signals are meant for it.
+/// `signals` says that the process's own signals are meant for it: they wait until `work` has them
+/// delivered ([`hold_signals`]).
 pub(super) fn host<T: Send>(signals: bool, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     let (sender, requests) = mpsc::channel();
     if signals {
@@ -61,7 +62,8 @@ pub(super) async fn on_host<T: Send + 'static>(
     done.await.ok()
 }
 
-/// Leaves signals that ask for the end to the host: for threads that were started before it.
+/// Has signals that ask for the end wait for the host: called before it begins by whoever starts
+/// threads before that, which then leave them to it.
 pub fn leave_signals() {
     hold_signals(true);
 }

@@ -29,8 +29,8 @@
 //!
 //! | threads | for |
 //! |---|---|
-//! | event loop | decisions; nothing in it blocks |
-//! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
+//! | `events` | the event loop: decisions; nothing in it blocks |
+//! | the calling one | all starts (`host`): it lives as long as the run, because death signals follow threads, and it executes another program ([`upgrade`]) |
 //! | `log`, one per running process | pipes → lines → file and ring |
 //! | `lease`, `journal` | writing the lease and the [`journal`] |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
@@ -39,7 +39,7 @@
 //! `run/journal.jsonl`, `run/NAME.notify`, `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`,
 //! `logs/supervisor.log` (background starts only).
 //!
-//! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
+//! Entry points: [`run`] and [`run_blocking`], [`go_on_blocking`] for what another program handed over; [`guardian::main`] for the hidden subcommand
 //! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
@@ -56,9 +56,9 @@ pub mod detach;
 mod error;
 pub mod fleet;
 pub mod guardian;
-mod host;
 pub mod hand_over;
 mod helper;
+mod host;
 pub mod journal;
 mod lease;
 pub mod logs;

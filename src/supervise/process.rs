@@ -1,7 +1,7 @@
 //! The only place that starts programs.
 //!
-//! Owns what the starting thread does ([`super::host`] gives it one) and the child's first steps (own session, death signal, clean signal
-//! state). Refuses shells: an argument vector is executed as it is, with exactly the environment
+//! Owns what the starting thread does ([`super::host`] says which that is) and the child's first steps
+//! (own session, death signal, clean signal state). Refuses shells: an argument vector is executed as it is, with exactly the environment
 //! it was given. Invariants: every service process is started by one thread that lives as long as
 //! this process, because the kernel sends the death signal when the *thread* that forked ends; a
 //! process is in [`super::reap`]'s list of known children before it can end.

@@ -196,10 +196,7 @@ impl Client {
     }
 
     /// Events as they happen; with `since` (a time), first those from then on.
-    pub fn events(
-        self,
-        since: Option<&str>,
-    ) -> Result<Records, Error> {
+    pub fn events(self, since: Option<&str>) -> Result<Records, Error> {
         let path = match since {
             Some(since) => format!("/v1/events?since={since}"),
             None => "/v1/events".to_owned(),

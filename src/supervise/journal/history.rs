@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::base::ServiceName;
-use crate::supervise::status::{Action, Cause, Event, Record, StackInfo, State, StateChange, Upgrade};
+use crate::supervise::status::{
+    Action, Cause, Event, Record, StackInfo, State, StateChange, Upgrade,
+};
 
 /// A service that was ready for this long has a clean slate, as in the restart rules.
 const CLEAN_MS: u64 = 60_000;

@@ -80,6 +80,9 @@ pub async fn run(stack: Stack, mut options: Options) -> Result<Outcome, Error> {
     let server = Server::bind(dir.path())?;
     let lease = LeaseWriter::start(&dir).map_err(system("start a thread"))?;
     let surroundings = Surroundings::listen(options.signals)?;
+    if options.signals {
+        let _ = host::on_host(|| host::hold_signals(false)).await;
+    }
     let sandboxes = Sandboxes::open(&stack, &groups);
     let wanted = plan::wanted(&stack);
     let logs = Arc::new(logs);
@@ -189,7 +192,8 @@ impl Parts {
         };
         let strays = tokio::spawn(face::collect_strays(self.surroundings.children));
         let face = options.face.map(|face| (face, options.face_logs));
-        let outside = Outside::open(self.server, self.loopback, access, face, options.showing, strays);
+        let outside =
+            Outside::open(self.server, self.loopback, access, face, options.showing, strays);
         let run_path: Arc<Path> = Arc::from(run);
         let units: BTreeMap<ServiceName, Unit> = stack
             .services
@@ -197,8 +201,7 @@ impl Parts {
             .filter_map(|spec| {
                 let log = self.logs.get(&spec.name)?;
                 let (run, news) = (run_path.clone(), news.clone());
-                let unit =
-                    Unit::new(spec.clone(), log, run, &self.mark, news, self.groups.clone());
+                let unit = Unit::new(spec.clone(), log, run, &self.mark, news, self.groups.clone());
                 Some((spec.name.clone(), unit))
             })
             .collect();

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::supervise::logs::{Follower, Logs};
+use crate::supervise::logs::Follower;
 use crate::supervise::reap;
 use crate::supervise::status::{Event, Record};
 
@@ -95,18 +95,17 @@ impl Showing {
     }
 }
 
-/// Hands events to a face. However slow it is, only this task waits for it.
+/// What a face is still to be given: events, and lines of logs where it wants them.
+pub(super) type Feed = (broadcast::Receiver<Record>, Option<Follower>);
+
+/// Hands events to a face. However slow it is, only this task waits for it. Told to end, it first
+/// gives what there is; whoever goes on gets the rest. `None` when there is no face any more.
 pub(super) async fn forward(
-    mut events: broadcast::Receiver<Record>,
-    logs: Option<Arc<Logs>>,
+    (mut events, mut lines): Feed,
     face: mpsc::Sender<Event>,
     showing: Arc<Showing>,
     ended: CancellationToken,
-) {
-    let mut lines = logs.map(|logs| {
-        let all = logs.pick(&[]).unwrap_or_default();
-        Follower::new(all, logs.news())
-    });
+) -> Option<Feed> {
     loop {
         let news = async {
             match &mut lines {
@@ -119,14 +118,14 @@ pub(super) async fn forward(
             event = events.recv() => match event {
                 Ok(record) => vec![record.event],
                 Err(RecvError::Lagged(count)) => vec![Event::Missed { count, service: None }],
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => return None,
             },
             batch = news => batch,
-            () = ended.cancelled() => return,
+            () = ended.cancelled() => return Some((events, lines)),
         };
         for event in batch {
             if face.send(event).await.is_err() {
-                return;
+                return None;
             }
             showing.given.fetch_add(1, Ordering::Relaxed);
         }

@@ -48,7 +48,8 @@ async fn go_on(
     let copy = |fd: &i32| Ok((*fd, upgrade::copy(*fd)?));
     let copies = state.descriptors.iter().map(copy).collect::<std::io::Result<Descriptors>>();
     let mut descriptors = copies.map_err(taken)?;
-    let (parts, lock) = parts(state, &mut descriptors, options.signals)?;
+    let signals = options.signals;
+    let (parts, lock) = parts(state, &mut descriptors, signals)?;
     let because = handed.because().map(str::to_owned);
     options.guardian.clone_from(&state.guardian_command);
     options.token = state.token.clone().map(Secret::new);
@@ -81,7 +82,9 @@ async fn go_on(
     }
     drop(descriptors);
     // Handlers stand: what came since the last program took signals is heard now.
-    let _ = host::on_host(|| host::hold_signals(false)).await;
+    if signals {
+        let _ = host::on_host(|| host::hold_signals(false)).await;
+    }
     let mut upgrade = state.upgrade;
     upgrade.outcome = if because.is_some() { UpgradeOutcome::Failed } else { UpgradeOutcome::Done };
     upgrade.why = because;
@@ -110,8 +113,8 @@ fn parts(
     let dir = RunDir::of(&stack.data);
     let control = own(state.control)?;
     let path = dir.path().join("control.sock");
-    let server = Server::adopt(dir.path(), control)
-        .map_err(|source| Error::Control { path, source })?;
+    let server =
+        Server::adopt(dir.path(), control).map_err(|source| Error::Control { path, source })?;
     let mut loopback = Vec::new();
     for (metrics, fd) in &state.loopback {
         let listener = Loopback::adopt(*metrics, own(*fd)?);

@@ -15,9 +15,9 @@ use crate::supervise::host;
 use crate::supervise::lease::{LeaseWriter, Leased, RunDir};
 use crate::supervise::state::Time;
 use crate::supervise::status::{Event, Upgrade, UpgradeOutcome};
+use crate::supervise::upgrade;
 use crate::supervise::upgrade::check::Checked;
 use crate::supervise::upgrade::state::{GuardianState, StackState, State};
-use crate::supervise::upgrade;
 
 /// How long a program may wait for a moment when nothing is under way.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -244,7 +244,11 @@ impl Manager {
         }
         let failed = match inlets.signals.came() {
             Some(kill) => {
-                if kill { self.kill() } else { self.stop() }
+                if kill {
+                    self.kill()
+                } else {
+                    self.stop()
+                }
                 "the stack is stopping".to_owned()
             }
             None => {

@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::face::{self, Showing};
+use super::face::{self, Feed, Showing};
 use crate::supervise::control::server::{Access, Server};
 use crate::supervise::control::tcp::Loopback;
+use crate::supervise::logs::Follower;
 use crate::supervise::status::Event;
 
 /// How long a face may take to show what it has.
@@ -31,7 +32,9 @@ pub(super) struct Outside {
     /// Where events go, and whether log lines are among them.
     face: Option<(mpsc::Sender<Event>, bool)>,
     showing: Arc<Showing>,
-    forward: Option<JoinHandle<()>>,
+    /// Ends the face's task once it has given everything.
+    unfaced: CancellationToken,
+    forward: Option<JoinHandle<Option<Feed>>>,
     strays: JoinHandle<()>,
 }
 
@@ -51,6 +54,7 @@ impl Outside {
             served: JoinSet::new(),
             face,
             showing,
+            unfaced: CancellationToken::new(),
             forward: None,
             strays,
         };
@@ -70,10 +74,23 @@ impl Outside {
     }
 
     fn reopen_face(&mut self) {
+        self.unfaced = CancellationToken::new();
+        let old = self.forward.take();
         self.forward = self.face.as_ref().map(|(face, lines)| {
-            let follow = lines.then(|| self.access.logs.clone());
-            let (events, ended) = (self.access.events.subscribe(), self.access.ended.clone());
-            tokio::spawn(face::forward(events, follow, face.clone(), self.showing.clone(), ended))
+            // From here on no line and no event is missed.
+            let follow = lines.then(|| {
+                let logs = &self.access.logs;
+                Follower::new(logs.pick(&[]).unwrap_or_default(), logs.news())
+            });
+            let fresh = (self.access.events.subscribe(), follow);
+            let (face, showing, ended) = (face.clone(), self.showing.clone(), self.unfaced.clone());
+            tokio::spawn(async move {
+                let feed = match old {
+                    Some(old) => old.await.ok().flatten()?,
+                    None => fresh,
+                };
+                face::forward(feed, face, showing, ended).await
+            })
         });
     }
 
@@ -87,14 +104,14 @@ impl Outside {
 
     /// Returns when the face has shown everything that was told; `false` when it does not.
     pub(super) async fn show_all(&mut self) -> bool {
+        self.unfaced.cancel();
+        // One that has gone shows nothing any more.
+        let is_there = || self.face.as_ref().is_some_and(|(face, _)| !face.is_closed());
         let all = async {
-            if let Some(forward) = &mut self.forward {
-                let _ = forward.await;
-            }
-            self.forward = None;
-            // One that has gone shows nothing any more.
-            let is_there = || self.face.as_ref().is_some_and(|(face, _)| !face.is_closed());
-            while is_there() && !self.showing.is_done() {
+            while is_there()
+                && !(self.forward.as_ref().is_none_or(JoinHandle::is_finished)
+                    && self.showing.is_done())
+            {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
@@ -112,6 +129,7 @@ impl Outside {
     pub(super) async fn end(mut self) {
         self.server.remove();
         self.access.ended.cancel();
+        self.unfaced.cancel();
         self.strays.abort();
         while self.served.join_next().await.is_some() {}
         self.face = None;

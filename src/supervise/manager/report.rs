@@ -12,10 +12,10 @@ use crate::supervise::journal::JournalWriter;
 use crate::supervise::metrics::Meter;
 use crate::supervise::spec::Stack;
 use crate::supervise::state::{Generation, Machine, Time};
-use crate::supervise::upgrade::state::ReportsState;
 use crate::supervise::status::{
     Cause, Event, Record, ServiceStatus, StackInfo, StackStatus, State, StateChange,
 };
+use crate::supervise::upgrade::state::ReportsState;
 
 /// How long a service may take to end before it is said who is waited for, and how often.
 const WAITS: Duration = Duration::from_secs(1);

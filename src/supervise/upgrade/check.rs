@@ -133,7 +133,7 @@ mod tests {
         let script = dir.path().join("script");
         fs::write_atomic(&script, b"#!/bin/sh\nexit 0\n").unwrap();
         for (path, says) in [
-            (Path::new("/bin/true"), "did not say which version it is"),
+            (Path::new("/bin/false"), "did not say which version it is"),
             (Path::new("/bin/echo"), "is not a version of infra"),
             (script.as_path(), "is not a program of this machine"),
             (dir.path(), "is"),

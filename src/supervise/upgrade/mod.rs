@@ -31,8 +31,8 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub(super) use self::state::State;
 pub use self::state::STATE;
+pub(super) use self::state::State;
 use crate::base::ServiceName;
 
 /// The hidden first argument of a program that takes over; after it come the number of the state's

@@ -11,9 +11,14 @@ use crate::world::World;
 #[test]
 fn its_output_goes_on_and_it_ends_as_before() {
     let world = World::stack();
-    world.script("tools/bin/slow", "#!/bin/sh\ni=0\nwhile :; do echo \"number $i\"; i=$((i+1)); /bin/sleep 0.002; done\n");
+    world.script(
+        "tools/bin/slow",
+        "#!/bin/sh\ni=0\nwhile :; do echo \"number $i\"; i=$((i+1)); /bin/sleep 0.002; done\n",
+    );
     let base = world.env.read("profiles/base.toml");
-    world.env.write("profiles/base.toml", format!("{base}\n[service.slow]\ncommand = [\"slow\"]\n"));
+    world
+        .env
+        .write("profiles/base.toml", format!("{base}\n[service.slow]\ncommand = [\"slow\"]\n"));
     world.env.ok(["dep", "lock", "-q"]);
     world.env.ok(["env", "build", "-q"]);
     let mut child = world.env.command(["run"]).spawn().expect("start");

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{another, events, lines, pids, status, up, upgrade};
+use super::{another, events, last_line, lines, pids, status, up, upgrade};
 use crate::commands::stack::{pid, service};
 use crate::support::{alive, finish, signal, wait_for};
 
@@ -34,13 +34,16 @@ fn three_upgrades_in_a_flood_lose_no_line_and_no_process() {
     }
     world.env.write(".data/enough", "");
     world.env.write(".data/other", "");
-    let last = wait_for("the last line", || lines(&world, "flood").pop().filter(|l| l.starts_with("last")));
+    let last = wait_for("the last line", || {
+        last_line(&world, "flood").filter(|line| line.starts_with("last"))
+    });
     let written = lines(&world, "flood");
     assert_eq!(last, format!("last {}", written.len() - 1));
     for (n, line) in written[..written.len() - 1].iter().enumerate() {
         assert_eq!(*line, format!("number {n}"), "nothing lost, nothing twice");
     }
-    let whole = wait_for("the other half", || lines(&world, "halves").pop().filter(|l| l.len() > 8));
+    let whole =
+        wait_for("the other half", || lines(&world, "halves").pop().filter(|l| l.len() > 8));
     assert_eq!(whole, "one half and the other");
 
     let shown = world.env.ok(["runtime", "status"]).stderr;
@@ -157,9 +160,8 @@ fn the_lock_and_the_leases_stay_held() {
 fn two_at_once_are_one_after_the_other_or_refused() {
     let world = up("");
     let before = status(&world);
-    let both: Vec<_> = (0..2)
-        .map(|_| world.env.command(["runtime", "upgrade"]).spawn().expect("start"))
-        .collect();
+    let both: Vec<_> =
+        (0..2).map(|_| world.env.command(["runtime", "upgrade"]).spawn().expect("start")).collect();
     let ended: Vec<_> = both.into_iter().map(finish).collect();
     for outcome in &ended {
         let refused = outcome.stderr.contains("another upgrade is under way");

@@ -8,6 +8,7 @@ mod foreground;
 mod keeps;
 mod refuses;
 
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -33,10 +34,18 @@ const HALVES: &str = "#!/bin/sh\n\
     echo ' and the other'\n\
     exec /bin/sleep 600\n";
 
+/// Says `now` once a file is there.
+const WAITS: &str = "#!/bin/sh\n\
+    while [ ! -e \"$1\" ]; do /bin/sleep 0.02; done\n\
+    echo now\n\
+    exec /bin/sleep 600\n";
+
 /// `first` and `second` with what else a test wants, up in the background.
 fn up(more: &str) -> World {
     let world = World::stack();
-    world.script("tools/bin/flood", FLOOD).script("tools/bin/halves", HALVES);
+    for (name, text) in [("flood", FLOOD), ("halves", HALVES), ("waits", WAITS)] {
+        world.script(&format!("tools/bin/{name}"), text);
+    }
     let base = world.env.read("profiles/base.toml");
     world.env.write("profiles/base.toml", format!("{base}\n{more}"));
     world.env.ok(["dep", "lock", "-q"]);
@@ -92,6 +101,17 @@ fn lines(world: &World, name: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The last line in the log of a service.
+fn last_line(world: &World, name: &str) -> Option<String> {
+    let path = world.env.project().join(format!(".data/logs/{name}.log"));
+    let mut file = std::fs::File::open(path).ok()?;
+    let length = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(200))).ok()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.lines().last()?.split_once(" out ").map(|(_, line)| line.to_owned())
 }
 
 /// Waits until a service is in a state as another process.

@@ -11,11 +11,11 @@ use super::Unit;
 use crate::supervise::lease::Leased;
 use crate::supervise::logs::{Pump, Remainder, Remains};
 use crate::supervise::notify::NotifySocket;
+use crate::supervise::reap;
 use crate::supervise::spec::Gate;
 use crate::supervise::state::{Generation, Output};
-use crate::supervise::upgrade::state::{NotifyState, PipeState, UnitState};
-use crate::supervise::reap;
 use crate::supervise::upgrade::Descriptors;
+use crate::supervise::upgrade::state::{NotifyState, PipeState, UnitState};
 
 impl Unit {
     /// Whether a command runs beside it.

@@ -23,6 +23,9 @@ const QUEUE: usize = 1024;
 /// How often the status is asked for.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long the screen may take to give the terminal back: it draws what it was told before.
+const LEAVE: Duration = Duration::from_secs(5);
+
 /// Runs a stack with the live screen.
 pub(super) fn run(
     prepared: Prepared,
@@ -56,7 +59,7 @@ pub(super) fn run(
                 // The next program takes the terminal as this one found it.
                 let (done, left) = mpsc::sync_channel(1);
                 if told.send(Message::Pause(done)).is_ok() {
-                    let _ = left.recv_timeout(LOOK);
+                    let _ = left.recv_timeout(LEAVE);
                 }
             }
         });

@@ -22,7 +22,10 @@ use crate::supervise::logs::Follower;
 use crate::supervise::status::Event;
 
 /// How long a face may take to show what it has.
-const SHOWING: Duration = Duration::from_secs(2);
+const SHOWING: Duration = Duration::from_secs(10);
+
+/// And at the end of a run.
+const LAST_SHOWING: Duration = Duration::from_secs(2);
 
 pub(super) struct Outside {
     server: Arc<Server>,
@@ -134,7 +137,7 @@ impl Outside {
         while self.served.join_next().await.is_some() {}
         self.face = None;
         if let Some(forward) = self.forward {
-            let _ = tokio::time::timeout(SHOWING, forward).await;
+            let _ = tokio::time::timeout(LAST_SHOWING, forward).await;
         }
     }
 }

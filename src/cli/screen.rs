@@ -1,5 +1,5 @@
-//! The live screen of `infra run`: what stands between the supervisor, its control interface and
-//! [`crate::tui`].
+//! The live screen of `infra run` and `infra runtime attach`: what stands between the supervisor, its
+//! control interface and [`crate::tui`].
 //!
 //! Keys are carried out over the same interface that every command uses; the end is asked with the
 //! signal that a terminal sends. Invariant: a screen that cannot be drawn ends no stack, its lines
@@ -12,13 +12,15 @@ use super::Session;
 use super::runtime::lines::Lines;
 use crate::base::EnvName;
 use crate::ops;
+use crate::ops::attach::Heard;
 use crate::ops::run::Prepared;
 use crate::supervise;
 use crate::supervise::status::Event;
 use crate::tui::{self, Command, Face, Keyboard, Message};
 
-/// Messages that may wait to be drawn; then the supervisor's own bounded queue fills.
-const QUEUE: usize = 1024;
+/// Messages that may wait to be drawn; then the supervisor's own bounded queue fills. Few, for keys
+/// wait behind them.
+const QUEUE: usize = 64;
 
 /// How often the status is asked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -70,6 +72,44 @@ pub(super) fn run(
         }
         outcome
     })
+}
+
+/// Lines of each service that are shown of the time before.
+const TAIL: usize = 200;
+
+/// Shows a stack that another process supervises, until somebody leaves or it is down. Gives whether
+/// somebody left.
+pub(super) fn attach(session: &Session) -> ops::Result<bool> {
+    let name = session.context.settings().env.value.clone();
+    let (messages, shown) = mpsc::sync_channel(QUEUE);
+    let told = messages.clone();
+    ops::attach::hear(&session.context, &name, TAIL, move |heard| {
+        let message = match heard {
+            Heard::Event(event) => Message::Event(event),
+            Heard::End => Message::End,
+        };
+        told.send(message).is_ok()
+    })?;
+    let (wishes, wished) = mpsc::channel();
+    let colour = session.printer.style().is_on();
+    let face = Face { title: name.to_string(), colour, owns: false };
+    let mut left = false;
+    let drawn = std::thread::scope(|scope| {
+        let keyboard = Keyboard::listen(messages.clone());
+        let name = &name;
+        scope.spawn(move || carry_out(name, session, &wished, &messages));
+        let drawn = tui::run(face, &shown, |command| match command {
+            Command::Quit | Command::Kill => left = true,
+            command => _ = wishes.send(command),
+        });
+        // Whoever still has something to send must not wait for a screen that is gone.
+        drop((shown, wishes, keyboard));
+        drawn
+    });
+    if let Err(error) = drawn {
+        session.printer.warn(&format!("the screen could not be drawn: {error}"));
+    }
+    Ok(left)
 }
 
 fn interrupt() {

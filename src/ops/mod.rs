@@ -4,6 +4,7 @@
 //! Invariant: an operation that fails leaves what the last complete one left.
 
 pub mod add;
+pub mod attach;
 pub mod audit;
 pub mod bundle;
 pub mod cache;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::contain;
+use super::metrics::ProbeCounts;
 use super::process::{self, Launch};
 use super::reap::Child;
 use super::spec::CommandSpec;
@@ -27,6 +28,8 @@ pub(super) struct Surroundings {
     pub(super) cwd: PathBuf,
     /// The value of the mark's variable in helpers.
     pub(super) mark: String,
+    /// Where looks at the service are counted.
+    pub(super) probes: ProbeCounts,
 }
 
 /// A command to run.

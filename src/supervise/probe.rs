@@ -85,7 +85,31 @@ pub(super) async fn keep_looking(
     }
 }
 
+/// The word in metrics.
+fn kind(probe: &ProbeSpec) -> &'static str {
+    match probe {
+        ProbeSpec::Exec(_) => "exec",
+        ProbeSpec::Tcp(_) => "tcp",
+        ProbeSpec::Http(_) => "http",
+        ProbeSpec::Log(_) => "log",
+        ProbeSpec::Notify => "notify",
+    }
+}
+
+/// One look, counted.
 async fn look(
+    probe: &ProbeSpec,
+    child: &Arc<Child>,
+    around: &Arc<Surroundings>,
+    limit: Duration,
+) -> Result<(), String> {
+    let start = Instant::now();
+    let seen = see(probe, child, around, limit).await;
+    around.probes.add(kind(probe), start.elapsed(), seen.is_ok());
+    seen
+}
+
+async fn see(
     probe: &ProbeSpec,
     child: &Arc<Child>,
     around: &Arc<Surroundings>,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, event, execute};
 
@@ -35,12 +35,12 @@ impl Terminal {
             before(info);
         }));
         enable_raw_mode()?;
-        execute!(io::stdout(), EnterAlternateScreen, cursor::Hide).inspect_err(|_| give_back())?;
+        // What an earlier program drew there may still stand. (ratatui's own clearing asks where the
+        // cursor is, which not every terminal answers.)
+        execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), cursor::Hide)
+            .inspect_err(|_| give_back())?;
         let inner = ratatui::Terminal::new(CrosstermBackend::new(io::stdout()));
-        let mut taken = Self { inner: inner.inspect_err(|_| give_back())? };
-        // What an earlier program drew there may still stand.
-        taken.inner.clear()?;
-        Ok(taken)
+        Ok(Self { inner: inner.inspect_err(|_| give_back())? })
     }
 
     pub(super) fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {

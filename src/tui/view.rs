@@ -219,13 +219,19 @@ fn wrapped(text: &str, room: usize) -> Vec<&str> {
 
 fn draw_bottom(frame: &mut Frame<'_>, area: Rect, model: &Model) {
     let dim = Style::new().add_modifier(Modifier::DIM);
+    let quit = if model.face.owns { "q end" } else { "q leave" };
     let line = if model.typing {
         Line::raw(format!("/{}▏", model.pane.filter.text))
     } else if let Some(note) = &model.note {
-        Line::from(vec![Span::raw(one_line(note)), Span::styled("  · ? help · q end", dim)])
+        Line::from(vec![
+            Span::raw(one_line(note)),
+            Span::styled(format!("  · ? help · {quit}"), dim),
+        ])
     } else {
         Line::styled(
-            "r restart · s stop/start · enter its lines · / filter · f follow · ? help · q end",
+            format!(
+                "r restart · s stop/start · enter its lines · / filter · f follow · ? help · {quit}"
+            ),
             dim,
         )
     };

@@ -10,6 +10,7 @@ mod help;
 mod host;
 mod init;
 mod lock;
+mod screen;
 mod shells;
 pub(crate) mod stack;
 mod store;

@@ -21,6 +21,7 @@ mod images;
 mod nats;
 mod nix;
 mod processes;
+mod python;
 mod running;
 mod trees;
 mod world;
@@ -34,6 +35,7 @@ mod failures;
 mod go;
 mod go_commands;
 mod hub;
+mod metrics;
 mod registries;
 mod s3;
 #[cfg(target_os = "linux")]

@@ -3,30 +3,15 @@
 //! The schemas are not copied: `cyclonedx-python-lib` and `spdx-tools` bring theirs, from the
 //! package index that this machine is configured for, in a virtual environment of the test's own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use infra::base::{DepName, SourceRef, TreeHash, Version};
 use infra::lock::object_name;
 use serde_json::{Value, json};
 
+use crate::python;
 use crate::world::Project;
-
-/// A Python with the validators.
-fn python(directory: &Path) -> PathBuf {
-    let venv = directory.join("venv");
-    let run = |command: &mut Command| {
-        let done = command.output().expect("start python");
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        assert!(done.status.success(), "{command:?}: {said}");
-    };
-    run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-    let python = venv.join("bin/python");
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["cyclonedx-python-lib[json-validation]", "spdx-tools", "jsonschema"]));
-    python
-}
 
 /// Reads a document as the validators do; exit code 1 with every complaint.
 const VALIDATE: &str = r#"
@@ -156,7 +141,8 @@ fn passes_the_formats_own_validators() {
     let project = project();
     let directory = project.env.root().join("validators");
     std::fs::create_dir(&directory).expect("create");
-    let python = python(&directory);
+    let packages = ["cyclonedx-python-lib[json-validation]", "spdx-tools", "jsonschema"];
+    let python = python::with(&directory, &packages);
     for (form, epoch) in [
         ("cyclonedx", None),
         ("cyclonedx", Some("0")),

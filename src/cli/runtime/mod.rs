@@ -1,5 +1,6 @@
 //! `infra runtime …`: the stack in the background.
 
+mod attach;
 mod down;
 mod events;
 pub(super) mod lines;
@@ -31,6 +32,11 @@ pub(crate) enum Command {
     /// Start the stack in the background; returns when it is ready
     #[command(after_help = "Examples:\n  infra runtime up\n  infra runtime up --env test nats")]
     Up(up::Args),
+    /// Show a running stack; leaving does not stop it
+    #[command(
+        after_help = "Examples:\n  infra runtime attach\n  infra runtime attach --plain -n 50"
+    )]
+    Attach(attach::Args),
     /// Stop the background stack in order
     #[command(after_help = "Example:\n  infra runtime down")]
     Down(down::Args),
@@ -89,6 +95,7 @@ pub(crate) enum Command {
 pub(super) fn run(command: Command, session: &Session) -> Outcome {
     match command {
         Command::Up(args) => up::run(&args, session),
+        Command::Attach(args) => attach::run(&args, session),
         Command::Down(args) => down::run(&args, session),
         Command::Status(args) => status::run(&args, session),
         Command::List(args) => list::run(&args, session),

@@ -24,6 +24,7 @@ use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::helper::{Helper, Surroundings};
 use crate::supervise::logs::{LineWatch, Outputs, Pump, Remains, ServiceLog};
+use crate::supervise::metrics::ProbeCounts;
 use crate::supervise::notify::NotifySocket;
 use crate::supervise::ports;
 use crate::supervise::process::{self, Launch, StartError};
@@ -80,6 +81,7 @@ impl Unit {
             env: spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
             cwd: spec.cwd.clone(),
             mark: run_mark.of_service(&format!("{}~helper", spec.name)),
+            probes: ProbeCounts::default(),
         });
         Self {
             spec,
@@ -435,6 +437,11 @@ impl Unit {
 
     pub(super) fn logged(&self) -> LogCounters {
         self.log.counters()
+    }
+
+    /// What its probes took and found.
+    pub(super) fn probes(&self) -> &ProbeCounts {
+        &self.around.probes
     }
 
     /// A line of ours in its log.

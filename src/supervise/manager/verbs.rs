@@ -18,7 +18,11 @@ impl Manager {
                 let _ = reply.send(self.status());
             }
             Ask::Metrics(reply) => {
-                let _ = reply.send((self.status(), self.reports.meter.clone()));
+                let mut meter = self.reports.meter.clone();
+                for unit in self.units.values() {
+                    meter.probes(unit.name(), unit.probes());
+                }
+                let _ = reply.send((self.status(), meter));
             }
             Ask::Do(deed, services, signal, by, reply) => {
                 let _ = reply.send(self.carry_out(deed, &services, signal, by));

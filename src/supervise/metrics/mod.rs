@@ -6,6 +6,7 @@
 //! an absence is never a zero.
 
 mod histogram;
+mod probes;
 mod render;
 mod text;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use self::histogram::Histogram;
+pub(super) use self::probes::{Looks, ProbeCounts};
 pub(super) use self::render::render;
 use super::state::{Input, Time};
 use super::status::{Cause, Exit};
@@ -24,12 +26,9 @@ use crate::base::ServiceName;
 pub(super) const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Words of the label `cause` of a start.
-const CAUSES: [&str; 4] = ["boot", "crash", "manual", "other"];
+const CAUSES: [&str; 6] = ["boot", "crash", "dependency", "manual", "other", "schedule"];
 /// Words of the label `reason` of an exit.
-const REASONS: [&str; 4] = ["asked", "code", "probe", "signal"];
-
-/// Words of both that appear only once they were counted.
-const RARE: [&str; 3] = ["dependency", "schedule", "watchdog"];
+const REASONS: [&str; 5] = ["asked", "code", "probe", "signal", "watchdog"];
 
 /// What was counted since the supervisor started.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,7 +45,9 @@ struct ServiceMeter {
     #[serde(deserialize_with = "words")]
     exits: BTreeMap<&'static str, u64>,
     kills: u64,
-    probe_failures: u64,
+    /// The units have these.
+    #[serde(skip)]
+    probes: ProbeCounts,
     startup: Histogram,
     restart_delay: Histogram,
     stop: Histogram,
@@ -58,7 +59,7 @@ struct ServiceMeter {
 /// Counts by the words of a label; those that this program does not know are dropped.
 fn words<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
     let counts = BTreeMap::<String, u64>::deserialize(from)?;
-    let known = CAUSES.iter().chain(&REASONS).chain(&RARE);
+    let known = CAUSES.iter().chain(&REASONS);
     Ok(known.filter_map(|word| Some((*word, *counts.get(*word)?))).collect())
 }
 
@@ -100,7 +101,6 @@ impl Meter {
                     meter.stop.add(now.saturating_sub(asked));
                 }
             }
-            Input::ProbeFailed(..) => meter.probe_failures += 1,
             _ => {}
         }
     }
@@ -111,6 +111,11 @@ impl Meter {
         if !std::mem::replace(&mut meter.ready, true) {
             meter.startup.add(after);
         }
+    }
+
+    /// Where looks at a service are counted.
+    pub(super) fn probes(&mut self, name: &ServiceName, counts: &ProbeCounts) {
+        self.of(name).probes = counts.clone();
     }
 
     /// SIGKILL was sent because the time for an orderly end was over.

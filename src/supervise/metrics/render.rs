@@ -2,6 +2,7 @@
 
 use super::text::Page;
 use super::{CAUSES, Meter, REASONS, ServiceMeter};
+use crate::sandbox::Grade;
 use crate::supervise::status::{Exit, ServiceStatus, StackStatus, State};
 use crate::supervise::usage::Own;
 
@@ -84,6 +85,7 @@ pub(in crate::supervise) fn render(meter: &Meter, status: &StackStatus, own: &Ow
         }
     }
     states(&mut page, status);
+    sandboxes(&mut page, status);
     counted(&mut page, meter, status);
     process(&mut page, own);
     page.finish()
@@ -120,6 +122,22 @@ fn states(page: &mut Page, status: &StackStatus) {
     }
 }
 
+fn sandboxes(page: &mut Page, status: &StackStatus) {
+    let name = "infra_service_sandbox";
+    page.family(name, "gauge", "1 for how far the level of its sandbox is held, as probed.");
+    for service in &status.services {
+        let Some(report) = &service.sandbox else { continue };
+        for grade in [Grade::Full, Grade::Partial, Grade::None, Grade::Unknown] {
+            let labels = [
+                ("service", service.name.as_str()),
+                ("level", report.level.as_str()),
+                ("grade", grade.as_str()),
+            ];
+            page.int(name, &labels, u64::from(report.grade == grade));
+        }
+    }
+}
+
 fn counted(page: &mut Page, meter: &Meter, status: &StackStatus) {
     let none = ServiceMeter::default();
     let each = || {
@@ -148,9 +166,17 @@ fn counted(page: &mut Page, meter: &Meter, status: &StackStatus) {
     for (name, meter) in each() {
         page.int("infra_service_kills_total", &[("service", name)], meter.kills);
     }
-    page.family("infra_probe_failures_total", "counter", "Readiness checks that failed.");
-    for (name, meter) in each() {
-        page.int("infra_probe_failures_total", &[("service", name)], meter.probe_failures);
+    let looks: Vec<_> = each().map(|(name, meter)| (name, meter.probes.now())).collect();
+    let looks = || looks.iter().flat_map(|(name, l)| l.iter().map(|(kind, l)| (*name, *kind, l)));
+    let family = "infra_probe_failures_total";
+    page.family(family, "counter", "Probes that found a service not ready or not alive.");
+    for (name, kind, looks) in looks() {
+        page.int(family, &[("service", name), ("kind", kind)], looks.failures);
+    }
+    let family = "infra_probe_duration_seconds";
+    page.family(family, "histogram", "What probes took.");
+    for (name, kind, looks) in looks() {
+        page.histogram(family, &[("service", name), ("kind", kind)], &looks.took);
     }
     let histograms: [(&str, &str, Pick); 3] = [
         ("infra_service_startup_duration_seconds", "From start to readiness.", |m| &m.startup),

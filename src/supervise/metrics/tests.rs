@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::base::EnvName;
+use crate::sandbox::{Grade, Level, Report};
 use crate::supervise::status::{LogCounters, ServiceStatus, StackStatus, State, Usage};
 use crate::supervise::usage::Own;
 
@@ -32,7 +33,8 @@ fn service(text: &str) -> ServiceStatus {
         next_ms: None,
         wanted: true,
         says: None,
-        sandbox: None,
+        sandbox: (text == "a")
+            .then(|| Report { grade: Grade::Partial, ..Report::unknown(Level::Strict) }),
         usage: Some(Usage { processes: 1, cpu_ms: 40, rss_bytes: 4096, open_fds: Some(5) }),
     }
 }
@@ -174,9 +176,14 @@ fn the_page_is_in_the_format_and_says_what_was_counted() {
     meter.ready(&a, ms(4));
     meter.input(&a, ms(50), &Input::Exited(1, Exit::Signal(9)), &Cause::Ready, None);
     meter.input(&a, ms(57), &Input::Spawned(2, 8), &Cause::Exited(Exit::Signal(9)), None);
-    meter.input(&a, ms(90), &Input::ProbeFailed(2, "x".into()), &Cause::Spawned, None);
+    let counts = ProbeCounts::default();
+    meter.probes(&a, &counts);
+    counts.add("http", ms(3), false);
+    counts.add("http", ms(700), true);
+    meter.input(&a, ms(95), &Input::Exited(2, Exit::Signal(6)), &Cause::Watchdog, None);
+    meter.input(&a, ms(97), &Input::Spawned(3, 9), &Cause::RestartAfter(name("b")), None);
     meter.killed(&a);
-    meter.input(&a, ms(3000), &Input::Exited(2, Exit::Code(0)), &Cause::Ready, Some(ms(1000)));
+    meter.input(&a, ms(3000), &Input::Exited(3, Exit::Code(0)), &Cause::Ready, Some(ms(1000)));
     let samples = strict(&render(&meter, &status(), &Own::default()));
     let of_a = |name: &str, more: &[(&str, &str)]| {
         let mut labels = vec![("service", "a")];
@@ -190,10 +197,17 @@ fn the_page_is_in_the_format_and_says_what_was_counted() {
     assert_eq!(of_a("infra_service_startup_duration_seconds_count", &[]), 1.0);
     assert_eq!(of_a("infra_service_startup_duration_seconds_bucket", &[("le", "0.005")]), 1.0);
     assert_eq!(of_a("infra_service_startup_duration_seconds_bucket", &[("le", "0.0025")]), 0.0);
-    assert!((of_a("infra_service_restart_delay_seconds_sum", &[]) - 0.007).abs() < 1e-9);
+    assert!((of_a("infra_service_restart_delay_seconds_sum", &[]) - 0.009).abs() < 1e-9);
     assert!((of_a("infra_service_stop_duration_seconds_sum", &[]) - 2.0).abs() < 1e-9);
     assert_eq!(of_a("infra_service_kills_total", &[]), 1.0);
-    assert_eq!(of_a("infra_probe_failures_total", &[]), 1.0);
+    assert_eq!(of_a("infra_service_starts_total", &[("cause", "dependency")]), 1.0);
+    assert_eq!(of_a("infra_service_exits_total", &[("reason", "watchdog")]), 1.0);
+    let http = ("kind", "http");
+    assert_eq!(of_a("infra_probe_failures_total", &[http]), 1.0);
+    assert_eq!(of_a("infra_probe_duration_seconds_count", &[http]), 2.0);
+    assert_eq!(of_a("infra_probe_duration_seconds_bucket", &[http, ("le", "0.005")]), 1.0);
+    let grade = |grade| of_a("infra_service_sandbox", &[("level", "strict"), ("grade", grade)]);
+    assert_eq!((grade("partial"), grade("full")), (1.0, 0.0));
     assert_eq!(of_a("infra_service_last_exit_code", &[]), 137.0);
     assert_eq!(of_a("infra_service_state", &[("state", "ready")]), 1.0);
     assert_eq!(of_a("infra_service_state", &[("state", "failed")]), 0.0);

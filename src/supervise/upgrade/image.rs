@@ -42,6 +42,9 @@ pub(super) fn read(fd: RawFd) -> io::Result<Vec<u8>> {
 
 /// A descriptor of our own for one that was inherited, which stays as it is.
 pub(in crate::supervise) fn copy(fd: RawFd) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
     // SAFETY: the number is only used for the call, which refuses one that is not open.
     let inherited = unsafe { BorrowedFd::borrow_raw(fd) };
     Ok(fcntl_dupfd_cloexec(inherited, 3)?)

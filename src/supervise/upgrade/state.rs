@@ -18,7 +18,7 @@ use crate::supervise::confined::{Groups, Reports};
 use crate::supervise::fleet::Fleet;
 use crate::supervise::lease::Leased;
 use crate::supervise::logs::{Kept, Unfinished};
-use crate::supervise::metrics::Meter;
+use crate::supervise::metrics::{Looks, Meter};
 use crate::supervise::plan::Wanted;
 use crate::supervise::spec::ServiceSpec;
 use crate::supervise::state::{Generation, Time};
@@ -104,6 +104,8 @@ pub(in crate::supervise) struct UnitState {
     /// Its pipes, standard output first.
     pub(in crate::supervise) pipes: Option<[PipeState; 2]>,
     pub(in crate::supervise) notify: Option<NotifyState>,
+    /// What its probes took and found.
+    pub(in crate::supervise) probes: BTreeMap<String, Looks>,
 }
 
 /// One pipe of a service, read up to somewhere in a line.

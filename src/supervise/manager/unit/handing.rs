@@ -61,6 +61,7 @@ impl Unit {
             child: child.map(|c| Leased { pid: c.pid(), start_time: c.start() }),
             pipes,
             notify,
+            probes: self.probes().kept(),
         }
     }
 
@@ -71,7 +72,8 @@ impl Unit {
         descriptors: &mut Descriptors,
         generation: Generation,
     ) {
-        let UnitState { child, pipes, notify } = state;
+        let UnitState { child, pipes, notify, probes } = state;
+        self.probes().go_on(probes);
         let mut remainder = |pipe: PipeState| Remainder {
             pipe: pipe.descriptor.and_then(|fd| descriptors.remove(&fd)).map(Into::into),
             line: pipe.line,

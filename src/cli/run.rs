@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             session.printer.warn(&format!("signals are not heard before the stack runs: {e}"));
         }
     }
-    let mut prepared = ops::run::prepare(&session.context, name, &select)?;
+    let mut prepared = ops::run::prepare_or_go_on(&session.context, name, &select)?;
     if first || args.init {
         prepared = prepared.as_init();
     }
@@ -101,12 +101,10 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
     if args.select.require_sandbox {
         ops::run::require_sandbox(&prepared)?;
     }
-    session.printer.note(&format!(
-        "{name}: generation {}, {}",
-        prepared.environment.generation, prepared.environment.digest
-    ));
-    let mut lines =
-        Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
+    if let Some(headline) = prepared.headline() {
+        session.printer.note(&format!("{name}: {headline}"));
+    }
+    let mut lines = Lines::new(session.printer.clone(), prepared.services().iter());
     let outcome = if !args.watch && !args.plain && tui::is_possible() {
         screen::run(prepared, lines, session)?
     } else if args.watch {
@@ -131,6 +129,7 @@ fn watched(
 ) -> ops::Result<supervise::Outcome> {
     let name = &session.context.settings().env.value;
     let ended = AtomicBool::new(false);
+    supervise::leave_signals();
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let tell = |news| super::runtime::show_news(news, session);

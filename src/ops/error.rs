@@ -12,6 +12,12 @@ use crate::provenance;
 /// An operation that failed for a reason no lower room has.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// What another program left for this one is not as it should be.
+    #[error("the stack cannot be taken over: {why}")]
+    HandedOver {
+        /// What is wrong.
+        why: String,
+    },
     /// The asynchronous runtime could not be made.
     #[error("cannot start the runtime for network access")]
     Runtime(#[source] std::io::Error),

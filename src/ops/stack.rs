@@ -17,7 +17,7 @@ use super::host::Host;
 use super::secrets::Secrets;
 use super::select::Selection;
 use super::{Context, Error, Result, confine};
-use crate::base::{DepName, Problem, RelPath, Secret, ServiceName};
+use crate::base::{DepName, ObjectName, Problem, RelPath, Secret, ServiceName};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::{self, Service};
 use crate::env::ports::InUse;
@@ -42,14 +42,50 @@ use crate::supervise::status::{signal_name, signal_number};
 struct StoreGate {
     store: Store,
     objects: BTreeMap<ServiceName, Vec<ObjectPath>>,
+    /// Objects that are not in the store any more.
+    missing: BTreeMap<ServiceName, ObjectName>,
+}
+
+/// The gate of a stack that another program assembled, from what its own gate packed.
+pub(super) fn gate(store: Store, packed: &serde_json::Value) -> Result<Arc<dyn Gate>> {
+    let named: BTreeMap<ServiceName, Vec<ObjectName>> = serde_json::from_value(packed.clone())
+        .map_err(|e| Error::HandedOver { why: e.to_string() })?;
+    let (mut objects, mut missing) = (BTreeMap::new(), BTreeMap::new());
+    for (service, names) in named {
+        let mut found = Vec::new();
+        for name in names {
+            // One that cannot be had now keeps the service from its next start, not from running on.
+            match store.get(&name) {
+                Ok(Some(object)) => found.push(object),
+                Ok(None) | Err(_) => _ = missing.insert(service.clone(), name),
+            }
+        }
+        objects.insert(service, found);
+    }
+    Ok(Arc::new(StoreGate { store, objects, missing }))
 }
 
 impl Gate for StoreGate {
     fn check(&self, service: &ServiceName) -> std::result::Result<(), Problem> {
+        if let Some(object) = self.missing.get(service) {
+            return Err(crate::store::Error::Missing { object: object.clone() }.into());
+        }
         for object in self.objects.get(service).into_iter().flatten() {
             self.store.check(object, CheckLevel::Quick)?;
         }
         Ok(())
+    }
+
+    fn pack(&self) -> serde_json::Value {
+        let names = |objects: &Vec<ObjectPath>| -> Vec<String> {
+            objects.iter().map(|object| object.name().to_string()).collect()
+        };
+        let mut named: BTreeMap<&ServiceName, Vec<String>> =
+            self.objects.iter().map(|(service, objects)| (service, names(objects))).collect();
+        for (service, object) in &self.missing {
+            named.entry(service).or_default().push(object.to_string());
+        }
+        serde_json::json!(named)
     }
 }
 
@@ -105,7 +141,7 @@ pub fn assemble(
         object: environment.object.path().to_owned(),
         data: host.values.data().to_owned(),
         services,
-        gate: Arc::new(StoreGate { store, objects }),
+        gate: Arc::new(StoreGate { store, objects, missing: BTreeMap::new() }),
     })
 }
 

@@ -14,14 +14,14 @@ use super::apply::Joining;
 use crate::fs;
 
 /// The group of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Run {
     dir: PathBuf,
     controllers: Vec<String>,
 }
 
 /// The group of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Group {
     dir: PathBuf,
     /// Limits that were set and that could not be, in words.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Level, Limits};
 
 /// How a service is confined.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The rules; a level of [`Level::Off`] has none.
     pub plan: Plan,
@@ -48,7 +48,7 @@ impl Spec {
 }
 
 /// What the kernel is handed to start a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     /// Its program, by descriptor.
     Itself,
@@ -59,7 +59,7 @@ pub enum Start {
 }
 
 /// A user and its groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// User number.
     pub uid: u32,

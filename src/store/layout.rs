@@ -36,6 +36,14 @@ pub(super) struct Layout {
     artifacts: PathBuf,
 }
 
+/// Numbers the temporary names of this process.
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// Leaves out numbers that another program in this process has used.
+pub(super) fn count_from(number: u32) {
+    COUNTER.fetch_max(number, Ordering::Relaxed);
+}
+
 impl Layout {
     pub(super) fn new(root: PathBuf, artifacts: PathBuf) -> Self {
         Self { root, artifacts }
@@ -104,7 +112,6 @@ impl Layout {
 
     /// A path in `tmp` that no other writer uses; the pid in it tells the sweeper whose it is.
     pub(super) fn temp_path(&self, prefix: &str) -> PathBuf {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
         let n = COUNTER.fetch_add(1, Ordering::Relaxed);
         self.tmp().join(format!("{prefix}.{}-{n}", std::process::id()))
     }

@@ -5,6 +5,7 @@
 //! whatever container: no pid is asked. Invariant: a `.lease` without a held lock keeps nothing.
 
 use std::collections::BTreeSet;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,20 @@ impl Store {
 }
 
 impl Lease {
+    /// What another program in this process goes on with: the lease's name and the descriptor that
+    /// holds it.
+    pub fn descriptor(&self) -> Option<(&Path, RawFd)> {
+        Some((&self.stem, self.lock.as_ref()?.descriptor()))
+    }
+
+    /// Goes on with a lease that another program in this process took.
+    pub fn adopt(stem: PathBuf, held: OwnedFd) -> Self {
+        // Names of this process's files count on.
+        let number = stem.to_str().and_then(|s| s.rsplit_once('-')?.1.parse().ok());
+        super::layout::count_from(number.map_or(0, |n: u32| n.saturating_add(1)));
+        Self { stem, lock: Some(fs::FileLock::adopt(held)) }
+    }
+
     fn path(&self) -> PathBuf {
         with_suffix(&self.stem, "lease")
     }

@@ -35,8 +35,17 @@ pub(super) struct Groups {
     kept: sandbox::RuleSets,
 }
 
+/// What another program in this process goes on with.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct GroupsState {
+    run: Option<PathBuf>,
+    #[cfg(target_os = "linux")]
+    maker: Option<Result<sandbox::cgroup::Run, String>>,
+    made: Made,
+}
+
 /// What was made so far; a changed stack adds to it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 struct Made {
     #[cfg(target_os = "linux")]
     services: BTreeMap<ServiceName, sandbox::cgroup::Group>,
@@ -110,6 +119,27 @@ impl Groups {
 impl Groups {
     fn made(&self) -> MutexGuard<'_, Made> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Written down for another program.
+    pub(super) fn pack(&self) -> GroupsState {
+        GroupsState {
+            run: self.run.clone(),
+            #[cfg(target_os = "linux")]
+            maker: self.maker.clone(),
+            made: self.made().clone(),
+        }
+    }
+
+    /// Goes on with what another program made.
+    pub(super) fn adopt(state: GroupsState) -> Self {
+        Self {
+            run: state.run,
+            #[cfg(target_os = "linux")]
+            maker: state.maker,
+            made: Mutex::new(state.made),
+            ..Self::default()
+        }
     }
 
     /// What was limited for a service, and what could not be.
@@ -234,6 +264,21 @@ impl Sandboxes {
             Some((name.clone(), report))
         };
         Self(Arc::new(Mutex::new(stack.services.iter().filter_map(first).collect())))
+    }
+
+    /// Goes on with what another program saw.
+    pub(super) fn adopt(reports: Reports) -> Self {
+        Self(Arc::new(Mutex::new(reports)))
+    }
+
+    /// What is known.
+    pub(super) fn known(&self) -> Reports {
+        self.reports().clone()
+    }
+
+    /// Whether somebody still looks.
+    pub(super) fn is_looking(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     fn reports(&self) -> MutexGuard<'_, Reports> {

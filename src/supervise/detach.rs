@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -129,6 +129,16 @@ impl Notifier {
             fs::open(Path::new("/dev/null")).map_err(|source| Error::RunDirectory { source })?;
         rustix::stdio::dup2_stdin(&null).map_err(|e| system("close its input")(e.into()))?;
         Ok(Self(Some(File::from(pipe))))
+    }
+
+    /// Goes on with a pipe that another program in this process had, if the stack was not up yet.
+    pub fn adopt(pipe: Option<OwnedFd>) -> Self {
+        Self(pipe.map(File::from))
+    }
+
+    /// The pipe, as long as nothing was told.
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.0.as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// Watches events; the first that decides is told. Give it every event of the run.

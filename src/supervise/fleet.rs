@@ -11,6 +11,8 @@ mod limit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::order::{self, After};
 use super::spec::{Condition, Follow};
 use super::state::{Generation, Input, Machine, Moment, Output, Rules, Time};
@@ -27,7 +29,7 @@ pub type Conditions = BTreeMap<ServiceName, BTreeMap<ServiceName, Condition>>;
 type Age = (Generation, u64);
 
 /// The machines.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fleet {
     machines: BTreeMap<ServiceName, Machine>,
     conditions: Conditions,

@@ -210,12 +210,19 @@ impl LeaseWriter {
     }
 }
 
-impl Drop for LeaseWriter {
-    fn drop(&mut self) {
+impl LeaseWriter {
+    /// Returns when all is written. Blocking, for as long as the disk takes.
+    pub(super) fn finish(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for LeaseWriter {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

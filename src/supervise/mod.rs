@@ -29,8 +29,8 @@
 //!
 //! | threads | for |
 //! |---|---|
-//! | event loop | decisions; nothing in it blocks |
-//! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
+//! | `events` | the event loop: decisions; nothing in it blocks |
+//! | the calling one | all starts (`host`): it lives as long as the run, because death signals follow threads, and it executes another program ([`upgrade`]) |
 //! | `log`, one per running process | pipes → lines → file and ring |
 //! | `lease`, `journal` | writing the lease and the [`journal`] |
 //! | `rules`, `sandbox`, at the start | making the sandboxes' rules, having them tried |
@@ -42,7 +42,7 @@
 //! `run/journal.jsonl`, `run/NAME.notify`, `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`,
 //! `logs/supervisor.log` (background starts only).
 //!
-//! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
+//! Entry points: [`run`] and [`run_blocking`], [`go_on_blocking`] for what another program handed over; [`guardian::main`] for the hidden subcommand
 //! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
@@ -65,6 +65,7 @@ mod fork;
 pub mod guardian;
 pub mod hand_over;
 mod helper;
+mod host;
 pub mod init;
 pub mod journal;
 mod lease;
@@ -85,11 +86,13 @@ pub mod state;
 pub mod status;
 mod stream;
 pub mod tool;
+pub mod upgrade;
 mod usage;
 
 pub use error::Error;
+pub use host::leave_signals;
 pub use lease::end_leftovers;
-pub use manager::{Options, Outcome, Reset, run, run_blocking};
+pub use manager::{Options, Outcome, Reset, Showing, go_on_blocking, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;
 

@@ -1,7 +1,7 @@
 //! The only place that starts programs.
 //!
-//! Owns the spawner thread and the child's first steps (own session, death signal, clean signal
-//! state). Refuses shells: an argument vector is executed as it is, with exactly the environment
+//! Owns what the starting thread does ([`super::host`] says which that is) and the child's first steps
+//! (own session, death signal, clean signal state). Refuses shells: an argument vector is executed as it is, with exactly the environment
 //! it was given. Invariants: every service process is started by one thread that lives as long as
 //! this process, because the kernel sends the death signal when the *thread* that forked ends; a
 //! process is in [`super::reap`]'s list of known children before it can end.
@@ -127,22 +127,35 @@ impl StartError {
     }
 }
 
-type Request = (Launch, oneshot::Sender<Result<Child, StartError>>);
+/// What the thread that starts everything is asked.
+pub(super) enum Request {
+    Start(Box<Launch>, oneshot::Sender<Result<Child, StartError>>),
+    /// Something else that only this thread can do.
+    Do(Box<dyn FnOnce() + Send>),
+}
 
-/// The thread that starts everything. It ends only with this process.
-fn spawner() -> io::Result<&'static mpsc::Sender<Request>> {
+impl Request {
+    pub(super) fn carry_out(self) {
+        match self {
+            Self::Start(launch, answer) => _ = answer.send(start(*launch)),
+            Self::Do(deed) => deed(),
+        }
+    }
+}
+
+/// The thread that starts everything: of the host that this thread works for
+/// ([`super::host`]), or else one that ends only with this process.
+fn spawner() -> io::Result<mpsc::Sender<Request>> {
     static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
-    if let Some(sender) = SPAWNER.get() {
+    if let Some(sender) = super::host::current().or_else(|| SPAWNER.get().cloned()) {
         return Ok(sender);
     }
     let (sender, requests) = mpsc::channel::<Request>();
     std::thread::Builder::new().name("spawner".into()).stack_size(128 * 1024).spawn(move || {
         // The static keeps a sender, so this ends only when another thread won the race below.
-        for (launch, answer) in requests {
-            let _ = answer.send(start(launch));
-        }
+        requests.into_iter().for_each(Request::carry_out);
     })?;
-    Ok(SPAWNER.get_or_init(|| sender))
+    Ok(SPAWNER.get_or_init(|| sender).clone())
 }
 
 /// Starts a program on the spawner thread.
@@ -151,7 +164,8 @@ pub(super) async fn spawn(launch: Launch) -> Result<Child, StartError> {
     let refused = |source| StartError::Refused { program: program.clone(), source };
     let (answer, result) = oneshot::channel();
     let ended = || io::Error::other("the spawner thread has ended");
-    spawner().map_err(refused)?.send((launch, answer)).map_err(|_| refused(ended()))?;
+    let request = Request::Start(Box::new(launch), answer);
+    spawner().map_err(refused)?.send(request).map_err(|_| refused(ended()))?;
     result.await.map_err(|_| refused(ended()))?
 }
 

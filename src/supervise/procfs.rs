@@ -4,7 +4,9 @@
 //! signals nothing. Invariant: a process is known by pid *and* start time, so that a reused pid is
 //! never taken for the old process. Without `/proc` (other Unix) everything here finds nothing.
 
+use std::ffi::OsString;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::fs;
@@ -86,6 +88,13 @@ pub(super) fn start_time(pid: u32) -> u64 {
 pub(super) fn boot_id() -> String {
     let text = fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id"));
     text.map(|t| t.trim().to_owned()).unwrap_or_default()
+}
+
+/// The arguments that this process was started with, its own name first.
+pub(super) fn arguments() -> Vec<OsString> {
+    let raw = fs::read(Path::new("/proc/self/cmdline")).unwrap_or_default();
+    let raw = raw.strip_suffix(b"\0").unwrap_or(&raw);
+    raw.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
 /// The command line, for people.

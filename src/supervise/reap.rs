@@ -42,6 +42,14 @@ pub(super) fn register(spawn: impl FnOnce() -> io::Result<u32>) -> io::Result<Ch
     Ok(Child { pid, start: procfs::start_time(pid), pidfd: open(pid) })
 }
 
+/// A child that another program in this process started; `None` when it is none.
+pub(super) fn adopt(pid: u32, start: u64) -> Option<Child> {
+    let us = std::process::id();
+    procfs::process(pid).filter(|p| p.parent == us && p.start == start)?;
+    known().insert(pid);
+    Some(Child { pid, start, pidfd: open(pid) })
+}
+
 #[cfg(target_os = "linux")]
 fn open(pid: u32) -> Option<OwnedFd> {
     use rustix::process::{PidfdFlags, pidfd_open};

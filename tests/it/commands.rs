@@ -13,5 +13,5 @@ mod init;
 mod lock;
 mod screen;
 mod shells;
-mod stack;
+pub(crate) mod stack;
 mod store;

@@ -48,5 +48,7 @@ mod provenance;
 mod sameness;
 #[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(target_os = "linux")]
+mod upgrade;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

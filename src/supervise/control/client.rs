@@ -20,14 +20,14 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::socket::Address;
-use super::types::{Accepted, Asking, PlanRequest, Refusal};
+use super::types::{Accepted, Asking, PlanRequest, Refusal, UpgradeRequest};
 use crate::base::ServiceName;
 use crate::supervise::Error;
 use crate::supervise::journal::Why;
 use crate::supervise::lease::RunDir;
 use crate::supervise::plan::{Plan, Wanted};
 use crate::supervise::procfs;
-use crate::supervise::status::{Event, Record, StackStatus};
+use crate::supervise::status::{Event, Record, StackStatus, Upgrade, UpgradeOutcome};
 
 /// How long a supervisor may take to answer; it answers in well under a millisecond, except where
 /// it has to look at files first.
@@ -35,6 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a supervisor that has said its last word may take to end.
 const ENDING: Duration = Duration::from_secs(5);
+/// How long an upgrade may take after it was begun.
+const UPGRADE: Duration = Duration::from_secs(60);
 
 /// The supervisor of a data directory.
 pub struct Client {
@@ -134,6 +136,26 @@ impl Client {
         self.post("/v1/apply", &Asking::default())
     }
 
+    /// Puts another program in the supervisor's place; `None` for the one that lies where the
+    /// running one was started from. Returns when that, or the one before, goes on.
+    pub fn upgrade(&mut self, program: Option<PathBuf>) -> Result<Upgrade, Error> {
+        let asked: Upgrade = self.post("/v1/upgrade", &UpgradeRequest { program })?;
+        let limit = Instant::now() + UPGRADE;
+        loop {
+            // The socket stays bound: this waits until whoever goes on takes it.
+            let status = self.status()?;
+            let ours = status.upgrade.filter(|u| u.number >= asked.number);
+            match ours {
+                Some(upgrade) if upgrade.outcome != UpgradeOutcome::UnderWay => return Ok(upgrade),
+                _ if Instant::now() > limit => {
+                    let why = "the upgrade is still under way".to_owned();
+                    return Err(Error::NoAnswer { why });
+                }
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
     /// Why a service runs or does not.
     pub fn why(&mut self, service: &ServiceName) -> Result<Why, Error> {
         self.get(&format!("/v1/services/{service}/why"))
@@ -206,16 +228,13 @@ impl Client {
     }
 
     /// Events as they happen; with `since` (a time), first those from then on.
-    pub fn events(
-        self,
-        since: Option<&str>,
-    ) -> Result<impl Iterator<Item = Record> + use<>, Error> {
+    pub fn events(self, since: Option<&str>) -> Result<Records, Error> {
         let path = match since {
             Some(since) => format!("/v1/events?since={since}"),
             None => "/v1/events".to_owned(),
         };
-        // A newer supervisor may tell more than this client knows.
-        Ok(self.stream(&path)?.filter_map(|line| serde_json::from_slice(&line).ok()))
+        let run = self.run.clone();
+        Ok(Records { run, events: self.stream(&path)?, last: None, known: 0 })
     }
 
     fn stream(self, path: &str) -> Result<Events, Error> {
@@ -310,6 +329,51 @@ fn has_ended(pid: u32, start: u64) -> bool {
 
 fn no_answer(error: &dyn std::error::Error) -> Error {
     Error::NoAnswer { why: crate::base::chain(error) }
+}
+
+/// Records of a stack as they come, over upgrades of its supervisor; ends with the stack.
+#[derive(Debug)]
+pub struct Records {
+    run: PathBuf,
+    events: Events,
+    /// The last one.
+    last: Option<Record>,
+    /// Its number.
+    known: u64,
+}
+
+impl Records {
+    /// Where another program took over, the rest comes from that.
+    fn again(&mut self) -> Option<()> {
+        let last = self.last.take()?;
+        if !matches!(last.event, Event::Upgrading(_)) {
+            return None;
+        }
+        let client = Client::connect(self.run.parent()?).ok().flatten()?;
+        self.events = client.stream(&format!("/v1/events?since={}", last.at)).ok()?;
+        Some(())
+    }
+}
+
+impl Iterator for Records {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            let Some(line) = self.events.next() else {
+                self.again()?;
+                continue;
+            };
+            // A newer supervisor may tell more than this client knows.
+            let Ok(record) = serde_json::from_slice::<Record>(&line) else { continue };
+            let missed = matches!(record.event, Event::Missed { .. });
+            if record.seq > self.known || missed {
+                self.known = self.known.max(record.seq);
+                self.last = Some(record.clone());
+                return Some(record);
+            }
+        }
+    }
 }
 
 /// A stream of lines; ends when the supervisor does.

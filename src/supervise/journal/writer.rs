@@ -65,6 +65,16 @@ impl JournalWriter {
         record
     }
 
+    /// The number of the next record.
+    pub(in crate::supervise) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Counts on from a number, even where the disk did not take the last records.
+    pub(in crate::supervise) fn count_from(&mut self, next: u64) {
+        self.next = self.next.max(next);
+    }
+
     pub(in crate::supervise) fn flusher(&self) -> Option<Flush> {
         self.queue.clone().map(Flush)
     }

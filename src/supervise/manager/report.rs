@@ -15,6 +15,7 @@ use crate::supervise::state::{Generation, Machine, Time};
 use crate::supervise::status::{
     Cause, Event, Record, ServiceStatus, StackInfo, StackStatus, State, StateChange,
 };
+use crate::supervise::upgrade::state::ReportsState;
 
 /// How long a service may take to end before it is said who is waited for, and how often.
 const WAITS: Duration = Duration::from_secs(1);
@@ -27,8 +28,8 @@ const LAST_WORDS: usize = 8;
 const SLOW: Duration = Duration::from_secs(1);
 
 /// What was told of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Seen {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(in crate::supervise) struct Seen {
     state: State,
     start: Generation,
     reloads: u64,
@@ -90,6 +91,33 @@ impl Reports {
     pub(super) fn tell(&mut self, event: Event) {
         // Nobody may be listening.
         let _ = self.events.send(self.journal.record(event));
+    }
+
+    /// What another program that goes on has to know.
+    pub(super) fn pack(&self) -> ReportsState {
+        ReportsState {
+            meter: self.meter.clone(),
+            seen: self.seen.clone(),
+            stack_ready: self.stack_ready,
+            failed: self.failed.clone(),
+            waits_told: self.waits_told,
+            next: self.journal.next(),
+        }
+    }
+
+    /// Goes on where another program stopped.
+    pub(super) fn go_on(&mut self, state: ReportsState) {
+        let ReportsState { meter, seen, stack_ready, failed, waits_told, next } = state;
+        (self.meter, self.seen, self.stack_ready) = (meter, seen, stack_ready);
+        (self.failed, self.waits_told) = (failed, waits_told);
+        self.journal.count_from(next);
+    }
+
+    /// Returns when everything that was told is in the journal.
+    pub(super) async fn flush(&self) {
+        if let Some(journal) = self.journal.flusher() {
+            journal.done().await;
+        }
     }
 
     /// Forgets a service that is no longer part of the stack.
@@ -362,6 +390,8 @@ pub(super) fn status(
         project: stack.project.clone(),
         supervisor: std::process::id(),
         uptime_ms: millis(now),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        upgrade: None,
         stopping: fleet.is_stopping(),
         services: units.values().filter_map(one).collect(),
     }

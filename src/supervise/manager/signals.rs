@@ -95,6 +95,18 @@ impl Signals {
     }
 }
 
+impl Signals {
+    /// What one that came and was not taken yet asks for; it is taken with this.
+    pub(super) fn came(&mut self, now: Time) -> Option<Wish> {
+        use std::task::{Context, Poll, Waker};
+        let next = std::pin::pin!(self.next(|| now));
+        match next.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(wish) => Some(wish),
+            Poll::Pending => None,
+        }
+    }
+}
+
 impl Manager {
     pub(super) fn obey(&mut self, wish: Wish) {
         match wish {

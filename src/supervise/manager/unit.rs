@@ -3,6 +3,8 @@
 //! Obeys the machine's orders and reports what comes of them; every report carries the generation
 //! it belongs to.
 
+mod handing;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +22,7 @@ use crate::sandbox::Ready;
 use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::helper::{Helper, Surroundings};
-use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
+use crate::supervise::logs::{LineWatch, Outputs, Pump, Remains, ServiceLog};
 use crate::supervise::metrics::ProbeCounts;
 use crate::supervise::notify::NotifySocket;
 use crate::supervise::ports;
@@ -50,7 +52,7 @@ pub(super) struct Unit {
     gate: Option<AbortHandle>,
     hook: CancellationToken,
     watch: Watch,
-    notify: Option<NotifySocket>,
+    notify: Option<Arc<NotifySocket>>,
     /// Tells that the awaited line came.
     line: Option<oneshot::Receiver<()>>,
     /// Its control group.
@@ -58,6 +60,10 @@ pub(super) struct Unit {
     /// Its program, held since the gate's check.
     held: Arc<Mutex<Option<Arc<Ready>>>>,
     next_run: Option<Duration>,
+    /// Held by every command that runs beside it.
+    commands: Arc<()>,
+    /// What its pump left, while another program is to go on.
+    remains: Option<Remains>,
 }
 
 impl Unit {
@@ -97,6 +103,8 @@ impl Unit {
             next_run: None,
             groups,
             held: Arc::default(),
+            commands: Arc::default(),
+            remains: None,
         }
     }
 
@@ -229,9 +237,11 @@ impl Unit {
     ) {
         let (name, news, log) = (self.spec.name.clone(), self.news.clone(), self.log.clone());
         let (around, output) = (self.around.clone(), self.helper_output());
+        let running = self.commands.clone();
         tokio::spawn(async move {
             let helper = Helper::new(command, around).with("MAINPID", pid.to_string());
             let outcome = run_hook(helper, output, limit).await;
+            drop(running);
             if let Some(input) = then(&log, outcome) {
                 let _ = news.send(News::Input(name, input));
             }
@@ -267,7 +277,7 @@ impl Unit {
             match bound {
                 Ok(socket) => {
                     env.push(("NOTIFY_SOCKET".into(), socket.address().clone()));
-                    self.notify = Some(socket);
+                    self.notify = Some(Arc::new(socket));
                 }
                 Err(e) => self.note(&format!("it has no notify socket: {e}")),
             }
@@ -296,18 +306,26 @@ impl Unit {
     pub(super) fn started(&mut self, generation: Generation, child: Child) -> Arc<Child> {
         let child = Arc::new(child);
         self.child = Some(child.clone());
-        if let Some(socket) = self.notify.take() {
+        self.hear(generation);
+        self.await_end(generation, child.clone());
+        child
+    }
+
+    fn hear(&mut self, generation: Generation) {
+        if let (Some(socket), Some(child)) = (&self.notify, &self.child) {
             let (name, news) = (self.spec.name.clone(), self.news.clone());
-            self.watch.hear(socket, child.clone(), move |notice| {
+            self.watch.hear(socket.clone(), child.clone(), move |notice| {
                 let _ = news.send(News::Input(name.clone(), Input::Notice(generation, notice)));
             });
         }
-        let (name, news, watched) = (self.spec.name.clone(), self.news.clone(), child.clone());
+    }
+
+    fn await_end(&self, generation: Generation, child: Arc<Child>) {
+        let (name, news) = (self.spec.name.clone(), self.news.clone());
         tokio::spawn(async move {
-            let exit = watched.ended().await;
+            let exit = child.ended().await;
             let _ = news.send(News::Input(name, Input::Exited(generation, exit)));
         });
-        child
     }
 
     pub(super) fn not_started(&mut self) {
@@ -356,6 +374,7 @@ impl Unit {
         let (child, pump) = (self.child.clone(), self.pump.take());
         let group = self.groups.of(&self.spec.name);
         self.watch.end_hearing();
+        self.notify = None;
         tokio::spawn(async move {
             let sweep = tokio::task::spawn_blocking(move || {
                 child.map_or((0, 0), |child| {

@@ -37,6 +37,7 @@ impl Manager {
             Ask::Plan(wanted, reply) => {
                 let _ = reply.send(Ok(self.plan(&wanted)));
             }
+            Ask::Upgrade(program, by, reply) => self.ask_upgrade(*program, by, reply),
             Ask::Apply(stack, wanted, by, reply) => {
                 let _ = reply.send(self.change(*stack, *wanted, by));
             }

@@ -14,13 +14,15 @@ mod words;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::words::{Generation, Input, Moment, Notice, Output, Rules, Time};
 use super::backoff::Backoff;
 use super::spec::{Follow, RestartRule};
 use super::status::{Cause, Exit};
 
 /// What follows the end of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Then {
     /// It ends by its rule: whatever the exit calls for.
     ByRule,
@@ -30,7 +32,7 @@ enum Then {
     Stop,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// Waits for its time.
     Idle,
@@ -66,7 +68,7 @@ enum Phase {
 }
 
 /// The machine of one service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
     rules: Rules,
     phase: Phase,

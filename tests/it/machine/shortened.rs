@@ -1,5 +1,5 @@
-//! Reads and writes that do a part of what they are asked for, and are interrupted between: every
-//! one of every command. Nobody may notice.
+//! Reads and writes of files that do a part of what they are asked for, and writes that are
+//! interrupted between: every one of every command. Nobody may notice.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

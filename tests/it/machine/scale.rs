@@ -29,7 +29,10 @@ fn calls(env: &TestEnv, args: &[&str]) -> u64 {
             .iter()
             .any(|part| line.contains(part))
     };
-    record.lines().filter(|line| line.contains('(') && !of_memory(line)).count() as u64
+    record
+        .lines()
+        .filter(|line| line.contains('(') && !line.contains(" resumed>") && !of_memory(line))
+        .count() as u64
 }
 
 fn add(env: &TestEnv, numbers: std::ops::Range<u64>) {

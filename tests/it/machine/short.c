@@ -1,6 +1,6 @@
-/* Every read and write of a regular file does half of what it is asked for, and every second one is
-   interrupted first: what a full pipe, a slow server or a signal may do. How often is written to the
-   file that SHORTENED names. */
+/* Every read and write of a regular file does half of what it is asked for, and every second write is
+   interrupted before it does anything: what a full pipe, a slow server or a signal may do. How often
+   is written to the file that SHORTENED names. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,10 +19,7 @@ static atomic_uint calls, shortened, interrupted;
 static size_t part(int fd, size_t n) {
     struct stat meta;
     if (n < 2 || fstat(fd, &meta) != 0 || !S_ISREG(meta.st_mode)) return n;
-    if (atomic_fetch_add(&calls, 1) % 2 == 0) {
-        atomic_fetch_add(&interrupted, 1);
-        return 0;
-    }
+    if (atomic_fetch_add(&calls, 1) % 2 == 0) return 0;
     atomic_fetch_add(&shortened, 1);
     return (n + 1) / 2;
 }
@@ -30,13 +27,21 @@ static size_t part(int fd, size_t n) {
 #define PART(fd, n)                  \
     size_t some = part(fd, n);       \
     if (some == 0 && (n) != 0) {     \
+        atomic_fetch_add(&interrupted, 1); \
         errno = EINTR;               \
         return -1;                   \
     }
 
+/* Reads are cut short, and not interrupted: a regular file's are not by any local filesystem. */
+static size_t half(int fd, size_t n) {
+    size_t some = part(fd, n);
+    if (some != 0) return some;
+    atomic_fetch_add(&shortened, 1);
+    return (n + 1) / 2;
+}
+
 ssize_t read(int fd, void *to, size_t n) {
-    PART(fd, n)
-    return syscall(SYS_read, fd, to, some);
+    return syscall(SYS_read, fd, to, n == 0 ? 0 : half(fd, n));
 }
 
 ssize_t write(int fd, const void *from, size_t n) {
@@ -45,8 +50,7 @@ ssize_t write(int fd, const void *from, size_t n) {
 }
 
 ssize_t pread64(int fd, void *to, size_t n, off64_t at) {
-    PART(fd, n)
-    return syscall(SYS_pread64, fd, to, some, at);
+    return syscall(SYS_pread64, fd, to, n == 0 ? 0 : half(fd, n), at);
 }
 
 ssize_t pwrite64(int fd, const void *from, size_t n, off64_t at) {
@@ -66,8 +70,7 @@ ssize_t writev(int fd, const struct iovec *all, int count) {
 
 ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t n, unsigned flags) {
     /* Never interrupted by a signal before it has done something. */
-    size_t some = part(out, n);
-    return syscall(SYS_copy_file_range, in, from, out, to, some == 0 ? (n + 1) / 2 : some, flags);
+    return syscall(SYS_copy_file_range, in, from, out, to, n == 0 ? 0 : half(out, n), flags);
 }
 
 __attribute__((destructor)) static void told(void) {

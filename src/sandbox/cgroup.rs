@@ -152,6 +152,22 @@ pub fn kill(dir: &Path) {
     let _ = write(&dir.join("cgroup.kill"), "1");
 }
 
+/// Makes a group anew that [`kill`] has emptied, with the limits it had: as seen with Linux 6.18,
+/// whoever is born (`CLONE_INTO_CGROUP`) into a group that was ever killed dies at once.
+pub fn renew(dir: &Path) {
+    let files = ["memory.max", "cpu.max", "pids.max"].map(|name| dir.join(name));
+    let limits = files.each_ref().map(|file| fs::read_to_string(file).ok());
+    // Refused while something lives in it; then its next members die, and that shows.
+    if fs::remove_empty_dir(dir).is_err() || fs::create_dir(dir).is_err() {
+        return;
+    }
+    for (file, limit) in files.iter().zip(limits) {
+        if let Some(limit) = limit {
+            let _ = write(file, limit.trim_end());
+        }
+    }
+}
+
 /// Removes a group of ours and those below it.
 pub fn remove(dir: &Path) {
     let mut groups = Vec::new();

@@ -184,6 +184,14 @@ pub(super) fn kill(group: &Path) {
     let _ = group;
 }
 
+/// Makes a group of a service anew after [`kill`], so that its next start can be born in it.
+pub(super) fn renew(group: &Path) {
+    #[cfg(target_os = "linux")]
+    sandbox::cgroup::renew(group);
+    #[cfg(not(target_os = "linux"))]
+    let _ = group;
+}
+
 /// Removes a group with those below it.
 pub(super) fn remove(group: &Path) {
     #[cfg(target_os = "linux")]

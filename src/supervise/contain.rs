@@ -110,9 +110,12 @@ pub(super) fn sweep(
         child.signal(libc::SIGKILL);
     }
     let find = || rest(child, mark, group);
-    let swept = end(find, patience, None, group);
+    let (killed, left) = end(find, patience, None, group);
     reap::collect_strays();
-    swept
+    if let Some(group) = group.filter(|_| killed > 0) {
+        confined::renew(group);
+    }
+    (killed, left)
 }
 
 /// Ends every process of a run whose supervisor is gone: SIGTERM, then SIGKILL after `grace`.

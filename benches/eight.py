@@ -37,6 +37,8 @@ int main(int argc, char **argv) {
 """
 NAMES = [f"s{n}" for n in range(8)]
 LIFE = 15.0
+# Seconds that anything may take.
+LIMIT = 30
 
 
 class Place:
@@ -45,6 +47,8 @@ class Place:
         shutil.rmtree(self.dir, ignore_errors=True)
         self.dir.mkdir()
         self.started, self.program = self.dir / "started", str(scratch / "service")
+        # There before anything runs: what is made beside the store later may not be written to.
+        self.started.touch()
 
     def words(self, name):
         return [self.program, name, str(self.started)]
@@ -57,14 +61,14 @@ class Place:
             return []
         return [(n, int(p), float(t)) for n, p, t in (line.split() for line in lines)]
 
-    def wait(self, done, limit=30):
+    def wait(self, done, limit=LIMIT):
         end = time.monotonic() + limit
         while time.monotonic() < end:
             found = done(self.starts())
             if found:
                 return found
             time.sleep(0.001)
-        raise SystemExit("a service did not start")
+        raise TimeoutError("a service did not start")
 
     def alive(self):
         found = []
@@ -102,10 +106,15 @@ class Tool:
 
     def stop(self):
         os.kill(self.pid, self.stop_signal)
-        self.process.wait()
+        self.end()
 
     def end(self):
-        self.process.wait()
+        """Until it has ended; what does not end is killed."""
+        try:
+            self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def find(name, args):
@@ -188,8 +197,9 @@ class Pm2(Tool):
         self.pid = int((self.place.dir / "home" / "pm2.pid").read_text())
 
     def call(self, *words):
-        subprocess.run([find("pm2", self.args), *words], env=self.env, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([find("pm2", self.args), *words], env=self.env, check=True, timeout=LIMIT,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
 
     def stop(self):
         self.call("kill")
@@ -241,7 +251,7 @@ def busy(pids):
 
 def launch(kind, args, scratch):
     place = Place(scratch, kind.name)
-    tool = kind(place, args)
+    tool = args.last = kind(place, args)
     begin = time.monotonic()
     tool.start()
     starts = place.wait(lambda s: s if len({n for n, _, _ in s}) == len(NAMES) else None)
@@ -259,6 +269,14 @@ def crash(tool, name):
     return (new - begin) * 1000
 
 
+def kill(pids):
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 def measure(kind, args, scratch):
     started, stopped = [], []
     for n in range(args.runs):
@@ -267,8 +285,9 @@ def measure(kind, args, scratch):
         if n + 1 < args.runs:
             begin = time.monotonic()
             tool.stop()
-            while tool.place.alive():
+            while tool.place.alive() and time.monotonic() < begin + LIMIT:
                 time.sleep(0.001)
+            kill(tool.place.alive())
             stopped.append((time.monotonic() - begin) * 1000)
     time.sleep(2)
     pids = own(tool)
@@ -281,15 +300,10 @@ def measure(kind, args, scratch):
     for n in range(kills):
         time.sleep(LIFE / len(NAMES))
         again.append(crash(tool, NAMES[n % len(NAMES)]))
-    for pid in own(tool):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    kill(own(tool))
     time.sleep(0.05)
     left = tool.place.alive()
-    for pid in left:
-        os.kill(pid, signal.SIGKILL)
+    kill(left)
     tool.end()
     again.sort()
     p99 = again[min(len(again) - 1, -(-len(again) * 99 // 100) - 1)]
@@ -309,8 +323,14 @@ def run(args):
         for kind in (Infra, S6, Runit, Supervisord, Pm2):
             if kind.needs and not find(kind.needs, args):
                 print(f"  {kind.name:12} (not installed)")
-            else:
+                continue
+            try:
                 measure(kind, args, scratch)
+            except (OSError, subprocess.SubprocessError) as error:
+                if kind is Infra:
+                    raise
+                print(f"  {kind.name:12} (failed: {error})", flush=True)
+                kill(own(args.last) + args.last.place.alive())
     finally:
         subprocess.run(["chmod", "-R", "u+w", str(scratch)], check=False)
         shutil.rmtree(scratch, ignore_errors=True)

@@ -48,7 +48,7 @@ pub const POINTS: &[&str] = &[
 ];
 
 /// Points where nothing is being written: a process may wait there, and need not be killed.
-pub const WAITS: &[&str] = &["service.checked"];
+pub const WAITS: &[&str] = &["service.checked", "upgrade.ready"];
 
 /// Ends the process at `POINT` from now on, or with `POINT:N` when it comes there the Nth time.
 /// `POINT@FILE` waits there while FILE, which it makes, exists, at most half a minute. Only the first

@@ -31,6 +31,7 @@ use crate::ops::Context;
 #[cfg(target_os = "linux")]
 use crate::sandbox::probe;
 use crate::supervise::guardian;
+use crate::supervise::upgrade::{self, check};
 use crate::ui::Printer;
 use args::{Cli, Command};
 
@@ -51,13 +52,28 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.get(1).is_some_and(|a| a == guardian::SUBCOMMAND) {
         return ExitCode::from(guardian::main(std::io::stdin().lock()));
     }
+    if arguments.get(1).is_some_and(|a| a == check::SUBCOMMAND) {
+        Printer::new(false, true).data(&check::answer());
+        return ExitCode::SUCCESS;
+    }
     #[cfg(target_os = "linux")]
     if arguments.get(1).is_some_and(|a| a == probe::SUBCOMMAND) {
         let Some(answer) = probe::main(std::io::stdin().lock()) else { return ExitCode::FAILURE };
         Printer::new(false, true).data(&answer);
         return ExitCode::SUCCESS;
     }
-    let cli = match Cli::try_parse_from(&arguments) {
+    let arguments = upgrade::receive(arguments);
+    if !upgrade::is_pending() {
+        return program(&arguments);
+    }
+    // Whatever this program ends of before it goes on with the services, the one before can.
+    let ended = std::panic::catch_unwind(|| program(&arguments));
+    upgrade::fall_back("it ended before it went on with the services; see the supervisor's log");
+    ended.unwrap_or(ExitCode::FAILURE)
+}
+
+fn program(arguments: &[OsString]) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let code = error.exit_code();

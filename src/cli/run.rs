@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::runtime::lines::Lines;
 use super::{Outcome, Session, screen};
@@ -9,6 +10,7 @@ use crate::ops;
 use crate::ops::run::Prepared;
 use crate::ops::select::Selection;
 use crate::supervise;
+use crate::supervise::init;
 use crate::supervise::plan::Plan;
 use crate::tui;
 use crate::ui::Table;
@@ -33,6 +35,17 @@ pub(crate) struct Args {
     /// Apply changes of the profile or of the lock as they are made
     #[arg(long, conflicts_with = "plan")]
     pub(crate) watch: bool,
+    /// Behave as a container's init, as the first process of a container does by itself
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) init: bool,
+    /// How long the ordered end may take, SIGKILL included, e.g. `8s`; services get less time where needed
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "plan")]
+    pub(crate) stop_within: Option<Duration>,
+}
+
+/// A time as profiles write it.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    crate::profile::duration(text)
 }
 
 /// Which services a run is about.
@@ -73,16 +86,25 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
         let plan = ops::plan::plan(&session.context, name, &select)?;
         return Ok(show_plan(&plan, args.json, session));
     }
-    let prepared = ops::run::prepare(&session.context, name, &select)?;
+    let first = init::is_first();
+    if first {
+        // Before anything that may take long: until then the kernel throws signals away.
+        if let Err(e) = init::begin(tui::is_possible()) {
+            session.printer.warn(&format!("signals are not heard before the stack runs: {e}"));
+        }
+    }
+    let mut prepared = ops::run::prepare_or_go_on(&session.context, name, &select)?;
+    if first || args.init {
+        prepared = prepared.as_init();
+    }
+    let prepared = prepared.stopping_within(args.stop_within);
     if args.select.require_sandbox {
         ops::run::require_sandbox(&prepared)?;
     }
-    session.printer.note(&format!(
-        "{name}: generation {}, {}",
-        prepared.environment.generation, prepared.environment.digest
-    ));
-    let mut lines =
-        Lines::new(session.printer.clone(), prepared.environment.manifest.services.keys());
+    if let Some(headline) = prepared.headline() {
+        session.printer.note(&format!("{name}: {headline}"));
+    }
+    let mut lines = Lines::new(session.printer.clone(), prepared.services().iter());
     let outcome = if !args.watch && !args.plain && tui::is_possible() {
         screen::run(prepared, lines, session)?
     } else if args.watch {
@@ -107,6 +129,7 @@ fn watched(
 ) -> ops::Result<supervise::Outcome> {
     let name = &session.context.settings().env.value;
     let ended = AtomicBool::new(false);
+    supervise::leave_signals();
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let tell = |news| super::runtime::show_news(news, session);

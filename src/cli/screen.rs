@@ -15,6 +15,7 @@ use crate::ops;
 use crate::ops::attach::Heard;
 use crate::ops::run::Prepared;
 use crate::supervise;
+use crate::supervise::status::Event;
 use crate::tui::{self, Command, Face, Keyboard, Message};
 
 /// Messages that may wait to be drawn; then the supervisor's own bounded queue fills. Few, for keys
@@ -24,6 +25,9 @@ const QUEUE: usize = 64;
 /// How often the status is asked for.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// How long the screen may take to give the terminal back: it draws what it was told before.
+const LEAVE: Duration = Duration::from_secs(5);
+
 /// Runs a stack with the live screen.
 pub(super) fn run(
     prepared: Prepared,
@@ -31,6 +35,7 @@ pub(super) fn run(
     session: &Session,
 ) -> ops::Result<supervise::Outcome> {
     let name = session.context.settings().env.value.clone();
+    supervise::leave_signals();
     let (messages, shown) = mpsc::sync_channel(QUEUE);
     let (wishes, wished) = mpsc::channel();
     let face =
@@ -48,8 +53,16 @@ pub(super) fn run(
         scope.spawn(move || carry_out(&name, session, &wished, &hands));
         let told = messages.clone();
         let outcome = ops::run::foreground(prepared, move |event| {
+            let leaves = matches!(event, Event::Upgrading(_));
             if let Err(mpsc::SendError(Message::Event(event))) = told.send(Message::Event(event)) {
                 lines.show(&event);
+            }
+            if leaves {
+                // The next program takes the terminal as this one found it.
+                let (done, left) = mpsc::sync_channel(1);
+                if told.send(Message::Pause(done)).is_ok() {
+                    let _ = left.recv_timeout(LEAVE);
+                }
             }
         });
         let _ = messages.send(Message::End);

@@ -31,6 +31,8 @@ pub(super) fn declare(service: &model::Service) -> Service {
         secrets,
         required,
         group,
+        forward_signals,
+        env_file,
         confine,
         logs,
     } = service;
@@ -82,6 +84,8 @@ pub(super) fn declare(service: &model::Service) -> Service {
         secrets: secrets.clone(),
         required: *required,
         group: group.clone(),
+        forward_signals: forward_signals.clone(),
+        env_file: env_file.clone(),
         confine: confine.clone(),
         logs: Logs {
             size: logs.size,
@@ -123,7 +127,7 @@ fn named_ports(service: &model::Service) -> BTreeSet<String> {
     ports.collect()
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+pub(super) fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -14,7 +14,7 @@ use super::manifest::{Dep, Manifest, Service};
 pub struct Change {
     /// Which part of the environment.
     pub part: Part,
-    /// The name in that part; empty for `platform` and `data`.
+    /// The name in that part; empty for `platform`, `data` and `run`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// What it is in the first environment; `None` when it is not in it.
@@ -41,6 +41,8 @@ pub enum Part {
     File,
     /// The data directory.
     Data,
+    /// What holds for the stack as a whole.
+    Run,
     /// A service; what changed in it is in `from` and `to`, key by key.
     Service,
 }
@@ -55,6 +57,7 @@ impl Display for Part {
             Self::Port => "port",
             Self::File => "file",
             Self::Data => "data",
+            Self::Run => "run",
             Self::Service => "service",
         })
     }
@@ -87,6 +90,7 @@ pub fn diff(a: &Manifest, b: &Manifest) -> Vec<Change> {
         ports,
         files,
         data,
+        stop_within_ms,
         services,
     } = a;
     let mut changes = Vec::new();
@@ -97,6 +101,11 @@ pub fn diff(a: &Manifest, b: &Manifest) -> Vec<Change> {
     };
     single(Part::Platform, platform.to_string(), b.platform.to_string());
     single(Part::Data, data.clone(), b.data.clone());
+    let within = |ms: Option<u64>| match ms {
+        Some(ms) => format!("stop-within {ms} ms"),
+        None => "stop-within unset".to_owned(),
+    };
+    single(Part::Run, within(*stop_within_ms), within(b.stop_within_ms));
     compare(&mut changes, Part::Dep, deps, &b.deps, shown_dep);
     compare(&mut changes, Part::Command, commands, &b.commands, ToString::to_string);
     compare(&mut changes, Part::Env, env, &b.env, |value| value.as_str().to_owned());

@@ -44,6 +44,9 @@ pub struct Manifest {
     pub files: BTreeSet<RelPath>,
     /// Data directory as declared.
     pub data: String,
+    /// Milliseconds that the ordered end of the stack may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_within_ms: Option<u64>,
     /// Services as declared.
     pub services: BTreeMap<ServiceName, Service>,
 }
@@ -131,6 +134,12 @@ pub struct Service {
     /// Names under which it can be meant together with others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub group: BTreeSet<String>,
+    /// Signals that are passed on to it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub forward_signals: BTreeSet<String>,
+    /// A file of the project with variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_file: Option<RelPath>,
     /// Sandbox, limits and whom it runs as.
     #[serde(default, skip_serializing_if = "Confine::is_empty")]
     pub confine: Confine,

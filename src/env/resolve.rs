@@ -88,6 +88,7 @@ pub fn resolve(
         ports: profile.ports.iter().map(|(name, port)| (name.clone(), number(*port))).collect(),
         files: profile.etc.keys().cloned().collect(),
         data: data.to_owned(),
+        stop_within_ms: profile.run.stop_within.map(super::declare::millis),
         services,
     };
     Ok(Resolved { manifest, pins })

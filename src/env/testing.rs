@@ -96,6 +96,8 @@ pub(super) fn service(command: &[&str]) -> Service {
         group: BTreeSet::new(),
         confine: Default::default(),
         logs: Default::default(),
+        forward_signals: Default::default(),
+        env_file: None,
     }
 }
 
@@ -111,6 +113,7 @@ pub(super) fn profile() -> Profile {
     let conf = RelPath::new("nats.conf").expect("path");
     Profile {
         policy: Default::default(),
+        run: Default::default(),
         cache: crate::profile::model::Caches::default(),
         name: "dev".parse().expect("name"),
         files: vec![PathBuf::from("profiles/dev.toml")],

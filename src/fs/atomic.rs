@@ -27,20 +27,18 @@ struct Sibling {
     _file: File,
 }
 
-fn write_sibling(path: &Path, bytes: &[u8]) -> Result<Sibling> {
+fn write_sibling(path: &Path, bytes: &[u8], durable: bool) -> Result<Sibling> {
     loop {
         let temp = sibling(path);
-        let mut file = File::create(&temp).context("create", &temp)?;
+        let file = File::create(&temp).context("create", &temp)?;
         // Best effort: a filesystem without locks has no sweeper either.
         let taken = flock(&file, FlockOperation::NonBlockingLockExclusive);
         if taken == Err(rustix::io::Errno::WOULDBLOCK) || !ops::exists(&temp)? {
             // A sweeper was faster than our lock.
             continue;
         }
-        let written = file
-            .write_all(bytes)
-            .context("write", &temp)
-            .and_then(|()| ops::sync_file(&file, &temp));
+        let sync = || if durable { ops::sync_file(&file, &temp) } else { Ok(()) };
+        let written = (&file).write_all(bytes).context("write", &temp).and_then(|()| sync());
         return match written {
             Ok(()) => Ok(Sibling { path: temp, _file: file }),
             Err(e) => {
@@ -76,7 +74,7 @@ pub fn sweep_siblings(path: &Path) {
 /// Replaces `path` with `bytes`: written beside it, synced, renamed, directory synced. On error the
 /// old file stays as it was.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
-    let temp = write_sibling(path, bytes)?;
+    let temp = write_sibling(path, bytes, true)?;
     interrupt::point("lock.staged");
     if let Err(e) = ops::rename(&temp.path, path) {
         let _ = fs::remove_file(&temp.path);
@@ -90,9 +88,21 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Replaces `path` with `bytes` as one step, for what means nothing once the machine has stopped:
+/// nothing waits for the disk. On error the old file stays as it was.
+pub fn write_passing(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temp = write_sibling(path, bytes, false)?;
+    if let Err(e) = ops::rename(&temp.path, path) {
+        let _ = fs::remove_file(&temp.path);
+        return Err(e);
+    }
+    sweep_siblings(path);
+    Ok(())
+}
+
 /// Writes `path` unless it is there already; says whether it wrote.
 pub fn place_if_absent(path: &Path, bytes: &[u8]) -> Result<bool> {
-    let temp = write_sibling(path, bytes)?;
+    let temp = write_sibling(path, bytes, true)?;
     let linked = fs::hard_link(&temp.path, path);
     let _ = fs::remove_file(&temp.path);
     sweep_siblings(path);
@@ -135,7 +145,7 @@ mod tests {
     fn sweeps_what_dead_writers_left_and_nothing_else() {
         let dir = tempfile::tempdir().expect("tempdir");
         let path = dir.path().join("f");
-        let held = write_sibling(&path, b"being written").expect("write");
+        let held = write_sibling(&path, b"being written", true).expect("write");
         for name in [".f.1-0.tmp", ".f.x.1-0.tmp", ".f.tmp", ".g.1-0.tmp", "f.1-0.tmp"] {
             fs::write(dir.path().join(name), b"left").expect("write");
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,6 +57,16 @@ impl FileLock {
             Err(Error::Locked { .. }) => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    /// Its descriptor: the lock is held for as long as that is open, whoever has it.
+    pub fn descriptor(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+
+    /// Goes on with a lock that another program in this process took exclusively.
+    pub fn adopt(held: OwnedFd) -> Self {
+        Self { file: held.into(), is_named: true }
     }
 
     /// Who holds the lock: as written into its file, or by the kernel's list where nothing is

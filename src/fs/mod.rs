@@ -19,7 +19,7 @@ pub mod staging;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use atomic::{place_if_absent, replace_symlink, sweep_siblings, write_atomic};
+pub use atomic::{place_if_absent, replace_symlink, sweep_siblings, write_atomic, write_passing};
 pub use dir::{Dir, Meta, meta};
 pub use hash::hash_file;
 pub use holders::locked_inodes;

@@ -1,6 +1,8 @@
 //! Asking a running stack for single services, and what its supervisor is given for itself.
 
-use std::sync::Mutex;
+use std::os::fd::RawFd;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use super::environment::{self, Environment};
 use super::run;
@@ -34,6 +36,18 @@ impl Current {
             leases: Mutex::default(),
         }
     }
+
+    /// Keeps this, too.
+    pub(super) fn keep(&self, lease: Lease) {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner).push(lease);
+    }
+
+    /// What another program in this process goes on with: each lease's name and descriptor.
+    pub(super) fn leases(&self) -> Vec<(PathBuf, RawFd)> {
+        let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let parts = leases.iter().filter_map(Lease::descriptor);
+        parts.map(|(stem, fd)| (stem.to_owned(), fd)).collect()
+    }
 }
 
 impl std::fmt::Debug for Current {
@@ -51,9 +65,7 @@ impl Wishes for Current {
         environment::check(&context.store(), &environment)?;
         let stack = stack::assemble(context, &environment, &self.select, InUse::Keep)?;
         let lease = context.store().hold(&environment.objects(), &format!("running {name}"))?;
-        if let Ok(mut leases) = self.leases.lock() {
-            leases.push(lease);
-        }
+        self.keep(lease);
         Ok(stack)
     }
 }

@@ -12,6 +12,12 @@ use crate::provenance;
 /// An operation that failed for a reason no lower room has.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// What another program left for this one is not as it should be.
+    #[error("the stack cannot be taken over: {why}")]
+    HandedOver {
+        /// What is wrong.
+        why: String,
+    },
     /// The asynchronous runtime could not be made.
     #[error("cannot start the runtime for network access")]
     Runtime(#[source] std::io::Error),
@@ -122,6 +128,14 @@ pub enum Error {
         variable: String,
         /// The service.
         service: String,
+    },
+    /// A service's file of variables cannot be used.
+    #[error("service `{service}`: {why}")]
+    EnvFile {
+        /// The service.
+        service: String,
+        /// Why.
+        why: String,
     },
     /// A value of a service that is not usable after expansion.
     #[error("service `{service}`: {what} `{value}` {why}")]
@@ -386,6 +400,10 @@ impl Diagnose for Error {
             Self::NoSecret { variable, .. } => {
                 vec![format!("export {variable}, or put `{variable}=…` into the project's .env")]
             }
+            Self::EnvFile { .. } => vec![
+                "it holds lines `NAME=value`, is read at each start, and is no part of the environment"
+                    .into(),
+            ],
             Self::Sandbox { .. } => vec![
                 "`docs/technical/sandbox.md` says what opens a sandbox; without \
                  `--require-sandbox` it starts and `infra runtime status` shows this"

@@ -35,7 +35,7 @@ pub fn apply(context: &Context, name: &EnvName) -> Result<(Plan, StackStatus)> {
         let stops = |s: &crate::supervise::status::ServiceStatus| {
             plan.with(plan::Step::Stop).any(|n| *n == s.name)
         };
-        if status.services.iter().all(|s| s.is_settled() && !stops(s)) {
+        if status.services.iter().all(|s| status.has_settled(s) && !stops(s)) {
             return Ok((plan, status));
         }
         std::thread::sleep(std::time::Duration::from_millis(10));

@@ -2,45 +2,60 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::control::{self, Current, OwnPorts};
-use super::environment::{self, Environment};
+use super::environment;
 use super::select::Selection;
 use super::{Context, Error, Result, host_needs, stack};
 use crate::base::{EnvName, ServiceName};
 use crate::env::ports::InUse;
 use crate::env::values;
 use crate::env::{Generations, Manifest};
+use crate::store::Lease;
 use crate::supervise::control::Client;
 use crate::supervise::detach::{self, Detached, Notifier};
-use crate::supervise::spec::Stack;
-use crate::supervise::status::{Event, ServiceStatus, StackStatus, State};
-use crate::supervise::{self, Options, Outcome, Reset};
+use crate::supervise::spec::{Gate, Stack};
+use crate::supervise::status::{Event, ServiceStatus, StackStatus, State, Upgrade};
+use crate::supervise::upgrade::{self, Handed, Luggage};
+use crate::supervise::{self, Options, Outcome, Reset, init};
 
 /// The hidden subcommand of `infra runtime` that a detached supervisor runs.
 pub const SUPERVISE: &str = "__supervise";
 
-/// A stack that may start: everything checked, nothing started.
+/// A stack that may start (everything checked, nothing started), or that another program in this
+/// process handed over.
 pub struct Prepared {
-    /// The environment it is made from.
-    pub environment: Environment,
-    stack: Stack,
+    what: What,
+    digest: String,
+    generation: u64,
+    declared: Vec<ServiceName>,
+    data: PathBuf,
+    /// Keeps the generation from garbage collection, too.
     current: Arc<Current>,
     own: OwnPorts,
     reset: Reset,
-    // Keeps the generation from garbage collection while the supervisor lives.
-    _lease: crate::store::Lease,
+    init: bool,
+    stop_within: Option<Duration>,
+}
+
+/// What is to be supervised.
+enum What {
+    Stack(Box<Stack>),
+    Handed(Box<Handed>, Arc<dyn Gate>),
 }
 
 /// Refuses a stack with a service whose sandbox is held to less than its level, as probed here.
 pub fn require_sandbox(prepared: &Prepared) -> Result<()> {
-    for (service, report) in crate::supervise::confined::look(&prepared.stack) {
+    // One that is handed over was looked at when it started.
+    let What::Stack(stack) = &prepared.what else { return Ok(()) };
+    for (service, report) in crate::supervise::confined::look(stack) {
         if report.grade != crate::sandbox::Grade::Full {
             let (service, report) = (service.to_string(), Box::new(report));
             return Err(Error::Sandbox { service, report }.into());
@@ -66,41 +81,159 @@ pub fn prepare(context: &Context, name: &EnvName, select: &Selection) -> Result<
     let current = Arc::new(Current::new(context, name, select));
     let own = control::own_ports(context, &environment)?;
     let reset = select.reset(&stack, &environment.manifest.services)?;
-    Ok(Prepared { environment, stack, current, own, reset, _lease: lease })
+    current.keep(lease);
+    Ok(Prepared {
+        digest: stack.digest.clone(),
+        generation: stack.generation,
+        declared: environment.manifest.services.keys().cloned().collect(),
+        data: stack.data.clone(),
+        what: What::Stack(Box::new(stack)),
+        current,
+        own,
+        reset,
+        init: false,
+        stop_within: environment.manifest.stop_within_ms.map(Duration::from_millis),
+    })
+}
+
+/// The stack that another program in this process handed over, or one that is prepared here.
+pub fn prepare_or_go_on(context: &Context, name: &EnvName, select: &Selection) -> Result<Prepared> {
+    match upgrade::take() {
+        Some(handed) => Prepared::go_on(context, name, select, handed),
+        None => prepare(context, name, select),
+    }
+}
+
+/// What goes from one program to the next beside the stack.
+#[derive(Debug, Serialize, Deserialize)]
+struct Packed {
+    /// Leases of the store: names and descriptors.
+    leases: Vec<(PathBuf, RawFd)>,
+    /// Where `runtime up` waits to be told.
+    notifier: Option<RawFd>,
+}
+
+/// Packs it.
+#[derive(Debug)]
+struct Bags {
+    current: Arc<Current>,
+    notifier: Option<Arc<Mutex<Notifier>>>,
+}
+
+impl Luggage for Bags {
+    fn pack(&self) -> (serde_json::Value, Vec<RawFd>) {
+        let leases = self.current.leases();
+        let notifier = self.notifier.as_ref().and_then(|n| held(n).descriptor());
+        let descriptors = leases.iter().map(|(_, fd)| *fd).chain(notifier).collect();
+        (serde_json::json!(Packed { leases, notifier }), descriptors)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Prepared {
+    fn go_on(
+        context: &Context,
+        name: &EnvName,
+        select: &Selection,
+        handed: Handed,
+    ) -> Result<Self> {
+        let wrong = |why: String| Error::HandedOver { why };
+        let Packed { leases, .. } = packed(&handed)?;
+        let current = Current::new(context, name, select);
+        let gate = stack::gate(context.store(), handed.gate())?;
+        for (stem, lock) in leases {
+            let lock = upgrade::copy(lock).map_err(|e| wrong(e.to_string()))?;
+            current.keep(Lease::adopt(stem, lock));
+        }
+        let (digest, generation) = handed.environment();
+        let stop_within = handed.stop_within();
+        Ok(Self {
+            digest: digest.to_owned(),
+            generation,
+            declared: handed.services(),
+            data: handed.data().to_owned(),
+            what: What::Handed(Box::new(handed), gate),
+            current: Arc::new(current),
+            own: OwnPorts::default(),
+            reset: Reset::Nothing,
+            init: false,
+            stop_within,
+        })
+    }
+
+    /// The services of its environment.
+    pub fn services(&self) -> &[ServiceName] {
+        &self.declared
+    }
+
+    /// Its environment in a few words, where it is about to start.
+    pub fn headline(&self) -> Option<String> {
+        let fresh = matches!(self.what, What::Stack(_));
+        fresh.then(|| format!("generation {}, {}", self.generation, self.digest))
+    }
+
+    /// Supervises it.
+    fn run(self, options: Options) -> std::result::Result<Outcome, supervise::Error> {
+        // The leases last as long as the run.
+        let _current = self.current;
+        match self.what {
+            What::Stack(stack) => supervise::run_blocking(*stack, options),
+            What::Handed(handed, gate) => supervise::go_on_blocking(*handed, gate, options),
+        }
+    }
+
     /// What the supervisor needs beside the stack.
-    fn options(&self) -> Options {
+    fn options(&self, notifier: Option<Arc<Mutex<Notifier>>>) -> Options {
         Options {
+            luggage: Some(Arc::new(Bags { current: self.current.clone(), notifier })),
             signals: true,
             wishes: Some(self.current.clone()),
             control_port: self.own.control,
             metrics_port: self.own.metrics,
             token: self.own.token.clone(),
             reset: self.reset.clone(),
+            init: self.init,
+            stop_within: self.stop_within,
             ..Options::default()
         }
     }
 
+    /// Runs as a container's init; its end has a limit even where nobody set one.
+    pub fn as_init(mut self) -> Self {
+        self.init = true;
+        self.stop_within.get_or_insert(init::STOP_WITHIN);
+        self
+    }
+
+    /// Limits the ordered end, whatever the profile says.
+    pub fn stopping_within(mut self, limit: Option<Duration>) -> Self {
+        self.stop_within = limit.or(self.stop_within);
+        self
+    }
+
     /// Where the environment keeps its data.
     pub fn data(&self) -> &Path {
-        &self.stack.data
+        &self.data
     }
 }
 
 /// Supervises in this process until it is told to end. `show` gets every event, in order.
 pub fn foreground(prepared: Prepared, mut show: impl FnMut(Event) + Send) -> Result<Outcome> {
+    supervise::leave_signals();
     let (face, mut events) = mpsc::channel(4096);
-    let options = Options { face: Some(face), face_logs: true, ..prepared.options() };
-    let stack = prepared.stack.clone();
+    let options = Options { face: Some(face), face_logs: true, ..prepared.options(None) };
+    let showing = options.showing.clone();
     Ok(std::thread::scope(|scope| {
         scope.spawn(move || {
             while let Some(event) = events.blocking_recv() {
                 show(event);
+                showing.shown();
             }
         });
-        supervise::run_blocking(stack, options)
+        prepared.run(options)
     })?)
 }
 
@@ -111,33 +244,58 @@ pub fn background(
     select: &Selection,
     mut show: impl FnMut(&Event) + Send,
 ) -> Result<Outcome> {
-    let mut notifier = Notifier::from_stdin()?;
-    let prepared = match prepare(context, name, select) {
-        Ok(prepared) => prepared,
-        Err(problem) => {
-            notifier.failed(problem.inner());
-            return Err(problem);
+    let (notifier, prepared) = match upgrade::take() {
+        Some(handed) => {
+            let copy = |e: std::io::Error| Error::HandedOver { why: e.to_string() };
+            let pipe = packed(&handed)?.notifier.map(upgrade::copy).transpose().map_err(copy)?;
+            (Notifier::adopt(pipe), Prepared::go_on(context, name, select, handed)?)
+        }
+        None => {
+            let mut notifier = Notifier::from_stdin()?;
+            match prepare(context, name, select) {
+                Ok(prepared) => (notifier, prepared),
+                Err(problem) => {
+                    notifier.failed(problem.inner());
+                    return Err(problem);
+                }
+            }
         }
     };
+    let notifier = Arc::new(Mutex::new(notifier));
+    supervise::leave_signals();
     let (face, mut events) = mpsc::channel(1024);
-    let options = Options { face: Some(face), ..prepared.options() };
-    let stack = prepared.stack.clone();
+    let options = Options { face: Some(face), ..prepared.options(Some(notifier.clone())) };
+    let showing = options.showing.clone();
     let outcome = std::thread::scope(|scope| {
-        let teller = scope.spawn(move || {
+        let told = notifier.clone();
+        scope.spawn(move || {
             while let Some(event) = events.blocking_recv() {
-                notifier.see(&event);
+                held(&told).see(&event);
                 show(&event);
+                showing.shown();
             }
-            notifier
         });
-        let outcome = supervise::run_blocking(stack, options);
-        if let (Err(error), Ok(mut notifier)) = (&outcome, teller.join()) {
-            notifier.failed(error);
-        }
-        outcome
+        prepared.run(options)
     });
-    drop(prepared);
+    if let Err(error) = &outcome {
+        held(&notifier).failed(error);
+    }
     Ok(outcome?)
+}
+
+fn packed(handed: &Handed) -> Result<Packed> {
+    let packed = serde_json::from_value(handed.luggage().clone());
+    packed.map_err(|e| Error::HandedOver { why: e.to_string() }.into())
+}
+
+/// Puts another program in the supervisor's place while all services go on; `None` is the one that
+/// lies where the running one was started from.
+pub fn upgrade(context: &Context, name: &EnvName, program: Option<&Path>) -> Result<Upgrade> {
+    let mut client = require(context, name)?;
+    let bar = context.reporter().begin(name.as_str(), None);
+    bar.stage("waiting for a quiet moment");
+    let program = program.map(|p| context.cwd().join(p));
+    Ok(client.upgrade(program)?)
 }
 
 /// What [`up`] found or did.
@@ -155,9 +313,14 @@ pub fn up(context: &Context, name: &EnvName, select: &Selection, require_full: b
     if require_full {
         require_sandbox(&prepared)?;
     }
-    let data = prepared.stack.data.clone();
+    let data = prepared.data.clone();
     if let Some(mut client) = Client::connect(&data)? {
-        return Ok(Up::Running(Box::new(client.status()?)));
+        match client.status() {
+            Ok(status) => return Ok(Up::Running(Box::new(status))),
+            // It ended after it was found: nothing runs.
+            Err(_) if client.is_gone() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let mut args: Vec<OsString> =
         ["runtime", SUPERVISE, "--env", name.as_str()].map(Into::into).into();
@@ -207,23 +370,27 @@ fn built(context: &Context, name: &EnvName) -> Result<Option<Manifest>> {
     Ok(current.and_then(|generation| generation.manifest().ok()))
 }
 
-/// Stops the stack in order and waits for its end; `false` when nothing ran.
-pub fn down(context: &Context, name: &EnvName) -> Result<bool> {
+/// Stops the stack in order, within a time where one is given, and waits for its end, or ends what a
+/// killed supervisor left of one; `false` when there was nothing.
+pub fn down(context: &Context, name: &EnvName, within: Option<Duration>) -> Result<bool> {
     match connect(context, name)? {
         Some(client) => {
             let bar = context.reporter().begin(name.as_str(), None);
             bar.stage("stopping");
-            client.down(Some(&mut |event| {
-                if let Event::StopWaits { service, pid, asked_ms, signal } = event {
+            let mut show = |event: &Event| match event {
+                Event::StopWaits { service, pid, asked_ms, signal } => {
                     let seconds = asked_ms / 1000;
                     bar.stage(&format!(
                         "waiting for {service} (pid {pid}, signal {signal}, {seconds} s)"
                     ));
                 }
-            }))?;
+                Event::Note { text } => context.reporter().note(text),
+                _ => {}
+            };
+            client.down(within, Some(&mut show))?;
             Ok(true)
         }
-        None => Ok(false),
+        None => Ok(supervise::end_leftovers(&data_dir(context, name)?, name)?),
     }
 }
 
@@ -246,11 +413,11 @@ pub fn restart(context: &Context, name: &EnvName, services: &[String]) -> Result
     let starts: BTreeMap<_, _> =
         before.services.iter().map(|s| (s.name.clone(), (s.pid, s.restarts))).collect();
     let asked = |s: &ServiceStatus| s.wanted && (names.is_empty() || names.contains(&s.name));
-    wait(context, name, &mut client, |s| {
+    wait(context, name, &mut client, |all, s| {
         // A task that ran anew has no process to tell it by.
         let before = starts.get(&s.name).copied().unwrap_or_default();
         let anew = s.pid != before.0 || s.restarts != before.1;
-        !asked(s) || s.is_settled() && (anew || s.state != State::Ready)
+        !asked(s) || all.has_settled(s) && (anew || s.state != State::Ready)
     })
 }
 
@@ -259,7 +426,7 @@ pub fn stop(context: &Context, name: &EnvName, services: &[String]) -> Result<St
     let mut client = require(context, name)?;
     let names = control::names(context, name, services, &client.status()?)?;
     client.stop(&names)?;
-    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+    wait(context, name, &mut client, |all, s| !names.contains(&s.name) || all.has_settled(s))
 }
 
 /// Starts services with what they come after, and waits until they are up or will not be.
@@ -269,7 +436,7 @@ pub fn start(context: &Context, name: &EnvName, services: &[String]) -> Result<S
     check_generation(context, name, before.generation)?;
     let names = control::names(context, name, services, &before)?;
     client.start(&names)?;
-    wait(context, name, &mut client, |s| !names.contains(&s.name) || s.is_settled())
+    wait(context, name, &mut client, |all, s| !names.contains(&s.name) || all.has_settled(s))
 }
 
 /// Makes services take up changes; all that can when none is named.
@@ -298,11 +465,11 @@ fn wait(
     context: &Context,
     name: &EnvName,
     client: &mut Client,
-    done: impl Fn(&ServiceStatus) -> bool,
+    done: impl Fn(&StackStatus, &ServiceStatus) -> bool,
 ) -> Result<StackStatus> {
     for _ in 0..12_000 {
         let now = status_or_end(context, name, client)?;
-        if now.services.iter().all(&done) {
+        if now.services.iter().all(|s| done(&now, s)) {
             return Ok(now);
         }
         std::thread::sleep(Duration::from_millis(10));

@@ -9,6 +9,7 @@ use super::{Context, Result};
 use crate::base::Secret;
 use crate::config::Environ;
 use crate::fs;
+use crate::supervise::env_file;
 
 /// Where secrets are looked up.
 pub(super) struct Secrets<'a> {
@@ -30,20 +31,10 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// `NAME=value` lines; comments, blank lines, `export` and quotes around a whole value are allowed.
+/// What is understood of it: other tools read this file, too.
 fn parse(text: &str) -> BTreeMap<String, Secret> {
-    let mut out = BTreeMap::new();
-    for line in text.lines().map(str::trim).filter(|l| !l.starts_with('#')) {
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let Some((name, value)) = line.split_once('=') else { continue };
-        let value = value.trim();
-        let unquoted = ['"', '\'']
-            .iter()
-            .find_map(|q| value.strip_prefix(*q)?.strip_suffix(*q))
-            .unwrap_or(value);
-        out.insert(name.trim().to_owned(), Secret::new(unquoted));
-    }
-    out
+    let known = env_file::parse(text).filter_map(|(_, line)| line);
+    known.map(|(name, value)| (name.to_owned(), Secret::new(value))).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::host::Host;
 use super::secrets::Secrets;
 use super::select::Selection;
 use super::{Context, Error, Result, confine};
-use crate::base::{DepName, Problem, Secret, ServiceName};
+use crate::base::{DepName, ObjectName, Problem, RelPath, Secret, ServiceName};
 use crate::env::activate::{Purity, process_environment};
 use crate::env::manifest::{self, Service};
 use crate::env::ports::InUse;
@@ -33,23 +33,59 @@ use crate::supervise::logs::Limits;
 use crate::supervise::ports;
 use crate::supervise::schedule::Schedule;
 use crate::supervise::spec::{
-    AliveProbe, AliveSpec, CommandSpec, Condition, Follow, Gate, Kind, ProbeSpec, ReadySpec,
-    ReloadSpec, RestartRule, ServiceSpec, Stack,
+    AliveProbe, AliveSpec, CommandSpec, Condition, EnvFile, Follow, Gate, Kind, ProbeSpec,
+    ReadySpec, ReloadSpec, RestartRule, ServiceSpec, Stack,
 };
-use crate::supervise::status::signal_number;
+use crate::supervise::status::{signal_name, signal_number};
 
 /// Checks the objects a service starts from.
 struct StoreGate {
     store: Store,
     objects: BTreeMap<ServiceName, Vec<ObjectPath>>,
+    /// Objects that are not in the store any more.
+    missing: BTreeMap<ServiceName, ObjectName>,
+}
+
+/// The gate of a stack that another program assembled, from what its own gate packed.
+pub(super) fn gate(store: Store, packed: &serde_json::Value) -> Result<Arc<dyn Gate>> {
+    let named: BTreeMap<ServiceName, Vec<ObjectName>> = serde_json::from_value(packed.clone())
+        .map_err(|e| Error::HandedOver { why: e.to_string() })?;
+    let (mut objects, mut missing) = (BTreeMap::new(), BTreeMap::new());
+    for (service, names) in named {
+        let mut found = Vec::new();
+        for name in names {
+            // One that cannot be had now keeps the service from its next start, not from running on.
+            match store.get(&name) {
+                Ok(Some(object)) => found.push(object),
+                Ok(None) | Err(_) => _ = missing.insert(service.clone(), name),
+            }
+        }
+        objects.insert(service, found);
+    }
+    Ok(Arc::new(StoreGate { store, objects, missing }))
 }
 
 impl Gate for StoreGate {
     fn check(&self, service: &ServiceName) -> std::result::Result<(), Problem> {
+        if let Some(object) = self.missing.get(service) {
+            return Err(crate::store::Error::Missing { object: object.clone() }.into());
+        }
         for object in self.objects.get(service).into_iter().flatten() {
             self.store.check(object, CheckLevel::Quick)?;
         }
         Ok(())
+    }
+
+    fn pack(&self) -> serde_json::Value {
+        let names = |objects: &Vec<ObjectPath>| -> Vec<String> {
+            objects.iter().map(|object| object.name().to_string()).collect()
+        };
+        let mut named: BTreeMap<&ServiceName, Vec<String>> =
+            self.objects.iter().map(|(service, objects)| (service, names(objects))).collect();
+        for (service, object) in &self.missing {
+            named.entry(service).or_default().push(object.to_string());
+        }
+        serde_json::json!(named)
     }
 }
 
@@ -105,7 +141,7 @@ pub fn assemble(
         object: environment.object.path().to_owned(),
         data: host.values.data().to_owned(),
         services,
-        gate: Arc::new(StoreGate { store, objects }),
+        gate: Arc::new(StoreGate { store, objects, missing: BTreeMap::new() }),
     })
 }
 
@@ -152,13 +188,27 @@ fn service_spec(
     let found = ServiceValues::new(service, manifest, &values, &place)?;
     let name = copy.of;
     let mut env = process_environment(&host.values, context.environ(), Purity::Pure);
-    env.extend(found.env.into_iter().map(|(k, v)| (OsString::from(k), OsString::from(v))));
+    env.extend(found.env.iter().map(|(k, v)| (OsString::from(k), OsString::from(v))));
     for variable in &service.secrets {
         env.insert(variable.into(), secret(secrets, name, variable)?.expose().into());
     }
-    let confined = {
-        let of = confine::Of { name: &copy.name, service, program: &found.program };
-        confine::spec(context, environment, host, &values, &of, &found.ports)?
+    let env_file = match &service.env_file {
+        Some(path) => Some(env_file(context, name, service, path)?),
+        None => None,
+    };
+    let confine = |program: &Path| {
+        let of = confine::Of { name: &copy.name, service, program };
+        confine::spec(context, environment, host, &values, &of, &found.ports)
+    };
+    let confined = confine(&found.program)?;
+    let command_spec = |command: CommandValues| beside(command, confine);
+    // What is told `MAINPID` may signal it.
+    let signalling = |command: CommandValues| {
+        beside(command, |program| {
+            let mut spec = confine(program)?;
+            spec.plan.signals = true;
+            Ok(spec)
+        })
     };
     if confined.plan.level == Level::Strict {
         // The shared one is not for it.
@@ -169,8 +219,9 @@ fn service_spec(
         (Some(key), None) => !is_scrubbed(key, "", &confined.plan),
         (None, _) => true,
     });
-    let reload = match (&service.reload_signal, found.reload) {
-        (_, Some(command)) => Some(ReloadSpec::Command(command_spec(command))),
+    let ServiceValues { ready, alive, pre_start, reload, stop, .. } = found.clone();
+    let reload = match (&service.reload_signal, reload) {
+        (_, Some(command)) => Some(ReloadSpec::Command(signalling(command)?)),
         (Some(text), None) => Some(ReloadSpec::Signal(signal(name, "reload signal", text)?)),
         (None, None) => None,
     };
@@ -200,6 +251,7 @@ fn service_spec(
         program: found.program,
         args: found.args.into_iter().map(OsString::from).collect(),
         env,
+        env_file,
         cwd: found.cwd,
         kind: match service.kind {
             ServiceKind::Service => Kind::Service,
@@ -207,9 +259,9 @@ fn service_spec(
         },
         schedule,
         replica_of: (copy.name != *name).then(|| name.clone()),
-        pre_start: found.pre_start.map(command_spec),
-        ready: found.ready.map(|ready| ready_spec(name, ready)).transpose()?,
-        alive: found.alive.map(|alive| alive_spec(name, alive)).transpose()?,
+        pre_start: pre_start.map(command_spec).transpose()?,
+        ready: ready.map(|ready| ready_spec(name, ready, &command_spec)).transpose()?,
+        alive: alive.map(|alive| alive_spec(name, alive, &command_spec)).transpose()?,
         after: after.collect(),
         follow: match service.on_dependency_restart {
             OnDependencyRestart::Keep => Follow::Keep,
@@ -224,14 +276,22 @@ fn service_spec(
         success: service.success_exit_codes.clone(),
         ends_stack: service.on_exit == OnExit::EndStack,
         reload,
-        stop_command: found.stop.map(command_spec),
+        stop_command: stop.map(signalling).transpose()?,
         stop_signal: signal(name, "stop signal", &service.stop_signal)?,
         stop_grace: Duration::from_millis(service.stop_grace_ms),
+        forward_signals: service.forward_signals.iter().filter_map(|s| passed_on(s)).collect(),
         ports: found.ports,
         required: service.required,
         confine: Some(Arc::new(confined)),
         logs: log_limits(&service.logs),
     })
+}
+
+/// Those that a profile may name.
+fn passed_on(name: &str) -> Option<i32> {
+    [libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH]
+        .into_iter()
+        .find(|number| signal_name(*number) == Some(name))
 }
 
 fn signal(service: &ServiceName, what: &'static str, text: &str) -> Result<i32> {
@@ -244,9 +304,29 @@ fn signal(service: &ServiceName, what: &'static str, text: &str) -> Result<i32> 
     signal_number(text).ok_or_else(|| error().into())
 }
 
-fn command_spec(command: CommandValues) -> CommandSpec {
+/// A command beside a service, under the service's own rules.
+fn beside(
+    command: CommandValues,
+    confine: impl Fn(&Path) -> Result<crate::sandbox::Spec>,
+) -> Result<CommandSpec> {
     let args = command.args.into_iter().map(OsString::from).collect();
-    CommandSpec { program: command.program, args }
+    let confine = Some(Arc::new(confine(&command.program)?));
+    Ok(CommandSpec { program: command.program, args, confine })
+}
+
+/// A file that is there; it is read at each start.
+fn env_file(
+    context: &Context,
+    name: &ServiceName,
+    service: &Service,
+    path: &RelPath,
+) -> Result<EnvFile> {
+    let own = service.env.keys().chain(&service.secrets).cloned().collect();
+    let file = EnvFile { path: path.under(context.project()), keeps: own };
+    match crate::supervise::env_file::read(&file) {
+        Ok(_) => Ok(file),
+        Err(why) => Err(Error::EnvFile { service: name.to_string(), why }.into()),
+    }
 }
 
 fn log_limits(logs: &manifest::Logs) -> Limits {
@@ -265,20 +345,31 @@ fn secret(secrets: &Secrets<'_>, service: &ServiceName, variable: &str) -> Resul
     secrets.get(variable).ok_or_else(|| missing().into())
 }
 
-fn ready_spec(name: &ServiceName, ready: ReadyValues) -> Result<ReadySpec> {
-    Ok(ReadySpec { probe: probe_spec(name, "ready", ready.probe)?, timeout: ready.timeout })
+fn ready_spec(name: &ServiceName, ready: ReadyValues, command: Beside<'_>) -> Result<ReadySpec> {
+    Ok(ReadySpec {
+        probe: probe_spec(name, "ready", ready.probe, command)?,
+        timeout: ready.timeout,
+    })
 }
 
-fn alive_spec(name: &ServiceName, alive: AliveValues) -> Result<AliveSpec> {
+fn alive_spec(name: &ServiceName, alive: AliveValues, command: Beside<'_>) -> Result<AliveSpec> {
     let probe = match alive.probe {
-        Ok(probe) => AliveProbe::Probe(probe_spec(name, "alive", probe)?),
+        Ok(probe) => AliveProbe::Probe(probe_spec(name, "alive", probe, command)?),
         Err(period) => AliveProbe::Watchdog(period),
     };
     let AliveValues { interval, timeout, failures, .. } = alive;
     Ok(AliveSpec { probe, interval, timeout, failures })
 }
 
-fn probe_spec(name: &ServiceName, key: &str, probe: ProbeValues) -> Result<ProbeSpec> {
+/// Makes a command beside a service.
+type Beside<'a> = &'a dyn Fn(CommandValues) -> Result<CommandSpec>;
+
+fn probe_spec(
+    name: &ServiceName,
+    key: &str,
+    probe: ProbeValues,
+    command_spec: Beside<'_>,
+) -> Result<ProbeSpec> {
     let wrong = |what, value: String, why: String| Error::ServiceValue {
         service: name.to_string(),
         what,
@@ -303,7 +394,7 @@ fn probe_spec(name: &ServiceName, key: &str, probe: ProbeValues) -> Result<Probe
             }
         },
         ProbeValues::Log(text) => ProbeSpec::Log(text),
-        ProbeValues::Exec(command) => ProbeSpec::Exec(command_spec(command)),
+        ProbeValues::Exec(command) => ProbeSpec::Exec(command_spec(command)?),
         ProbeValues::Notify => ProbeSpec::Notify,
     })
 }

@@ -76,6 +76,7 @@ pub(super) fn profile(
             keys: layer.cache.keys.clone().unwrap_or_default(),
             push: layer.cache.push.clone(),
         },
+        run: layer.run,
         prefer: layer.prefer.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
         data: layer.data.clone().unwrap_or_else(|| default_data(name)),
     })
@@ -227,6 +228,8 @@ fn service(
         secrets: given(&says.secrets).cloned().unwrap_or_default(),
         required: says.required.unwrap_or(true),
         group: given(&says.group).cloned().unwrap_or_default(),
+        env_file: given(&says.env_file).cloned(),
+        forward_signals: given(&says.forward_signals).cloned().unwrap_or_default(),
         confine: says.confine.model(names.layer.sandbox),
         logs: names.layer.logs.overridden_by(says.logs),
     })

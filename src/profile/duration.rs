@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-/// Reads a whole number with a unit; zero and more than a day are refused.
-pub(super) fn parse(text: &str) -> Result<Duration, String> {
+/// Reads a whole number with a unit.
+///
+/// # Errors
+/// What is wrong with it, in words; zero and more than a day are refused.
+pub fn parse(text: &str) -> Result<Duration, String> {
     const RULE: &str = "a duration is a whole number with `ms`, `s`, `m` or `h`, e.g. `10s`";
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -11,7 +11,7 @@ use super::confine::Level;
 use super::error::{Error, Result};
 use super::flaw::Flaw;
 use super::model::{Alive, OnDependencyRestart, OnExit, ServiceKind, When};
-use super::model::{Logs, Port, Probe, Reload, Requirement, Restart, SourceOverride, Stop};
+use super::model::{Logs, Port, Probe, Reload, Requirement, Restart, Run, SourceOverride, Stop};
 use super::policy::PolicyLayer;
 use super::read_confine::ConfineLayer;
 use super::spot::{Spanned, Spot};
@@ -51,6 +51,7 @@ pub(super) struct Layer {
     pub(super) cache: CacheLayer,
     pub(super) sandbox: Option<Level>,
     pub(super) logs: Logs,
+    pub(super) run: Run,
     pub(super) prefer: BTreeMap<CommandName, Spanned<DepName>>,
 }
 
@@ -85,6 +86,8 @@ pub(super) struct ServiceLayer {
     pub(super) secrets: Option<Entry<BTreeSet<String>>>,
     pub(super) required: Option<bool>,
     pub(super) group: Option<Entry<BTreeSet<String>>>,
+    pub(super) forward_signals: Option<Entry<BTreeSet<String>>>,
+    pub(super) env_file: Option<Entry<RelPath>>,
     pub(super) confine: ConfineLayer,
     pub(super) logs: Logs,
 }
@@ -157,6 +160,7 @@ impl Layer {
         self.cache.keys = keys.or(self.cache.keys);
         self.cache.push = push.or(self.cache.push);
         self.logs = self.logs.overridden_by(child.logs);
+        self.run = self.run.overridden_by(child.run);
         Ok(Self {
             extends: child.extends,
             platforms: child.platforms.or(self.platforms),
@@ -191,6 +195,8 @@ impl ServiceLayer {
             secrets,
             required,
             group,
+            forward_signals,
+            env_file,
             confine,
             logs,
         } = child;
@@ -212,6 +218,8 @@ impl ServiceLayer {
         over(&mut self.listen, listen)?;
         over(&mut self.secrets, secrets)?;
         over(&mut self.group, group)?;
+        over(&mut self.forward_signals, forward_signals)?;
+        over(&mut self.env_file, env_file)?;
         self.command = command.or(self.command.take());
         self.required = required.or(self.required);
         self.confine.overridden_by(confine)?;

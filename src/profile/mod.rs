@@ -29,6 +29,7 @@ mod read_confine;
 mod read_dep;
 mod read_logs;
 mod read_policy;
+mod read_run;
 mod read_service;
 mod read_source;
 mod schedule;
@@ -43,6 +44,7 @@ mod flaws;
 mod reads;
 
 pub use check::DEFAULT_PLATFORMS;
+pub use duration::parse as duration;
 pub use error::{Error, Result};
 pub use flaw::Flaw;
 pub use profiles::{DIRECTORY, Profiles, Union, locate, source_files};

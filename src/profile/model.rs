@@ -44,6 +44,8 @@ pub struct Profile {
     pub cache: Caches,
     /// `[command]`: which dep provides a command that several offer.
     pub prefer: BTreeMap<CommandName, DepName>,
+    /// `[run]`
+    pub run: Run,
     /// `data = ".data"`: where services keep their state, relative to the project unless absolute.
     pub data: PathBuf,
 }
@@ -359,10 +361,30 @@ pub struct Service {
     pub required: bool,
     /// `group`: names under which it can be meant together with others.
     pub group: BTreeSet<String>,
+    /// `forward-signals`: what the supervisor passes on to it, with `SIG`.
+    pub forward_signals: BTreeSet<String>,
+    /// `env-file`: a file of the project with variables, read at each start.
+    pub env_file: Option<RelPath>,
     /// `sandbox`, `limits`, `user`, `user-group`, `umask`, `nice`
     pub confine: Confine,
     /// `logs`: how much of its output is kept; what `[logs]` says is in it.
     pub logs: Logs,
+}
+
+/// `[run]`: the stack as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    /// `stop-within`: how long its ordered end may take.
+    pub stop_within: Option<Duration>,
+}
+
+impl Run {
+    /// What holds when `child` is said beside `self` and counts before it.
+    pub fn overridden_by(self, child: Self) -> Self {
+        // Destructured, so that a new key cannot be forgotten here.
+        let Self { stop_within } = child;
+        Self { stop_within: stop_within.or(self.stop_within) }
+    }
 }
 
 /// `[logs]`, and `logs` of a service. What is `None` is the supervisor's default.

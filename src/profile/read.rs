@@ -16,7 +16,7 @@ use super::model::Port;
 use super::node::Node;
 use super::spot::{Source, Spanned, Spot};
 use super::template::Template;
-use super::{read_cache, read_confine, read_dep, read_logs, read_service, read_source};
+use super::{read_cache, read_confine, read_dep, read_logs, read_run, read_service, read_source};
 use crate::base::suggest::nearest;
 use crate::base::vars::exported;
 use crate::base::{CommandName, DepName, EnvName, Platform, RelPath};
@@ -36,6 +36,7 @@ const KEYS: &[&str] = &[
     "command",
     "sandbox",
     "logs",
+    "run",
 ];
 
 /// Parses a file, keeping places.
@@ -94,6 +95,9 @@ pub(super) fn layer(source: &Arc<Source>) -> Result<Layer> {
         layer.prefer = prefer(&node)?;
     }
     layer.sandbox = fields.take("sandbox").map(|n| read_confine::level(&n)).transpose()?;
+    if let Some(node) = fields.take("run") {
+        layer.run = read_run::run(&node)?;
+    }
     if let Some(node) = fields.take("logs") {
         layer.logs = read_logs::logs(&node)?;
     }

@@ -48,9 +48,13 @@ const KEYS: &[&str] = &[
     "nice",
     "logs",
     "group",
+    "forward-signals",
+    "env-file",
 ];
 const SIGNALS: [&str; 7] =
     ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGKILL"];
+/// Signals that a supervisor passes on.
+const PASSED_ON: [&str; 3] = ["SIGUSR1", "SIGUSR2", "SIGWINCH"];
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a file says of a service.
@@ -86,6 +90,10 @@ pub(super) fn service(node: &Node<'_>) -> Result<ServiceLayer> {
     out.listen = fields.take("listen").map(|n| entry(&n, listen)).transpose()?;
     out.secrets = fields.take("secrets").map(|n| entry(&n, secrets)).transpose()?;
     out.group = fields.take("group").map(|n| entry(&n, group)).transpose()?;
+    out.forward_signals =
+        fields.take("forward-signals").map(|n| entry(&n, forward_signals)).transpose()?;
+    let file = |n: &Node<'_>| super::read::rel_path(n, "a file of the project");
+    out.env_file = fields.take("env-file").map(|n| entry(&n, file)).transpose()?;
     if let Some(n) = fields.take("required") {
         let value = n.as_boolean().ok_or_else(|| n.wrong_type("true or false", None))?;
         out.required = Some(value);
@@ -232,7 +240,7 @@ fn number(node: &Node<'_>, least: u32, most: u32) -> Result<u32> {
     }
 }
 
-fn time(node: &Node<'_>) -> Result<Duration> {
+pub(super) fn time(node: &Node<'_>) -> Result<Duration> {
     const EXPECTED: &str = "a duration such as \"10s\"";
     if let Some(number) = node.as_integer() {
         let hint = format!("write it in quotes and with a unit: \"{number}s\"");
@@ -393,10 +401,20 @@ fn stop(node: &Node<'_>) -> Result<StopLayer> {
 }
 
 fn signal(node: &Node<'_>) -> Result<String> {
-    let text = node.text("a signal such as \"SIGINT\"")?;
+    one_of(node, "a signal such as \"SIGINT\"", &SIGNALS)
+}
+
+fn forward_signals(node: &Node<'_>) -> Result<BTreeSet<String>> {
+    let one = |n: Node<'_>| one_of(&n, "a signal such as \"SIGUSR1\"", &PASSED_ON);
+    node.elements("an array of signals")?.into_iter().map(one).collect()
+}
+
+/// A signal's name with `SIG`, which may be left out.
+fn one_of(node: &Node<'_>, expected: &'static str, known: &[&str]) -> Result<String> {
+    let text = node.text(expected)?;
     let full = if text.starts_with("SIG") { text.to_owned() } else { format!("SIG{text}") };
-    if SIGNALS.contains(&full.as_str()) {
+    if known.contains(&full.as_str()) {
         return Ok(full);
     }
-    Err(node.unknown_word("signal", &full, SIGNALS))
+    Err(node.unknown_word("signal", &full, known.iter().copied()))
 }

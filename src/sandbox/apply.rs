@@ -4,7 +4,8 @@
 //! Landlock, seccomp. Invariants: everything here is a plain system call on data that was made before
 //! the fork (nothing allocates, locks or can panic); after an error nothing is executed.
 
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use super::plan::Person;
 use super::seccomp;
@@ -65,15 +66,24 @@ impl Step {
     }
 }
 
+/// The two ways into a control group.
+#[derive(Debug)]
+pub(super) struct Joining {
+    /// Its directory: to be born in.
+    pub(super) dir: OwnedFd,
+    /// `cgroup.procs`, open for writing: to move into.
+    pub(super) procs: OwnedFd,
+}
+
 /// What a child puts itself under. Made before the fork, used once or often.
 #[derive(Debug, Default)]
 pub struct Confinement {
     /// Landlock's rule set.
-    pub(super) rules: Option<OwnedFd>,
+    pub(super) rules: Option<Arc<OwnedFd>>,
     /// Whether the system call filter is installed.
     pub(super) filter: bool,
-    /// `cgroup.procs` of its group, open for writing.
-    pub(super) group: Option<OwnedFd>,
+    /// Its control group.
+    pub(super) group: Option<Joining>,
     /// Resource and its soft and hard limit.
     pub(super) limits: Vec<(u32, u64)>,
     pub(super) person: Option<Person>,
@@ -105,15 +115,21 @@ impl Confinement {
         self.rules.is_some()
     }
 
-    /// Puts the calling process under it. Call it in a child that has one thread.
+    /// The directory of its control group, for a process that is born in it.
+    pub fn group(&self) -> Option<BorrowedFd<'_>> {
+        self.group.as_ref().map(|group| group.dir.as_fd())
+    }
+
+    /// Puts the calling process under it. Call it in a child that has one thread. `joined` says that
+    /// it is in its control group already.
     ///
     /// # Errors
     /// The step and the `errno` of the first call that failed.
     #[allow(unsafe_code, reason = "a child's own limits have no safe interface")]
-    pub fn apply(&self) -> Result<(), (Step, i32)> {
-        if let Some(group) = &self.group {
+    pub fn apply(&self, joined: bool) -> Result<(), (Step, i32)> {
+        if let Some(Joining { procs, .. }) = self.group.as_ref().filter(|_| !joined) {
             // SAFETY: the descriptor is open; the buffer is one static byte. `0` is the writer.
-            let wrote = unsafe { libc::write(group.as_raw_fd(), b"0".as_ptr().cast(), 1) };
+            let wrote = unsafe { libc::write(procs.as_raw_fd(), b"0".as_ptr().cast(), 1) };
             done(wrote as libc::c_long, Step::Group)?;
         }
         if let Some(nice) = self.nice {

@@ -7,21 +7,21 @@
 //! groups, and the reason is told. Invariant: only groups that this module made are killed or removed.
 
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::Limits;
+use super::apply::Joining;
 use crate::fs;
 
 /// The group of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Run {
     dir: PathBuf,
     controllers: Vec<String>,
 }
 
 /// The group of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Group {
     dir: PathBuf,
     /// Limits that were set and that could not be, in words.
@@ -120,17 +120,25 @@ impl Group {
         &self.dir
     }
 
-    /// `cgroup.procs`, for a child to write itself into.
-    pub(super) fn procs(&self) -> io::Result<OwnedFd> {
+    /// Opens it for a child to join.
+    pub(super) fn joining(&self) -> io::Result<Joining> {
         use rustix::fs::{Mode, OFlags, open};
-        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-        Ok(open(self.dir.join("cgroup.procs"), flags, Mode::empty())?)
+        let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let procs = OFlags::WRONLY | OFlags::CLOEXEC;
+        Ok(Joining {
+            dir: open(&self.dir, dir, Mode::empty())?,
+            procs: open(self.dir.join("cgroup.procs"), procs, Mode::empty())?,
+        })
     }
 }
 
 /// The processes in a group and below it.
 pub fn processes(dir: &Path) -> Vec<u32> {
     let mut found = Vec::new();
+    let events = fs::read_to_string(&dir.join("cgroup.events")).unwrap_or_default();
+    if events.lines().any(|line| line == "populated 0") {
+        return found;
+    }
     each(dir, &mut |group| {
         let text = fs::read_to_string(&group.join("cgroup.procs")).unwrap_or_default();
         found.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()));

@@ -3,8 +3,6 @@
 //! Invariant: [`Ready`] has no value.
 
 use std::convert::Infallible;
-use std::ffi::OsString;
-use std::io;
 
 /// A start that is ready; there is none here.
 #[derive(Debug)]
@@ -32,40 +30,9 @@ impl Step {
     }
 }
 
-/// What a child executes; there is nothing here.
-#[derive(Debug)]
-pub struct Image(Infallible);
-
-impl Image {
-    /// Never called.
-    pub fn exec(&self) -> (Step, i32) {
-        match self.0 {}
-    }
-}
-
 impl Ready {
-    /// Never called.
-    pub fn intact(&self) -> bool {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub fn image(&self, _: &[OsString], _: &[(OsString, OsString)]) -> io::Result<Image> {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub fn confinement(&self) -> &Self {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub fn apply(&self) -> Result<(), (Step, i32)> {
-        match self.0 {}
-    }
-
-    /// Never called.
-    pub fn has_rules(&self) -> bool {
+    /// There is none.
+    pub fn never(&self) -> ! {
         match self.0 {}
     }
 }

@@ -3,7 +3,8 @@
 //! # Theory of operation
 //! A [`Plan`] says what one service may execute, read, write and reach; an operation makes it from
 //! the environment. Before each start [`Ready::new`] turns it into what the child needs: the
-//! program's open descriptor ([`held`]), a Landlock rule set ([`rules`]), a seccomp filter
+//! program's open descriptor ([`held`]), a Landlock rule set ([`rules`], [`kept`] for the next
+//! start), a seccomp filter
 //! ([`seccomp`]), limits and identity ([`person`]). The child applies it ([`apply`]) between fork and
 //! exec and executes *that descriptor*.
 //!
@@ -23,9 +24,13 @@ pub mod script;
 #[cfg(target_os = "linux")]
 pub mod apply;
 #[cfg(target_os = "linux")]
+mod beside;
+#[cfg(target_os = "linux")]
 pub mod cgroup;
 #[cfg(target_os = "linux")]
 pub mod held;
+#[cfg(target_os = "linux")]
+mod kept;
 #[cfg(target_os = "linux")]
 pub mod person;
 #[cfg(target_os = "linux")]
@@ -36,13 +41,15 @@ pub mod ready;
 mod rules;
 #[cfg(target_os = "linux")]
 mod seccomp;
+#[cfg(target_os = "linux")]
+mod source;
 
 pub use crate::profile::confine::{Level, Limits};
 pub use plan::{Plan, Spec};
 pub use report::{Grade, Report};
 
 #[cfg(target_os = "linux")]
-pub use {apply::Step, ready::Ready};
+pub use {apply::Step, kept::RuleSets, ready::Ready};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;

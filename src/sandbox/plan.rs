@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{Level, Limits};
 
 /// How a service is confined.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// The rules; a level of [`Level::Off`] has none.
     pub plan: Plan,
@@ -48,7 +48,7 @@ impl Spec {
 }
 
 /// What the kernel is handed to start a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Start {
     /// Its program, by descriptor.
     Itself,
@@ -59,7 +59,7 @@ pub enum Start {
 }
 
 /// A user and its groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// User number.
     pub uid: u32,
@@ -89,6 +89,10 @@ pub struct Plan {
     pub bind: BTreeSet<u16>,
     /// TCP ports to connect to, at `strict`.
     pub connect: BTreeSet<u16>,
+    /// Whether processes outside may be signalled, at `strict`: for a command that stops or reloads a
+    /// service beside it.
+    #[serde(default)]
+    pub signals: bool,
 }
 
 impl Plan {
@@ -103,6 +107,7 @@ impl Plan {
             write: BTreeSet::new(),
             bind: BTreeSet::new(),
             connect: BTreeSet::new(),
+            signals: false,
         }
     }
 

@@ -4,14 +4,15 @@
 
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::apply::{Confinement, Step};
 use super::held::Held;
 use super::plan::{Spec, Start};
-use super::{Level, Limits, cgroup, person, rules};
+use super::{Level, Limits, RuleSets, cgroup, person};
 
 /// A start that is ready: its executable held, its rules made.
 #[derive(Debug)]
@@ -57,11 +58,13 @@ fn hold(path: &Path) -> Result<Held, NotReady> {
 }
 
 impl Ready {
-    /// Holds the program and makes its rules. `group` is the service's control group.
+    /// Holds the program and has its rules made, or takes them from `kept`. `group` is the service's
+    /// control group.
     pub fn new(
         program: &Path,
         spec: &Spec,
         group: Option<&cgroup::Group>,
+        kept: &RuleSets,
     ) -> Result<Self, NotReady> {
         let held = hold(program)?;
         let interpreter = match &spec.start {
@@ -73,10 +76,11 @@ impl Ready {
         for dir in &spec.own {
             person::own_directory(dir, spec.person.as_ref())?;
         }
-        let mut confinement = confinement(spec).map_err(|source| NotReady::Rules { source })?;
+        let rules = kept.of(&spec.plan).map_err(|source| NotReady::Rules { source })?;
+        let mut confinement = confinement(spec, rules);
         if let Some(group) = group {
-            let procs = group.procs().map_err(|source| NotReady::Rules { source })?;
-            confinement.group = Some(procs);
+            let joining = group.joining().map_err(|source| NotReady::Rules { source })?;
+            confinement.group = Some(joining);
         }
         let by_path = spec.start == Start::ByPath;
         Ok(Self { program: program.to_owned(), held, interpreter, by_path, confinement })
@@ -130,11 +134,10 @@ impl Ready {
     }
 }
 
-/// Everything of a spec but its control group.
-pub(super) fn confinement(spec: &Spec) -> io::Result<Confinement> {
-    let rules = rules::rule_set(&spec.plan)?;
+/// Everything of a spec but its control group. `rules` is its plan's set.
+pub(super) fn confinement(spec: &Spec, rules: Option<Arc<OwnedFd>>) -> Confinement {
     let filter = spec.plan.level != Level::Off && rules.is_some();
-    Ok(Confinement {
+    Confinement {
         rules,
         filter,
         group: None,
@@ -142,7 +145,7 @@ pub(super) fn confinement(spec: &Spec) -> io::Result<Confinement> {
         person: spec.person.clone(),
         umask: spec.umask,
         nice: spec.nice,
-    })
+    }
 }
 
 /// The limits that each process has for itself.

@@ -5,7 +5,6 @@
 //! where the kernel has them; whether that is enough is the probe's to say.
 //! Invariant: no rule grants writing to the store.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -14,8 +13,10 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset,
     RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, Scope,
 };
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Stat};
 
+use super::beside;
+use super::source::{Identity, Source};
 use super::{Level, Plan};
 use crate::fs;
 
@@ -88,31 +89,51 @@ pub(super) fn abi() -> Option<ABI> {
     }
 }
 
-/// The rule set of a plan; `None` for [`Level::Off`] and where the kernel has no Landlock for us.
-pub(super) fn rule_set(plan: &Plan) -> io::Result<Option<OwnedFd>> {
-    let Some(abi) = abi() else { return Ok(None) };
-    let made = match plan.level {
-        Level::Off => return Ok(None),
-        Level::Exec => exec(plan, abi),
-        Level::Strict => strict(plan, abi),
-    };
-    Ok(made.map_err(io::Error::other)?.into())
+/// A rule set, and what it was made from.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// The rule set.
+    pub(super) rules: OwnedFd,
+    /// What it must be made anew for.
+    pub(super) source: Source,
 }
 
-type Made = Result<RulesetCreated, landlock::RulesetError>;
+/// The rule set of a plan; `None` for [`Level::Off`] and where the kernel has no Landlock for us.
+pub(super) fn rule_set(plan: &Plan) -> io::Result<Option<Made>> {
+    let Some(abi) = abi() else { return Ok(None) };
+    let mut source = Source::default();
+    let made = match plan.level {
+        Level::Off => return Ok(None),
+        Level::Exec => exec(plan, abi, &mut source),
+        Level::Strict => strict(plan, abi, &mut source),
+    };
+    let rules: Option<OwnedFd> = made.map_err(io::Error::other)?.into();
+    Ok(rules.map(|rules| Made { rules, source }))
+}
 
-fn exec(plan: &Plan, abi: ABI) -> Made {
+type Under = Result<RulesetCreated, landlock::RulesetError>;
+
+fn exec(plan: &Plan, abi: ABI, source: &mut Source) -> Under {
     let write = (AccessFs::WriteFile | AccessFs::Truncate) & AccessFs::from_all(abi);
     let handled = AccessFs::Execute | AccessFs::Refer | write;
     let mut set = Ruleset::default().handle_access(handled)?.create()?;
-    set = grant(set, plan.execute.iter().chain(&plan.loaders), AccessFs::Execute.into())?;
+    set = grant(set, plan.execute.iter().chain(&plan.loaders), AccessFs::Execute.into(), source)?;
     // Moving files stays possible wherever that makes nothing executable.
-    set = grant(set, [Path::new("/")], AccessFs::Refer.into())?;
-    set = grant_nofollow(set, around(&plan.store), write)?;
-    grant(set, writable(plan), write)
+    set = grant(set, [Path::new("/")], AccessFs::Refer.into(), source)?;
+    // Everything but the store: Landlock only grants, so this is how one directory is left out.
+    source.look_at(&plan.store);
+    if let Ok(store) = fs::canonicalize(&plan.store) {
+        for step in beside::steps(&store) {
+            source.list(&step);
+            for (fd, stat) in step.entries() {
+                set = allow(set, fd, &stat, write)?;
+            }
+        }
+    }
+    grant(set, writable(plan, source), write, source)
 }
 
-fn strict(plan: &Plan, abi: ABI) -> Made {
+fn strict(plan: &Plan, abi: ABI, source: &mut Source) -> Under {
     let all = AccessFs::from_all(abi.min(ABI::V5));
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let mut set = Ruleset::default().handle_access(all)?;
@@ -120,17 +141,22 @@ fn strict(plan: &Plan, abi: ABI) -> Made {
         set = set.handle_access(AccessNet::BindTcp | AccessNet::ConnectTcp)?;
     }
     if abi >= ABI::V6 {
-        set = set.scope(Scope::AbstractUnixSocket | Scope::Signal)?;
+        set = set.scope(Scope::AbstractUnixSocket)?;
+        if !plan.signals {
+            set = set.scope(Scope::Signal)?;
+        }
     }
     let mut set = set.create()?;
-    set = grant(set, plan.execute.iter().chain(&plan.loaders), read | AccessFs::Execute)?;
-    set = grant(set, READABLE.iter().map(Path::new), read)?;
+    let code = plan.execute.iter().chain(&plan.loaders);
+    set = grant(set, code, read | AccessFs::Execute, source)?;
+    set = grant(set, READABLE.iter().map(Path::new), read, source)?;
     if !plan.loaders.is_empty() {
-        set = grant(set, LIBRARIES.iter().map(Path::new), read)?;
+        set = grant(set, LIBRARIES.iter().map(Path::new), read, source)?;
     }
-    set = grant(set, SINKS.iter().map(Path::new), read | AccessFs::WriteFile)?;
-    set = grant(set, &plan.read, read)?;
-    set = grant(set, writable(plan), all & !BitFlags::from(AccessFs::Execute))?;
+    set = grant(set, SINKS.iter().map(Path::new), read | AccessFs::WriteFile, source)?;
+    set = grant(set, &plan.read, read, source)?;
+    let write = all & !BitFlags::from(AccessFs::Execute);
+    set = grant(set, writable(plan, source), write, source)?;
     if abi >= ABI::V4 {
         for port in &plan.bind {
             set = set.add_rule(NetPort::new(*port, AccessNet::BindTcp))?;
@@ -147,34 +173,25 @@ fn grant<P: AsRef<Path>>(
     mut set: RulesetCreated,
     paths: impl IntoIterator<Item = P>,
     access: BitFlags<AccessFs>,
-) -> Made {
+    source: &mut Source,
+) -> Under {
     for path in paths {
-        let Ok(fd) = PathFd::new(path.as_ref()) else { continue };
-        set = allow(set, fd, access)?;
-    }
-    Ok(set)
-}
-
-/// The same for paths whose last step is not followed: it may have become a link meanwhile.
-fn grant_nofollow(
-    mut set: RulesetCreated,
-    paths: impl IntoIterator<Item = PathBuf>,
-    access: BitFlags<AccessFs>,
-) -> Made {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    for path in paths {
-        let Ok(fd) = open(&path, flags, Mode::empty()) else { continue };
-        set = allow(set, fd, access)?;
+        let found = PathFd::new(path.as_ref()).ok();
+        let found = found.and_then(|fd| rustix::fs::fstat(&fd).ok().map(|stat| (fd, stat)));
+        source.found(path.as_ref(), found.as_ref().map(|(_, stat)| Identity::of(stat)));
+        if let Some((fd, stat)) = found {
+            set = allow(set, fd, &stat, access)?;
+        }
     }
     Ok(set)
 }
 
 /// Adds a rule for what is open: directories take every access, links none.
-fn allow(set: RulesetCreated, fd: impl AsFd, access: BitFlags<AccessFs>) -> Made {
-    let access = match fstat(&fd).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Ok(FileType::Directory) => access,
-        Ok(FileType::Symlink) | Err(_) => return Ok(set),
-        Ok(_) => access & AccessFs::from_file(ABI::V5),
+fn allow(set: RulesetCreated, fd: impl AsFd, stat: &Stat, access: BitFlags<AccessFs>) -> Under {
+    let access = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => access,
+        FileType::Symlink => return Ok(set),
+        _ => access & AccessFs::from_file(ABI::V5),
     };
     if access.is_empty() {
         return Ok(set);
@@ -183,46 +200,14 @@ fn allow(set: RulesetCreated, fd: impl AsFd, access: BitFlags<AccessFs>) -> Made
 }
 
 /// What a plan lets be written, unless it holds the store.
-fn writable(plan: &Plan) -> impl Iterator<Item = PathBuf> {
+fn writable(plan: &Plan, source: &mut Source) -> Vec<PathBuf> {
     let store = fs::canonicalize(&plan.store).unwrap_or_else(|_| plan.store.clone());
-    let real = plan.write.iter().filter_map(|path| fs::canonicalize(path).ok());
-    real.filter(move |path| !store.starts_with(path) && !path.starts_with(&store))
-}
-
-/// Everything but the store: the entries beside each step on the way to it. Landlock only grants,
-/// so this is how one directory is left out. What is later made directly beside a step is left out
-/// as well.
-fn around(store: &Path) -> BTreeSet<PathBuf> {
-    let mut out = BTreeSet::new();
-    let Ok(store) = fs::canonicalize(store) else { return out };
-    for step in store.ancestors().skip(1) {
-        let names = fs::read_dir_names(step).unwrap_or_default();
-        let beside = names.iter().map(|name| step.join(name));
-        // A link could lead into the store.
-        out.extend(beside.filter(|path| {
-            !store.starts_with(path) && fs::lstat(path).is_ok_and(|meta| !meta.is_symlink())
-        }));
+    source.look_at(&plan.store);
+    let mut out = Vec::new();
+    for path in &plan.write {
+        source.look_at(path);
+        let real = fs::canonicalize(path).ok();
+        out.extend(real.filter(|path| !store.starts_with(path) && !path.starts_with(&store)));
     }
     out
-}
-
-#[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "tests make what they look at")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_beside_the_store_and_nothing_above_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let top = fs::canonicalize(dir.path()).unwrap();
-        for path in ["a/store/x", "a/beside", "b"] {
-            std::fs::create_dir_all(top.join(path)).unwrap();
-        }
-        std::os::unix::fs::symlink(top.join("a/store"), top.join("a/link")).unwrap();
-        let found = around(&top.join("a/store"));
-        assert!(found.contains(&top.join("a/beside")) && found.contains(&top.join("b")));
-        assert!(found.contains(Path::new("/dev")));
-        assert!(!found.contains(&top.join("a/link")));
-        assert!(found.iter().all(|path| !top.join("a/store").starts_with(path)));
-    }
 }

@@ -36,6 +36,14 @@ pub(super) struct Layout {
     artifacts: PathBuf,
 }
 
+/// Numbers the temporary names of this process.
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+/// Leaves out numbers that another program in this process has used.
+pub(super) fn count_from(number: u32) {
+    COUNTER.fetch_max(number, Ordering::Relaxed);
+}
+
 impl Layout {
     pub(super) fn new(root: PathBuf, artifacts: PathBuf) -> Self {
         Self { root, artifacts }
@@ -104,7 +112,6 @@ impl Layout {
 
     /// A path in `tmp` that no other writer uses; the pid in it tells the sweeper whose it is.
     pub(super) fn temp_path(&self, prefix: &str) -> PathBuf {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
         let n = COUNTER.fetch_add(1, Ordering::Relaxed);
         self.tmp().join(format!("{prefix}.{}-{n}", std::process::id()))
     }
@@ -141,18 +148,30 @@ impl Layout {
 
     /// Replaces a small file as one durable step, by way of `tmp`.
     pub(super) fn write_file(&self, target: &Path, bytes: &[u8]) -> Result<(), fs::Error> {
+        self.replace(target, bytes, true)?;
+        target.parent().map_or(Ok(()), fs::sync_dir)
+    }
+
+    /// Replaces a small file as one step that means nothing once the machine has stopped: nothing
+    /// waits for the disk.
+    pub(super) fn write_passing(&self, target: &Path, bytes: &[u8]) -> Result<(), fs::Error> {
+        self.replace(target, bytes, false)
+    }
+
+    fn replace(&self, target: &Path, bytes: &[u8], durable: bool) -> Result<(), fs::Error> {
         let temp = self.temp_path("file");
         let write = || {
             let mut file = fs::create_new(&temp)?;
             fs::chmod(&temp, 0o644)?;
             file.write_all(bytes).context("write", &temp)?;
-            fs::sync_file(&file, &temp)?;
+            if durable {
+                fs::sync_file(&file, &temp)?;
+            }
             fs::rename(&temp, target)
         };
         write().inspect_err(|_| {
             let _ = fs::remove_file_if_exists(&temp);
-        })?;
-        target.parent().map_or(Ok(()), fs::sync_dir)
+        })
     }
 }
 

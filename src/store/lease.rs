@@ -5,6 +5,7 @@
 //! whatever container: no pid is asked. Invariant: a `.lease` without a held lock keeps nothing.
 
 use std::collections::BTreeSet;
+use std::os::fd::{OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -33,12 +34,22 @@ impl Store {
     /// Keeps `objects` and what they refer to from the garbage collector while this process lives
     /// and the lease is not dropped. Names of objects that are not there yet are kept too, once
     /// they are. `purpose` is for people: `infra run --env dev`.
+    ///
+    /// In a store on a filesystem that is mounted read-only, as in an image, the lease keeps nothing:
+    /// no collector works there either.
     pub fn hold(&self, objects: &BTreeSet<ObjectName>, purpose: &str) -> Result<Lease> {
-        let _pause = self.pause_gc(&Quiet)?;
         let stem = self
             .layout
             .roots()
             .join(self.layout.temp_path("lease").file_name().unwrap_or_default());
+        let _pause = match self.pause_gc(&Quiet) {
+            Err(Error::ReadOnly { source, .. })
+                if source.io_kind() == Some(std::io::ErrorKind::ReadOnlyFilesystem) =>
+            {
+                return Ok(Lease { stem, lock: None });
+            }
+            pause => pause?,
+        };
         let lock_path = with_suffix(&stem, "lock");
         let lock = fs::FileLock::exclusive(&lock_path, purpose, self.lock_timeout, |_| {})?;
         let lease = Lease { stem, lock: Some(lock) };
@@ -52,12 +63,27 @@ impl Store {
         let path = lease.path();
         let bytes = serde_json::to_vec_pretty(&terms)
             .map_err(|e| Error::BadRegistration { path: path.clone(), why: e.to_string() })?;
-        self.layout.write_file(&path, &bytes)?;
+        // Its lock ends with this process; what is left of it then means nothing.
+        self.layout.write_passing(&path, &bytes)?;
         Ok(lease)
     }
 }
 
 impl Lease {
+    /// What another program in this process goes on with: the lease's name and the descriptor that
+    /// holds it.
+    pub fn descriptor(&self) -> Option<(&Path, RawFd)> {
+        Some((&self.stem, self.lock.as_ref()?.descriptor()))
+    }
+
+    /// Goes on with a lease that another program in this process took.
+    pub fn adopt(stem: PathBuf, held: OwnedFd) -> Self {
+        // Names of this process's files count on.
+        let number = stem.to_str().and_then(|s| s.rsplit_once('-')?.1.parse().ok());
+        super::layout::count_from(number.map_or(0, |n: u32| n.saturating_add(1)));
+        Self { stem, lock: Some(fs::FileLock::adopt(held)) }
+    }
+
     fn path(&self) -> PathBuf {
         with_suffix(&self.stem, "lease")
     }
@@ -65,6 +91,9 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if self.lock.is_none() {
+            return;
+        }
         // A leftover is swept by the next collection.
         let _ = fs::remove_file_if_exists(&self.path());
         let _ = fs::remove_file_if_exists(&with_suffix(&self.stem, "lock"));

@@ -8,6 +8,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::state::{Moment, Time};
 
 /// The first wait.
@@ -24,7 +26,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 const BURST: usize = 5;
 
 /// The failures of one service that still count.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Backoff {
     streak: u32,
     recent: VecDeque<Time>,

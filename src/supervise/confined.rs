@@ -9,7 +9,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 use super::contain::RunMark;
 use super::logs::Logs;
@@ -25,6 +26,27 @@ pub type Reports = BTreeMap<ServiceName, Report>;
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     run: Option<PathBuf>,
+    /// What makes a service's group, or why there are none.
+    #[cfg(target_os = "linux")]
+    maker: Option<Result<sandbox::cgroup::Run, String>>,
+    made: Mutex<Made>,
+    /// Rule sets of earlier starts.
+    #[cfg(target_os = "linux")]
+    kept: sandbox::RuleSets,
+}
+
+/// What another program in this process goes on with.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct GroupsState {
+    run: Option<PathBuf>,
+    #[cfg(target_os = "linux")]
+    maker: Option<Result<sandbox::cgroup::Run, String>>,
+    made: Made,
+}
+
+/// What was made so far; a changed stack adds to it.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+struct Made {
     #[cfg(target_os = "linux")]
     services: BTreeMap<ServiceName, sandbox::cgroup::Group>,
     /// What was limited by them, and what could not be.
@@ -36,34 +58,48 @@ impl Groups {
     /// Makes them, where that is possible.
     pub(super) fn open(mark: &RunMark, stack: &Stack) -> Self {
         use sandbox::cgroup;
-        let confined = || stack.services.iter().filter_map(|(n, s)| Some((n, s.confine.as_ref()?)));
         let mut groups = Self::default();
+        let confined = || stack.services.values().filter_map(|s| s.confine.as_ref());
         if confined().next().is_none() {
             return groups;
         }
-        let wanted = confined().any(|(_, spec)| cgroup::wants(&spec.limits));
+        let wanted = confined().any(|spec| cgroup::wants(&spec.limits));
         let run = cgroup::Run::create(mark.as_str(), wanted);
-        for (name, spec) in confined() {
-            let made = run.as_ref().map_err(Clone::clone).and_then(|run| {
+        groups.run = run.as_ref().ok().map(|run| run.path().to_owned());
+        groups.maker = Some(run);
+        groups.add(stack);
+        groups
+    }
+
+    /// Makes those that a changed stack has and this run has not yet, and gives all their limits.
+    pub(super) fn add(&self, stack: &Stack) {
+        use sandbox::cgroup;
+        let mut all = self.made();
+        for (name, spec) in
+            stack.services.iter().filter_map(|(n, s)| Some((n, s.confine.as_ref()?)))
+        {
+            let maker = self.maker.as_ref();
+            let maker = maker.map_or(Err("this run has no control group"), |m| {
+                m.as_ref().map_err(String::as_str)
+            });
+            let made = maker.map_err(str::to_owned).and_then(|run| {
                 run.service(name.as_str(), &spec.limits).map_err(|e| e.to_string())
             });
             let told = match made {
                 Ok(group) => {
                     let told = group.told.clone();
-                    groups.services.insert(name.clone(), group);
+                    all.services.insert(name.clone(), group);
                     told
                 }
                 Err(why) => cgroup::without(&spec.limits, &why),
             };
-            groups.told.insert(name.clone(), told);
+            all.told.insert(name.clone(), told);
         }
-        groups.run = run.ok().map(|run| run.path().to_owned());
-        groups
     }
 
     /// The directory of a service's group.
     pub(super) fn of(&self, name: &ServiceName) -> Option<PathBuf> {
-        self.services.get(name).map(|group| group.path().to_owned())
+        self.made().services.get(name).map(|group| group.path().to_owned())
     }
 }
 
@@ -73,12 +109,44 @@ impl Groups {
         Self::default()
     }
 
+    pub(super) fn add(&self, _: &Stack) {}
+
     pub(super) fn of(&self, _: &ServiceName) -> Option<PathBuf> {
         None
     }
 }
 
 impl Groups {
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Written down for another program.
+    pub(super) fn pack(&self) -> GroupsState {
+        GroupsState {
+            run: self.run.clone(),
+            #[cfg(target_os = "linux")]
+            maker: self.maker.clone(),
+            made: self.made().clone(),
+        }
+    }
+
+    /// Goes on with what another program made.
+    pub(super) fn adopt(state: GroupsState) -> Self {
+        Self {
+            run: state.run,
+            #[cfg(target_os = "linux")]
+            maker: state.maker,
+            made: Mutex::new(state.made),
+            ..Self::default()
+        }
+    }
+
+    /// What was limited for a service, and what could not be.
+    fn told(&self, name: &ServiceName) -> Vec<String> {
+        self.made().told.get(name).cloned().unwrap_or_default()
+    }
+
     /// The directory of the run's group.
     pub(super) fn run(&self) -> Option<&Path> {
         self.run.as_deref()
@@ -124,20 +192,43 @@ pub(super) fn remove(group: &Path) {
     let _ = group;
 }
 
-/// Holds a service's program and makes its rules; `None` when it starts by path. Blocking.
+/// Holds a program of a service, its own or one beside it, and makes its rules; `None` when it starts by path. Blocking.
 ///
 /// # Errors
 /// Why it may not start, in words.
-pub(super) fn ready(spec: &ServiceSpec, groups: &Groups) -> Result<Option<Arc<Ready>>, String> {
+pub(super) fn ready(
+    name: &ServiceName,
+    program: &Path,
+    confine: Option<&sandbox::Spec>,
+    groups: &Groups,
+) -> Result<Option<Arc<Ready>>, String> {
     #[cfg(target_os = "linux")]
-    if let Some(confine) = &spec.confine {
-        let group = groups.services.get(&spec.name);
-        let ready =
-            Ready::new(&spec.program, confine, group).map_err(|e| crate::base::chain(&e))?;
+    if let Some(confine) = confine {
+        let group = groups.made().services.get(name).cloned();
+        let ready = Ready::new(program, confine, group.as_ref(), &groups.kept)
+            .map_err(|e| crate::base::chain(&e))?;
         return Ok(Some(Arc::new(ready)));
     }
-    let _ = (spec, groups);
+    let _ = (name, program, confine, groups);
     Ok(None)
+}
+
+/// Makes the rules of all services, beside what else has to be done before they start. A start finds
+/// them made, or waits for them.
+pub(super) fn warm(stack: &Stack, groups: &Arc<Groups>) {
+    #[cfg(target_os = "linux")]
+    {
+        let (stack, groups) = (stack.clone(), groups.clone());
+        let make = move || {
+            for spec in stack.services.values().filter_map(|s| s.confine.as_ref()) {
+                // What cannot be made says so at the start.
+                let _ = groups.kept.make(&spec.plan);
+            }
+        };
+        // Without the thread each start makes its own.
+        let _ = std::thread::Builder::new().name("rules".into()).stack_size(256 * 1024).spawn(make);
+    }
+    let _ = (stack, groups);
 }
 
 /// Whether what is held is what was checked.
@@ -153,6 +244,9 @@ pub(super) fn confirm(spec: &ServiceSpec, ready: Option<&Ready>) -> Result<(), S
     Ok(())
 }
 
+/// How long a look waits for the first starts.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// What is known of the services' sandboxes.
 #[derive(Clone, Debug)]
 pub(super) struct Sandboxes(Arc<Mutex<Reports>>);
@@ -166,20 +260,39 @@ impl Sandboxes {
                 Level::Off => Report::none(Level::Off, spec.why.clone()),
                 level => Report::unknown(level),
             };
-            report.limits = groups.told.get(name).cloned().unwrap_or_default();
+            report.limits = groups.told(name);
             Some((name.clone(), report))
         };
         Self(Arc::new(Mutex::new(stack.services.iter().filter_map(first).collect())))
+    }
+
+    /// Goes on with what another program saw.
+    pub(super) fn adopt(reports: Reports) -> Self {
+        Self(Arc::new(Mutex::new(reports)))
+    }
+
+    /// What is known.
+    pub(super) fn known(&self) -> Reports {
+        self.reports().clone()
+    }
+
+    /// Whether somebody still looks.
+    pub(super) fn is_looking(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     fn reports(&self) -> MutexGuard<'_, Reports> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks, beside everything else, and writes what was seen to the services' logs.
-    pub(super) fn look(&self, stack: &Stack, logs: &Arc<Logs>) {
+    /// Looks, beside everything else, and writes what was seen to the services' logs. Begins once
+    /// what is given back was dropped, or after [`PATIENCE`]: services that start are in more of a
+    /// hurry.
+    pub(super) fn look(&self, stack: &Stack, logs: &Arc<Logs>) -> mpsc::Sender<()> {
         let (reports, stack, logs) = (self.clone(), stack.clone(), logs.clone());
+        let (busy, rest) = mpsc::channel();
         let look = move || {
+            let _ = rest.recv_timeout(PATIENCE);
             for (name, seen) in look(&stack) {
                 let mut all = reports.reports();
                 let limits = all.get(&name).map(|r| r.limits.clone()).unwrap_or_default();
@@ -193,6 +306,7 @@ impl Sandboxes {
         // Without the thread nothing is claimed: the reports stay unknown.
         let _ =
             std::thread::Builder::new().name("sandbox".into()).stack_size(256 * 1024).spawn(look);
+        busy
     }
 
     /// Fills the services' reports in.

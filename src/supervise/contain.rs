@@ -58,8 +58,19 @@ impl RunMark {
 
 /// What is left of a service whose leader has ended (or is about to): all of it but the leader.
 fn rest(child: &Child, mark: &str, group: Option<&Path>) -> Vec<Process> {
+    // Asked first: a leader's children become ours when it ends.
+    let ended = child.peek().is_some();
+    let mut strays = reap::strays(procfs::all);
+    // What outlives a leader is our child, or descends from one that is: orphans come to us. So
+    // after most ends there is nothing to look for.
+    if ended && strays.iter().all(|p| p.zombie) {
+        let mut found = of_group(group, &[]);
+        found.retain(|p| p.pid != child.pid());
+        return found;
+    }
     let all = procfs::all();
-    let roots: Vec<u32> = reap::strays(&all)
+    strays.retain(|p| all.iter().any(|one| one.pid == p.pid && one.start == p.start));
+    let roots: Vec<u32> = strays
         .iter()
         .filter(|p| procfs::variable(p.pid, exported::RUN).as_deref() == Some(mark.as_bytes()))
         .map(|p| p.pid)
@@ -178,7 +189,7 @@ pub(super) fn end_strays(mark: &RunMark) -> (usize, usize) {
     let find = || {
         reap::collect_strays();
         let all = procfs::all();
-        let mut strays = reap::strays(&all);
+        let mut strays = reap::strays(|| all.clone());
         // Marked with another run: another supervisor of this process answers for it.
         strays.retain(|p| {
             !p.zombie && (mark.is_on(p) || procfs::variable(p.pid, exported::RUN).is_none())

@@ -8,16 +8,15 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec};
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::process::{self, Launch};
+use super::process::{self, Launch, Stdio};
 use super::reap::Child;
 use super::status::Event;
 use crate::base::Diagnose;
@@ -130,6 +129,16 @@ impl Notifier {
             fs::open(Path::new("/dev/null")).map_err(|source| Error::RunDirectory { source })?;
         rustix::stdio::dup2_stdin(&null).map_err(|e| system("close its input")(e.into()))?;
         Ok(Self(Some(File::from(pipe))))
+    }
+
+    /// Goes on with a pipe that another program in this process had, if the stack was not up yet.
+    pub fn adopt(pipe: Option<OwnedFd>) -> Self {
+        Self(pipe.map(File::from))
+    }
+
+    /// The pipe, as long as nothing was told.
+    pub fn descriptor(&self) -> Option<RawFd> {
+        self.0.as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// Watches events; the first that decides is told. Give it every event of the run.

@@ -7,8 +7,11 @@
 //! who follows another does so once for each time that it ran anew, and only when it is up again.
 
 mod change;
+mod limit;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
 
 use super::order::{self, After};
 use super::spec::{Condition, Follow};
@@ -26,7 +29,7 @@ pub type Conditions = BTreeMap<ServiceName, BTreeMap<ServiceName, Condition>>;
 type Age = (Generation, u64);
 
 /// The machines.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fleet {
     machines: BTreeMap<ServiceName, Machine>,
     conditions: Conditions,
@@ -37,6 +40,8 @@ pub struct Fleet {
     /// Stopped by somebody; they stay so until somebody starts them.
     unwanted: BTreeSet<ServiceName>,
     stopping: bool,
+    /// When the last one must have been killed.
+    end_by: Option<Time>,
 }
 
 impl Fleet {
@@ -51,7 +56,16 @@ impl Fleet {
         let dependents = order::dependents(&after);
         let machines = rules.into_iter().map(|(name, r)| (name, Machine::new(r))).collect();
         let (followed, unwanted) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { machines, conditions, after, dependents, followed, unwanted, stopping: false })
+        Ok(Self {
+            machines,
+            conditions,
+            after,
+            dependents,
+            followed,
+            unwanted,
+            stopping: false,
+            end_by: None,
+        })
     }
 
     /// Wants everything up but what somebody stopped.
@@ -178,6 +192,7 @@ impl Fleet {
                         .iter()
                         .filter_map(|d| self.machines.get(d))
                         .any(|m| !m.is_at_rest());
+                    self.limit(at, name, held);
                     if held {
                         // It must not start any more, but is needed until they have ended.
                         Input::Deps(false)

@@ -10,13 +10,13 @@
 
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, PipeWriter, Read, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use super::confined;
 use super::contain::{self, RunMark};
-use super::process::{self, Launch};
+use super::process::{self, Launch, Stdio};
 use super::reap::Child;
 
 /// The hidden subcommand that [`main`] serves.
@@ -106,6 +106,16 @@ impl Guardian {
         })
         .map_err(|e| io::Error::other(e.line()))?;
         Ok(Self { pipe, child: child.into() })
+    }
+
+    /// Goes on with a guardian that another program in this process started.
+    pub(super) fn adopt(pipe: OwnedFd, child: Child) -> Self {
+        Self { pipe: pipe.into(), child: child.into() }
+    }
+
+    /// The descriptor by which it learns of our death.
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.pipe.as_raw_fd()
     }
 
     /// A service runs.

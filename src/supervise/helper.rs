@@ -1,35 +1,70 @@
 //! Commands that run to their end beside a service: probes, hooks, reloads.
 //!
-//! Owns their bounded time. A helper leads a session of its own with the service's environment and
+//! Owns their bounded time. A helper is held, confined and limited as its service is. A helper leads a session of its own with the service's environment and
 //! directory, and carries a mark of its own, so that ending it never ends the service. Invariant:
 //! when [`Helper::run`] has answered, or was dropped and the loop turned once more, the helper's
 //! process group is dead and its leader reaped.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::confined::{self, Groups};
 use super::contain;
+use super::env_file;
 use super::metrics::ProbeCounts;
-use super::process::{self, Launch};
+use super::process::{self, Launch, Stdio};
 use super::reap::Child;
-use super::spec::CommandSpec;
+use super::spec::{CommandSpec, ServiceSpec};
 use super::status::Exit;
+use crate::base::ServiceName;
 use crate::base::vars::exported;
+use crate::sandbox::Ready;
+use crate::sandbox::plan::is_scrubbed;
 
 /// What every helper of a service shares.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Surroundings {
-    pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) env: BTreeMap<OsString, OsString>,
     pub(super) cwd: PathBuf,
+    /// Whose helpers they are, and the control groups of the run.
+    pub(super) name: ServiceName,
+    pub(super) groups: Arc<Groups>,
+    /// What the service's file of variables said before its last start.
+    pub(super) more: Arc<Mutex<Vec<(OsString, OsString)>>>,
     /// The value of the mark's variable in helpers.
     pub(super) mark: String,
     /// Where looks at the service are counted.
     pub(super) probes: ProbeCounts,
+}
+
+impl Surroundings {
+    /// Reads the service's file of variables again. Blocking.
+    pub(super) fn read_file(&self, spec: &ServiceSpec) -> Result<(), String> {
+        let Some(file) = &spec.env_file else { return Ok(()) };
+        let mut found = env_file::read(file)?;
+        if let Some(confine) = &spec.confine {
+            // As in the environment: a file must not load what the rules keep out.
+            let text = |text: &OsString| text.to_string_lossy().into_owned();
+            found.retain(|(name, value)| !is_scrubbed(&text(name), &text(value), &confine.plan));
+        }
+        *self.more.lock().unwrap_or_else(PoisonError::into_inner) = found;
+        Ok(())
+    }
+
+    /// Variables, with what the file says over them.
+    pub(super) fn with_file(
+        &self,
+        env: &BTreeMap<OsString, OsString>,
+    ) -> Vec<(OsString, OsString)> {
+        let mut env = env.clone();
+        env.extend(self.more.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        env.into_iter().collect()
+    }
 }
 
 /// A command to run.
@@ -86,10 +121,11 @@ async fn to_the_end(
     cancel: CancellationToken,
 ) -> Result<(), String> {
     let Helper { command, around, more, stdout, stderr, thorough, cancel: _ } = helper;
-    let mut env = around.env.clone();
+    let mut env = around.with_file(&around.env);
     env.extend(more);
     env.push((exported::RUN.into(), around.mark.clone().into()));
     let shown = command.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let ready = ready(&command, &around).await?;
     let launch = Launch {
         program: command.program,
         args: command.args,
@@ -99,7 +135,7 @@ async fn to_the_end(
         stdout,
         stderr,
         dies_with_us: true,
-        ready: None,
+        ready,
     };
     let child = Arc::new(process::spawn(launch).await.map_err(|e| e.line())?);
     let outcome = tokio::select! {
@@ -114,6 +150,18 @@ async fn to_the_end(
     };
     end(child, thorough, around.mark.clone()).await;
     outcome
+}
+
+/// Its program, held, with the rules that its service has.
+async fn ready(
+    command: &CommandSpec,
+    around: &Arc<Surroundings>,
+) -> Result<Option<Arc<Ready>>, String> {
+    let Some(confine) = command.confine.clone() else { return Ok(None) };
+    let (program, around) = (command.program.clone(), around.clone());
+    let make = move || confined::ready(&around.name, &program, Some(&*confine), &around.groups);
+    let made = tokio::task::spawn_blocking(make).await;
+    made.unwrap_or_else(|_| Err("its sandbox was not made".to_owned()))
 }
 
 async fn end(child: Arc<Child>, thorough: bool, mark: String) {

@@ -51,10 +51,16 @@ impl RunDir {
         fs::create_dir_all(&self.0).map_err(step)?;
         fs::chmod(&self.0, 0o700).map_err(step)?;
         let purpose = format!("`infra run` of {env}");
-        // A child between fork and exec keeps its parent's lock for a moment after that has ended.
-        for _ in 0..15 {
+        // A child between fork and exec keeps its parent's lock for a moment after that has ended;
+        // on a busy machine that is a long one.
+        for look in 0..250 {
             if let Some(lock) = FileLock::try_exclusive(&self.lock(), &purpose).map_err(step)? {
                 return Ok(lock);
+            }
+            let dead = holder_pid(&FileLock::holder(&self.lock()))
+                .is_some_and(|pid| procfs::process(pid).is_none_or(|p| p.zombie));
+            if look >= 15 && !dead {
+                break;
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
@@ -85,17 +91,58 @@ impl RunDir {
         Ok(Some(contain::end_run(&mark, &sessions, group.as_deref(), GRACE, false)))
     }
 
+    /// Ends what a run left that did not end in order, when no other one has begun since. Gives
+    /// its mark, when there was one.
+    pub(super) fn clean(&self, env: &EnvName) -> Result<Option<String>, Error> {
+        let Some(lease) = self.left()? else { return Ok(None) };
+        let lock = match self.claim(env) {
+            Ok(lock) => lock,
+            Err(Error::AlreadyRunning { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Another one may have begun and ended before we had the lock.
+        if self.left()?.is_none_or(|now| now.run != lease.run) {
+            return Ok(None);
+        }
+        let step = |source| Error::RunDirectory { source };
+        if self.end_leftovers()?.is_some_and(|(_, left)| left > 0) {
+            // Whoever comes next tries again.
+            return Ok(None);
+        }
+        for name in fs::read_dir_names_if_exists(&self.0).map_err(step)? {
+            let socket = name == "control.sock" || name.to_string_lossy().ends_with(".notify");
+            if socket {
+                fs::remove_file_if_exists(&self.0.join(name)).map_err(step)?;
+            }
+        }
+        super::journal::note_end(self.0.parent().unwrap_or(&self.0), &lease.run);
+        self.clear()?;
+        drop(lock);
+        Ok(Some(lease.run))
+    }
+
     /// The run ended in order and left nothing.
     pub(super) fn clear(&self) -> Result<(), Error> {
         fs::remove_file_if_exists(&self.lease()).map_err(|source| Error::RunDirectory { source })
     }
 }
 
+/// Ends what a killed supervisor left in a data directory; whether it left something there.
+///
+/// # Errors
+/// The run directory cannot be read or written.
+pub fn end_leftovers(data: &Path, env: &EnvName) -> Result<bool, Error> {
+    Ok(RunDir::of(data).clean(env)?.is_some())
+}
+
+/// The pid in what a lock says of its holder.
+fn holder_pid(holder: &str) -> Option<u32> {
+    holder.rsplit_once("(pid ").and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok())
+}
+
 /// A holder with its command and since when it runs, where those can be seen.
 fn described(holder: String) -> String {
-    let pid =
-        holder.rsplit_once("(pid ").and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok());
-    let Some(pid) = pid else { return holder };
+    let Some(pid) = holder_pid(&holder) else { return holder };
     let mut text = holder;
     if let Some(command) = procfs::command_line(pid) {
         text += &format!(": `{command}`");
@@ -148,7 +195,8 @@ impl LeaseWriter {
                     let lease = changes.try_iter().last().unwrap_or(lease);
                     if let Ok(text) = serde_json::to_vec_pretty(&lease) {
                         // A full disk must not stop the services; the guardian still knows.
-                        let _ = fs::write_atomic(&path, &text);
+                        // Of another boot it means nothing, so nothing waits for the disk.
+                        let _ = fs::write_passing(&path, &text);
                     }
                 }
             })?;
@@ -162,12 +210,19 @@ impl LeaseWriter {
     }
 }
 
-impl Drop for LeaseWriter {
-    fn drop(&mut self) {
+impl LeaseWriter {
+    /// Returns when all is written. Blocking, for as long as the disk takes.
+    pub(super) fn finish(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+impl Drop for LeaseWriter {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 

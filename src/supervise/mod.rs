@@ -29,17 +29,20 @@
 //!
 //! | threads | for |
 //! |---|---|
-//! | event loop | decisions; nothing in it blocks |
-//! | `spawner` | all starts; lives as long as the process, because death signals follow threads |
+//! | `events` | the event loop: decisions; nothing in it blocks |
+//! | the calling one | all starts (`host`): it lives as long as the run, because death signals follow threads, and it executes another program ([`upgrade`]) |
 //! | `log`, one per running process | pipes → lines → file and ring |
 //! | `lease`, `journal` | writing the lease and the [`journal`] |
+//! | `rules`, `sandbox`, at the start | making the sandboxes' rules, having them tried |
 //! | blocking pool | gates, sweeps, looks at `/proc` |
+//!
+//! As the first process of a container it is that container's init ([`init`]).
 //!
 //! Files in a data directory: `run/lock`, `run/lease.json`, `run/control.sock`, `run/desired.json`,
 //! `run/journal.jsonl`, `run/NAME.notify`, `logs/SERVICE.log` and its predecessors `.N`, `.N.gz`,
 //! `logs/supervisor.log` (background starts only).
 //!
-//! Entry points: [`run`] and [`run_blocking`]; [`guardian::main`] for the hidden subcommand
+//! Entry points: [`run`] and [`run_blocking`], [`go_on_blocking`] for what another program handed over; [`guardian::main`] for the hidden subcommand
 //! [`guardian::SUBCOMMAND`], to be called before anything else; [`control::Client`] for the command
 //! line; [`detach`] for background starts; [`order::closure`] to pick services with what they need.
 //!
@@ -48,16 +51,22 @@
 //! same [`status`].
 
 pub mod backoff;
+pub mod budget;
 pub mod confined;
 mod contain;
 pub mod control;
 mod desired;
 pub mod detach;
+pub mod env_file;
 mod error;
 pub mod fleet;
+#[cfg(target_os = "linux")]
+mod fork;
 pub mod guardian;
 pub mod hand_over;
 mod helper;
+mod host;
+pub mod init;
 pub mod journal;
 mod lease;
 pub mod logs;
@@ -75,11 +84,15 @@ pub mod schedule;
 pub mod spec;
 pub mod state;
 pub mod status;
+mod stream;
 pub mod tool;
+pub mod upgrade;
 mod usage;
 
 pub use error::Error;
-pub use manager::{Options, Outcome, Reset, run, run_blocking};
+pub use host::leave_signals;
+pub use lease::end_leftovers;
+pub use manager::{Options, Outcome, Reset, Showing, go_on_blocking, run, run_blocking};
 pub use ports::Holder;
 pub use process::StartError;
 

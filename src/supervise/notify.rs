@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io;
 use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,13 +58,28 @@ impl NotifySocket {
         Ok(Self { socket: socket.into(), address, file })
     }
 
+    /// Its descriptor, for another program that goes on hearing.
+    pub(super) fn descriptor(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// The file it is reached by, where it has one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Goes on with a socket that another program bound.
+    pub(super) fn adopt(socket: OwnedFd, address: OsString, file: Option<PathBuf>) -> Self {
+        Self { socket, address, file }
+    }
+
     /// The value of `NOTIFY_SOCKET`.
     pub(super) fn address(&self) -> &OsString {
         &self.address
     }
 
     /// Hears the service until it is aborted. `tell` gets each thing said.
-    pub(super) async fn hear(self, child: Arc<Child>, tell: impl Fn(Notice)) {
+    pub(super) async fn hear(self: Arc<Self>, child: Arc<Child>, tell: impl Fn(Notice)) {
         let Ok(socket) = self.socket.try_clone() else { return };
         let Some(socket) = process::readable(socket) else { return };
         loop {

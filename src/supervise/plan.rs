@@ -228,7 +228,7 @@ fn print(spec: &ServiceSpec, object: &Path) -> Print {
         env.insert(name, hash([place.neutral(value)]));
     }
     let rules = format!(
-        "{:?} {} {:?} {} {:?} {:?} {} {:?} {:?} {:?}",
+        "{:?} {} {:?} {} {:?} {:?} {} {:?} {:?} {:?} {:?}",
         spec.restart,
         spec.stop_signal,
         spec.stop_grace,
@@ -239,6 +239,7 @@ fn print(spec: &ServiceSpec, object: &Path) -> Print {
         spec.reload,
         spec.stop_command,
         spec.after,
+        spec.forward_signals,
     );
     Print {
         program: place.neutral(spec.program.as_os_str()),

@@ -8,12 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Error;
 use super::contain::RunMark;
 use super::procfs;
 use super::spec::ServiceSpec;
 use crate::fs;
+
+/// How often, and how far apart, a port is looked at before it counts as taken: another start that
+/// looks at the same port has it for a moment, too.
+const LOOKS: u32 = 10;
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// The process that listens on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +42,7 @@ pub fn taken_by(port: u16) -> Option<String> {
 pub(super) fn check<'a>(services: impl IntoIterator<Item = &'a ServiceSpec>) -> Result<(), Error> {
     for service in services {
         for (name, &port) in &service.ports {
-            if port != 0 && is_taken(port) {
+            if port != 0 && stays_taken(port) {
                 return Err(Error::PortTaken {
                     service: service.name.clone(),
                     name: name.clone(),
@@ -53,7 +59,7 @@ pub(super) fn check<'a>(services: impl IntoIterator<Item = &'a ServiceSpec>) -> 
 /// service of the same run has them. Blocking.
 pub(super) fn foreign(ports: &BTreeMap<String, u16>, mark: &RunMark) -> Option<String> {
     ports.iter().find_map(|(name, &port)| {
-        if port == 0 || !is_taken(port) {
+        if port == 0 || !stays_taken(port) {
             return None;
         }
         let who = match holder(port) {
@@ -80,6 +86,16 @@ fn is_taken(port: u16) -> bool {
     ];
     // Other failures (no IPv6, a privileged port) are for the service to meet and to explain.
     addresses.iter().any(|a| TcpListener::bind(a).is_err_and(|e| e.kind() == ErrorKind::AddrInUse))
+}
+
+/// Whether a port is taken, and not only by somebody who looked at it.
+fn stays_taken(port: u16) -> bool {
+    (0..LOOKS).all(|look| {
+        if look > 0 {
+            std::thread::sleep(BETWEEN);
+        }
+        is_taken(port)
+    })
 }
 
 /// Socket inodes that listen on a port (`proc_pid_net(5)`).
@@ -155,6 +171,21 @@ mod tests {
             drop(listener);
             assert_eq!(holder(port), None);
         }
+    }
+
+    #[test]
+    fn a_look_of_somebody_else_does_not_count() {
+        let look = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = look.local_addr().unwrap().port();
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| stays_taken(port));
+            // It has been seen at least once when this is gone, or never.
+            std::thread::sleep(BETWEEN);
+            drop(look);
+            assert!(!asked.join().unwrap());
+        });
+        let _stays = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(stays_taken(port));
     }
 
     #[test]

@@ -1,26 +1,31 @@
 //! The only place that starts programs.
 //!
-//! Owns the spawner thread and the child's first steps (own session, death signal, clean signal
-//! state). Refuses shells: an argument vector is executed as it is, with exactly the environment
+//! Owns what the starting thread does ([`super::host`] says which that is) and the child's first steps
+//! (own session, death signal, clean signal state). Refuses shells: an argument vector is executed as it is, with exactly the environment
 //! it was given. Invariants: every service process is started by one thread that lives as long as
 //! this process, because the kernel sends the death signal when the *thread* that forked ends; a
 //! process is in [`super::reap`]'s list of known children before it can end.
 
 #![allow(clippy::disallowed_methods, reason = "this file owns starting programs")]
 
+#[cfg(target_os = "linux")]
+use std::ffi::CString;
 use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, OnceLock, mpsc};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 
+#[cfg(target_os = "linux")]
+use super::fork::{self, Birth};
 use super::reap::{self, Child};
+pub(super) use super::stream::Stdio;
 use crate::fs;
 use crate::sandbox::{Ready, Step};
 
@@ -122,22 +127,35 @@ impl StartError {
     }
 }
 
-type Request = (Launch, oneshot::Sender<Result<Child, StartError>>);
+/// What the thread that starts everything is asked.
+pub(super) enum Request {
+    Start(Box<Launch>, oneshot::Sender<Result<Child, StartError>>),
+    /// Something else that only this thread can do.
+    Do(Box<dyn FnOnce() + Send>),
+}
 
-/// The thread that starts everything. It ends only with this process.
-fn spawner() -> io::Result<&'static mpsc::Sender<Request>> {
+impl Request {
+    pub(super) fn carry_out(self) {
+        match self {
+            Self::Start(launch, answer) => _ = answer.send(start(*launch)),
+            Self::Do(deed) => deed(),
+        }
+    }
+}
+
+/// The thread that starts everything: of the host that this thread works for
+/// ([`super::host`]), or else one that ends only with this process.
+fn spawner() -> io::Result<mpsc::Sender<Request>> {
     static SPAWNER: OnceLock<mpsc::Sender<Request>> = OnceLock::new();
-    if let Some(sender) = SPAWNER.get() {
+    if let Some(sender) = super::host::current().or_else(|| SPAWNER.get().cloned()) {
         return Ok(sender);
     }
     let (sender, requests) = mpsc::channel::<Request>();
     std::thread::Builder::new().name("spawner".into()).stack_size(128 * 1024).spawn(move || {
         // The static keeps a sender, so this ends only when another thread won the race below.
-        for (launch, answer) in requests {
-            let _ = answer.send(start(launch));
-        }
+        requests.into_iter().for_each(Request::carry_out);
     })?;
-    Ok(SPAWNER.get_or_init(|| sender))
+    Ok(SPAWNER.get_or_init(|| sender).clone())
 }
 
 /// Starts a program on the spawner thread.
@@ -146,7 +164,8 @@ pub(super) async fn spawn(launch: Launch) -> Result<Child, StartError> {
     let refused = |source| StartError::Refused { program: program.clone(), source };
     let (answer, result) = oneshot::channel();
     let ended = || io::Error::other("the spawner thread has ended");
-    spawner().map_err(refused)?.send((launch, answer)).map_err(|_| refused(ended()))?;
+    let request = Request::Start(Box::new(launch), answer);
+    spawner().map_err(refused)?.send(request).map_err(|_| refused(ended()))?;
     result.await.map_err(|_| refused(ended()))?
 }
 
@@ -167,7 +186,10 @@ fn is_executable_format(program: &Path) -> bool {
 /// Starts a program from this thread; for what must not die with a thread.
 pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
     if let Some(ready) = launch.ready.clone() {
+        #[cfg(target_os = "linux")]
         return start_ready(launch, &ready);
+        #[cfg(not(target_os = "linux"))]
+        ready.never();
     }
     if !is_executable_format(&launch.program) {
         return Err(StartError::new(&launch, io::Error::from_raw_os_error(libc::ENOEXEC)));
@@ -205,67 +227,84 @@ fn take_streams(launch: Launch, command: &mut Command) -> Launch {
 }
 
 /// Starts a program that is held: puts the child under its rules and executes the descriptor.
+#[cfg(target_os = "linux")]
 fn start_ready(launch: Launch, ready: &Arc<Ready>) -> Result<Child, StartError> {
+    use std::os::unix::ffi::OsStrExt as _;
+
     let program = launch.program.clone();
     let refused = |source| StartError::Refused { program: program.clone(), source };
     if !ready.intact() {
         return Err(StartError::Changed(program));
     }
     let image = ready.image(&launch.args, &launch.env).map_err(refused)?;
+    let cwd = CString::new(launch.cwd.as_os_str().as_bytes()).map_err(|e| refused(e.into()))?;
     let (mut told, tell) = io::pipe().map_err(refused)?;
-    // Streams, directory and the fork itself are the command's business; the program is ours.
-    let mut command = Command::new(&launch.program);
-    command.env_clear().current_dir(&launch.cwd);
+    let Launch { stdin, stdout, stderr, .. } = launch;
+    let streams = [stdin, stdout, stderr].map(Stdio::open);
+    let [Ok(stdin), Ok(stdout), Ok(stderr)] = streams else {
+        let source = streams.into_iter().find_map(Result::err);
+        return Err(refused(source.unwrap_or_else(|| io::ErrorKind::Other.into())));
+    };
+    let launch =
+        Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch };
+    let streams = [stdin, stdout, stderr];
     let death = Death::new(launch.dies_with_us);
-    let rules = ready.clone();
-    let first_steps = move || {
-        rustix::process::setsid()?;
-        reset_signals();
-        let (step, errno) = match rules.confinement().apply() {
-            Ok(()) => {
-                // A change of user takes the death signal away, so it comes after.
-                death.follow()?;
-                image.exec()
-            }
+    let rules = ready.confinement();
+    let step = std::cell::Cell::new(Step::Start);
+    let steps = |joined: bool| {
+        let (failed, errno) = match rules.apply(joined) {
+            // A change of user takes the death signal away, so it comes after.
+            Ok(()) => match death.follow() {
+                Ok(()) => image.exec(),
+                Err(error) => (Step::Start, error.raw_os_error().unwrap_or(libc::EINVAL)),
+            },
             Err(failed) => failed,
         };
-        let _ = rustix::io::write(&tell, &[step as u8]);
-        Err(io::Error::from_raw_os_error(errno))
+        step.set(failed);
+        errno
     };
-    #[allow(unsafe_code, reason = "the child's first steps have no safe interface")]
-    // SAFETY: between fork and exec only async-signal-safe work is allowed. The closure makes
-    // system calls on data that was made before (rules, image, pipe) and allocates nothing: the
-    // error holds only a number.
-    unsafe {
-        command.pre_exec(first_steps);
-    }
-    let launch = take_streams(launch, &mut command);
-    let started = reap::register(|| command.spawn().map(|child| child.id()));
-    // Our copy of the pipe's end.
-    drop(command);
-    let child = started.map_err(|source| {
-        let mut step = [0u8; 1];
-        let read = told.read(&mut step);
-        match Step::from_byte(if matches!(read, Ok(1)) { step[0] } else { 0 }) {
-            Step::Start => StartError::new(&launch, source),
-            Step::Exec => match source.raw_os_error() {
-                Some(libc::EACCES) if ready.confinement().has_rules() => {
-                    StartError::Forbidden(program.clone())
-                }
-                _ => StartError::new(&launch, source),
-            },
-            step => StartError::Confine { program: program.clone(), step, source },
+    let failed = |errno: i32| {
+        let [a, b, c, d] = errno.to_ne_bytes();
+        let _ = rustix::io::write(&tell, &[step.get() as u8, a, b, c, d]);
+    };
+    let birth = Birth { streams: &streams, cwd: &cwd, group: rules.group() };
+    #[allow(unsafe_code, reason = "there is no safe interface to a fork")]
+    // SAFETY: both closures make system calls on data that was made before (rules, image, pipe) and
+    // allocate nothing: errors hold only a number.
+    let started = reap::register(|| unsafe { fork::fork(&birth, steps, failed) });
+    // Our copies: the pipe ends when the child has executed its program.
+    drop((streams, tell));
+    let child = started.map_err(refused)?;
+    let mut word = [0u8; 5];
+    if told.read_exact(&mut word).is_err() {
+        // It runs. What was executed is what was checked?
+        if ready.intact() {
+            return Ok(child);
         }
-    })?;
-    if ready.intact() {
-        return Ok(child);
+        child.signal(libc::SIGKILL);
+        collect(&child);
+        return Err(StartError::Changed(program));
     }
-    child.signal(libc::SIGKILL);
+    collect(&child);
+    let [step, errno @ ..] = word;
+    let source = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
+    Err(match Step::from_byte(step) {
+        Step::Start => StartError::new(&launch, source),
+        Step::Exec => match source.raw_os_error() {
+            Some(libc::EACCES) if rules.has_rules() => StartError::Forbidden(program),
+            _ => StartError::new(&launch, source),
+        },
+        step => StartError::Confine { program, step, source },
+    })
+}
+
+/// Waits for a child that is ending, and takes it off.
+#[cfg(target_os = "linux")]
+fn collect(child: &Child) {
     while child.peek().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     child.reap();
-    Err(StartError::Changed(program))
 }
 
 /// Whether and whose death a child follows.
@@ -296,7 +335,7 @@ impl Death {
 /// Default dispositions: an ignored signal is inherited over exec, and `nohup` or a shell's
 /// background job would make services deaf to SIGINT or SIGHUP. The mask is cleared by `Command`.
 #[allow(unsafe_code, reason = "there is no safe interface to a signal's disposition")]
-fn reset_signals() {
+pub(super) fn reset_signals() {
     for signal in 1..=64 {
         if matches!(signal, libc::SIGKILL | libc::SIGSTOP) {
             continue;

@@ -4,7 +4,9 @@
 //! signals nothing. Invariant: a process is known by pid *and* start time, so that a reused pid is
 //! never taken for the old process. Without `/proc` (other Unix) everything here finds nothing.
 
+use std::ffi::OsString;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::fs;
@@ -61,6 +63,22 @@ pub(super) fn all() -> Vec<Process> {
     names.iter().filter_map(|n| n.to_str()?.parse().ok()).filter_map(process).collect()
 }
 
+/// The children of this process, zombies included; `None` where the kernel keeps no list of them.
+/// Complete only while nobody collects one, see `proc_tid_children(5)`.
+pub(super) fn children() -> Option<Vec<u32>> {
+    let tasks = Path::new("/proc/self/task");
+    // Each thread has its own. One that ends gives them to another, which may have been read.
+    let of_all = || {
+        let mut found = Vec::new();
+        for thread in fs::read_dir_names(tasks).ok()? {
+            let text = fs::read_to_string(&tasks.join(thread).join("children")).ok()?;
+            found.extend(text.split_ascii_whitespace().filter_map(|n| n.parse::<u32>().ok()));
+        }
+        Some(found)
+    };
+    (0..3).find_map(|_| of_all())
+}
+
 /// The start time of a process that exists, 0 where that cannot be known.
 pub(super) fn start_time(pid: u32) -> u64 {
     process(pid).map_or(0, |p| p.start)
@@ -70,6 +88,13 @@ pub(super) fn start_time(pid: u32) -> u64 {
 pub(super) fn boot_id() -> String {
     let text = fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id"));
     text.map(|t| t.trim().to_owned()).unwrap_or_default()
+}
+
+/// The arguments that this process was started with, its own name first.
+pub(super) fn arguments() -> Vec<OsString> {
+    let raw = fs::read(Path::new("/proc/self/cmdline")).unwrap_or_default();
+    let raw = raw.strip_suffix(b"\0").unwrap_or(&raw);
+    raw.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect()
 }
 
 /// The command line, for people.
@@ -134,6 +159,9 @@ mod tests {
         let me = process(std::process::id()).unwrap();
         assert!(all().contains(&me));
         assert!(members(&all(), Some(me.session), &[]).contains(&me));
+        // Those of other tests come and go.
+        let parent = |pid: &u32| process(*pid).is_none_or(|p| p.parent == me.pid);
+        assert!(children().is_none_or(|all| all.iter().all(parent)));
         assert!(!boot_id().is_empty());
     }
 }

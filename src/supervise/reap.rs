@@ -42,6 +42,14 @@ pub(super) fn register(spawn: impl FnOnce() -> io::Result<u32>) -> io::Result<Ch
     Ok(Child { pid, start: procfs::start_time(pid), pidfd: open(pid) })
 }
 
+/// A child that another program in this process started; `None` when it is none.
+pub(super) fn adopt(pid: u32, start: u64) -> Option<Child> {
+    let us = std::process::id();
+    procfs::process(pid).filter(|p| p.parent == us && p.start == start)?;
+    known().insert(pid);
+    Some(Child { pid, start, pidfd: open(pid) })
+}
+
 #[cfg(target_os = "linux")]
 fn open(pid: u32) -> Option<OwnedFd> {
     use rustix::process::{PidfdFlags, pidfd_open};
@@ -175,14 +183,21 @@ pub(super) fn become_subreaper() {
 }
 
 /// Orphans that became our children: in another session than ours, and started by nobody here.
-pub(super) fn strays(all: &[Process]) -> Vec<Process> {
+/// `all` gives every process, for where there is no shorter way.
+pub(super) fn strays(all: impl FnOnce() -> Vec<Process>) -> Vec<Process> {
     let us = std::process::id();
     let our_session = procfs::process(us).map_or(0, |p| p.session);
+    // Held while the children are read, so that none is collected meanwhile.
     let known = known();
-    all.iter()
-        .filter(|p| p.parent == us && p.session != our_session && !known.contains(&p.pid))
-        .copied()
-        .collect()
+    let mut found = match procfs::children() {
+        Some(mut pids) => {
+            pids.retain(|pid| !known.contains(pid));
+            pids.into_iter().filter_map(procfs::process).collect()
+        }
+        None => all(),
+    };
+    found.retain(|p| p.parent == us && p.session != our_session && !known.contains(&p.pid));
+    found
 }
 
 /// Collects orphans that have ended. Called when SIGCHLD says that some child did.
@@ -192,9 +207,10 @@ pub(super) fn collect_strays() -> usize {
         return 0;
     }
     let mut count = 0;
-    for stray in strays(&procfs::all()).iter().filter(|p| p.zombie) {
+    for stray in strays(procfs::all).iter().filter(|p| p.zombie) {
         if let Some(pid) = raw(stray.pid) {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+            let _reading = known();
             count += usize::from(matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_))));
         }
     }

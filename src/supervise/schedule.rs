@@ -38,6 +38,18 @@ impl FromStr for Schedule {
     }
 }
 
+impl serde::Serialize for Schedule {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.text)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Schedule {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl Schedule {
     /// The first time after a moment; `None` when there is none in any near century.
     pub fn after(&self, moment: Timestamp) -> Option<Timestamp> {
@@ -68,6 +80,16 @@ impl Timer {
             self.next = self.schedule.after(now);
         }
         due
+    }
+
+    /// Its position: the time it waits for, and when it looked last.
+    pub(super) fn position(&self) -> (Option<Timestamp>, Timestamp) {
+        (self.next, self.seen)
+    }
+
+    /// Goes on from a position, so that a time that came meanwhile is due at the next look.
+    pub(super) fn go_on(&mut self, (next, seen): (Option<Timestamp>, Timestamp)) {
+        (self.next, self.seen) = (next, seen);
     }
 
     /// How long until the time it waits for.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::logs::Limits;
@@ -40,6 +41,11 @@ pub struct Stack {
 pub trait Gate: Send + Sync {
     /// Checks the objects the service starts from. Blocking; called off the event loop.
     fn check(&self, service: &ServiceName) -> Result<(), Problem>;
+
+    /// What a successor of this program makes the same gate from.
+    fn pack(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 }
 
 /// Knows what should run, while something runs.
@@ -50,7 +56,7 @@ pub trait Wishes: std::fmt::Debug + Send + Sync {
 }
 
 /// One service, ready to start.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ServiceSpec {
     /// Its name.
     pub name: ServiceName,
@@ -59,7 +65,10 @@ pub struct ServiceSpec {
     /// Arguments after the program.
     pub args: Vec<OsString>,
     /// The whole environment of the process.
+    #[serde(with = "super::upgrade::forms::pairs")]
     pub env: BTreeMap<OsString, OsString>,
+    /// Read before each start for more of it.
+    pub env_file: Option<EnvFile>,
     /// Working directory.
     pub cwd: PathBuf,
     /// Whether it keeps running or runs to its end.
@@ -92,19 +101,31 @@ pub struct ServiceSpec {
     pub stop_signal: i32,
     /// Time before SIGKILL.
     pub stop_grace: Duration,
+    /// Signals that the supervisor passes on to its main process.
+    pub forward_signals: BTreeSet<i32>,
     /// Ports it opens: name → number.
     pub ports: BTreeMap<String, u16>,
     /// Whether the stack is down without it.
     pub required: bool,
     /// Its sandbox, limits and identity; its program is held while it is checked and started.
     /// Started by path, as it is, when `None`.
+    #[serde(with = "super::upgrade::forms::shared")]
     pub confine: Option<Arc<crate::sandbox::Spec>>,
     /// How much of its log is kept.
     pub logs: Limits,
 }
 
+/// A file of variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvFile {
+    /// Absolute path.
+    pub path: PathBuf,
+    /// Variables that it cannot change: what the service's own `env` and `secrets` say.
+    pub keeps: BTreeSet<String>,
+}
+
 /// Whether a program keeps running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
     /// It keeps running.
     #[default]
@@ -114,7 +135,7 @@ pub enum Kind {
 }
 
 /// What has to have happened to a service before another may start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Condition {
     /// Its process runs, or it ended with success.
     Started,
@@ -126,7 +147,7 @@ pub enum Condition {
 }
 
 /// What follows when something that a service comes after runs anew or reloads.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Follow {
     /// Nothing.
     #[default]
@@ -138,16 +159,20 @@ pub enum Follow {
 }
 
 /// A program with arguments, run with the service's environment and directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandSpec {
     /// Absolute path, in the store.
     pub program: PathBuf,
     /// Arguments after the program.
     pub args: Vec<OsString>,
+    /// The service's own sandbox, limits and identity, for this program. Started by path, as it is,
+    /// when `None`.
+    #[serde(with = "super::upgrade::forms::shared")]
+    pub confine: Option<Arc<crate::sandbox::Spec>>,
 }
 
 /// How a service is told to take up changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ReloadSpec {
     /// This signal, to its main process alone.
     Signal(i32),
@@ -156,7 +181,7 @@ pub enum ReloadSpec {
 }
 
 /// How it is seen that a ready service still works.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AliveSpec {
     /// What is looked at.
     pub probe: AliveProbe,
@@ -169,7 +194,7 @@ pub struct AliveSpec {
 }
 
 /// What a liveness check looks at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum AliveProbe {
     /// The same as for readiness.
     Probe(ProbeSpec),
@@ -178,7 +203,7 @@ pub enum AliveProbe {
 }
 
 /// When a service that ended by itself is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestartRule {
     /// Whenever it ends.
     Always,
@@ -189,7 +214,7 @@ pub enum RestartRule {
 }
 
 /// How readiness is seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReadySpec {
     /// What is looked at.
     pub probe: ProbeSpec,
@@ -198,7 +223,7 @@ pub struct ReadySpec {
 }
 
 /// What a readiness check looks at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum ProbeSpec {
     /// A GET answers 2xx or 3xx.
     Http(Url),

@@ -116,6 +116,7 @@ pub const fn signal_name(number: i32) -> Option<&'static str> {
         libc::SIGALRM => "SIGALRM",
         libc::SIGTERM => "SIGTERM",
         libc::SIGSYS => "SIGSYS",
+        libc::SIGWINCH => "SIGWINCH",
         _ => return None,
     })
 }
@@ -301,6 +302,38 @@ pub struct LogCounters {
     pub unwritten: u64,
 }
 
+/// One replacing of the supervisor's program while its services go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Upgrade {
+    /// Counts the tries of a run, from 1.
+    pub number: u64,
+    /// The version of the program before.
+    pub from: String,
+    /// The version of the program that takes its place.
+    pub to: String,
+    /// Where that program lies.
+    pub program: PathBuf,
+    /// What became of it.
+    pub outcome: UpgradeOutcome,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What became of an upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum UpgradeOutcome {
+    /// It is under way.
+    UnderWay,
+    /// The new program goes on with all services.
+    Done,
+    /// The program before goes on with all services.
+    Failed,
+}
+
 /// A running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -317,6 +350,12 @@ pub struct StackStatus {
     pub supervisor: u32,
     /// Milliseconds since the supervisor started.
     pub uptime_ms: u64,
+    /// The version of the supervisor's program.
+    #[serde(default)]
+    pub version: String,
+    /// The last time that program was replaced, or was to be.
+    #[serde(default)]
+    pub upgrade: Option<Upgrade>,
     /// Whether a stop is under way.
     pub stopping: bool,
     /// The services, by name.
@@ -331,13 +370,32 @@ impl StackStatus {
     }
 }
 
-impl ServiceStatus {
-    /// Whether it is up or will not be without help: nothing is under way.
-    pub fn is_settled(&self) -> bool {
-        let moving = [State::Waiting, State::Starting, State::Stopping, State::Backoff];
-        !moving.contains(&self.state)
+impl StackStatus {
+    /// Whether a service is up or will not be without help: nothing is under way, for it or for
+    /// what it waits for.
+    pub fn has_settled(&self, service: &ServiceStatus) -> bool {
+        self.settled(service, self.services.len())
     }
 
+    /// The same; `depth` bounds a chain of waiting.
+    fn settled(&self, service: &ServiceStatus, depth: usize) -> bool {
+        match service.state {
+            State::Starting | State::Stopping | State::Backoff => false,
+            State::Waiting => {
+                let held = |s: &&ServiceStatus| {
+                    service.waits_for.contains(&s.name)
+                        && !s.is_up()
+                        && depth > 0
+                        && self.settled(s, depth - 1)
+                };
+                self.services.iter().any(|s| held(&s))
+            }
+            _ => true,
+        }
+    }
+}
+
+impl ServiceStatus {
     /// Ready, ended for good with success, or waiting for its time.
     pub fn is_up(&self) -> bool {
         self.state.is_up()
@@ -452,6 +510,12 @@ pub enum Event {
     Begin(StackInfo),
     /// The supervisor goes on with this: another generation was applied.
     Change(StackInfo),
+    /// The supervisor's program is about to be replaced. Streams end with this.
+    Upgrading(Upgrade),
+    /// The new program goes on; nothing was restarted.
+    Upgraded(Upgrade),
+    /// The program before goes on; nothing was restarted.
+    NotUpgraded(Upgrade),
     /// The supervisor ended in order, and nothing of the run is alive.
     End {
         /// Whether it was told to; otherwise nothing was left to run.

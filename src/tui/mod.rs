@@ -21,7 +21,7 @@ mod terminal;
 mod view;
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 pub use self::terminal::{Keyboard, is_possible};
@@ -45,6 +45,9 @@ pub enum Message {
     Answer(Result<String, String>),
     /// The terminal says something.
     Input(ratatui::crossterm::event::Event),
+    /// Give the terminal back, say so here, and draw again only when the supervisor was not
+    /// replaced.
+    Pause(SyncSender<()>),
     /// The stack is down; nothing comes any more.
     End,
 }
@@ -98,6 +101,16 @@ pub fn run(
         };
         match messages.recv_timeout(due) {
             Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Ok(Message::Pause(done)) => {
+                drop(terminal);
+                // Whoever asked may not wait any more.
+                let _ = done.send(());
+                if !pause(messages, &mut model) {
+                    return Ok(());
+                }
+                terminal = terminal::Terminal::take()?;
+                stale = true;
+            }
             Ok(message) => {
                 stale = true;
                 if let Some(command) = model.take(message) {
@@ -119,6 +132,25 @@ pub fn run(
             terminal.draw(|frame| view::draw(frame, &mut model))?;
             drawn = Some(Instant::now());
             stale = false;
+        }
+    }
+}
+
+/// Waits without a terminal until the supervisor goes on as it was; `false` when the stack is down.
+fn pause(messages: &Receiver<Message>, model: &mut model::Model) -> bool {
+    loop {
+        match messages.recv() {
+            Ok(Message::End) | Err(_) => return false,
+            Ok(Message::Pause(done)) => _ = done.send(()),
+            // Keys are for what is not drawn.
+            Ok(Message::Input(_)) => {}
+            Ok(message) => {
+                let goes_on = matches!(message, Message::Event(Event::NotUpgraded(_)));
+                let _ = model.take(message);
+                if goes_on {
+                    return true;
+                }
+            }
         }
     }
 }

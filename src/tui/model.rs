@@ -55,7 +55,7 @@ impl Model {
             Message::Answer(Ok(text)) => self.note = Some(text),
             Message::Answer(Err(text)) => self.note = Some(format!("not done: {text}")),
             Message::Input(Input::Key(key)) => return self.press(key),
-            Message::Input(_) | Message::End => {}
+            Message::Input(_) | Message::Pause(_) | Message::End => {}
         }
         None
     }
@@ -122,7 +122,14 @@ impl Model {
             Event::Change(info) => {
                 self.note = Some(format!("generation {} is applied", info.generation));
             }
-            Event::Begin(_) | Event::End { .. } | Event::Asked { .. } => {}
+            Event::Upgraded(upgrade) => {
+                self.note = Some(format!("supervised by version {} from now on", upgrade.to));
+            }
+            Event::NotUpgraded(upgrade) => {
+                let why = upgrade.why.unwrap_or_default();
+                self.note = Some(format!("the supervisor was not upgraded: {why}"));
+            }
+            Event::Upgrading(_) | Event::Begin(_) | Event::End { .. } | Event::Asked { .. } => {}
             Event::Note { text } => self.note = Some(text),
             Event::Missed { count, service: Some(service) } => {
                 self.note = Some(format!("{count} lines of {service} not shown; its log has them"));

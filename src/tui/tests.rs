@@ -57,6 +57,8 @@ fn status() -> StackStatus {
         project: PathBuf::from("project"),
         supervisor: 4700,
         uptime_ms: 3_723_000,
+        version: "0.1.0".into(),
+        upgrade: None,
         stopping: false,
         services: vec![
             service("caddy", State::Waiting, Cause::Boot),

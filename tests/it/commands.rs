@@ -5,6 +5,7 @@
 mod api;
 mod control;
 mod dep;
+mod env_file;
 mod environments;
 mod help;
 mod host;
@@ -12,5 +13,5 @@ mod init;
 mod lock;
 mod screen;
 mod shells;
-mod stack;
+pub(crate) mod stack;
 mod store;

@@ -20,7 +20,11 @@ mod action;
 mod aqua;
 mod bad_input;
 mod cache;
+#[cfg(target_os = "linux")]
+mod chaos;
 mod commands;
+#[cfg(target_os = "linux")]
+mod container;
 mod crashes;
 mod crates;
 #[cfg(feature = "deb")]
@@ -44,5 +48,7 @@ mod provenance;
 mod sameness;
 #[cfg(target_os = "linux")]
 mod sandbox;
+#[cfg(target_os = "linux")]
+mod upgrade;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod world;

@@ -51,6 +51,9 @@ fn words(event: &Event) -> String {
             let what: Vec<&str> = services.iter().map(|n| n.as_str()).collect();
             format!("{who} asks: {} {}", action.as_str(), what.join(" ")).trim_end().to_owned()
         }
+        Event::Upgrading(u) | Event::Upgraded(u) | Event::NotUpgraded(u) => {
+            super::upgrade::words(u)
+        }
         Event::State(change) => state(change),
         Event::StackReady { at_ms } => format!("stack ready after {at_ms} ms"),
         Event::StackFailed { service, reason } => format!(

@@ -84,6 +84,9 @@ impl Lines {
             Event::Change(info) => {
                 self.printer.note(&format!("generation {} from now on", info.generation));
             }
+            Event::Upgraded(u) => self.printer.note(&super::upgrade::words(u)),
+            Event::NotUpgraded(u) => self.printer.warn(&super::upgrade::words(u)),
+            Event::Upgrading(_) => {}
             // Whoever asked was told, and the rest shows in the states.
             Event::Begin(_) | Event::End { .. } | Event::Asked { .. } => {}
             Event::Missed { count, service: Some(service) } => {

@@ -16,6 +16,7 @@ mod stop;
 mod supervise;
 mod time;
 mod up;
+mod upgrade;
 mod watch;
 mod why;
 
@@ -81,6 +82,11 @@ pub(crate) enum Command {
     /// Apply changes of the profile or of the lock as they are made
     #[command(after_help = "Example:\n  infra runtime watch")]
     Watch(watch::Args),
+    /// Replace the supervisor's program while all services go on
+    #[command(
+        after_help = "Examples:\n  infra runtime upgrade\n  infra runtime upgrade --program ./infra-next"
+    )]
+    Upgrade(upgrade::Args),
     /// The supervisor that `up` starts.
     #[command(name = crate::ops::run::SUPERVISE, hide = true)]
     Supervise(supervise::Args),
@@ -103,6 +109,7 @@ pub(super) fn run(command: Command, session: &Session) -> Outcome {
         Command::Why(args) => why::run(&args, session),
         Command::Metrics(args) => metrics::run(&args, session),
         Command::Watch(args) => watch::run(&args, session),
+        Command::Upgrade(args) => upgrade::run(&args, session),
         Command::Supervise(args) => supervise::run(&args, session),
     }
 }

@@ -49,6 +49,9 @@ pub(super) fn run(args: &Args, session: &Session) -> Outcome {
             status.generation
         ));
     }
+    if let Some(upgrade) = &status.upgrade {
+        session.printer.note(&super::upgrade::words(upgrade));
+    }
     session.printer.data(&table(&status, session.printer.style()));
     for line in sandboxes(&status) {
         session.printer.note(&line);

@@ -20,7 +20,7 @@ pub(super) fn run(rules: Option<&Confinement>, attempt: &dyn Fn() -> bool) -> bo
         // SAFETY: takes integers; the alarm outlives an exec and ends what hangs.
         unsafe { libc::alarm(2) };
         silence();
-        let applied = rules.is_none_or(|rules| rules.apply().is_ok());
+        let applied = rules.is_none_or(|rules| rules.apply(false).is_ok());
         // Rules that cannot be applied are no rules.
         let worked = !applied || attempt();
         // SAFETY: ends the child without running anything of the parent's.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::attempts::Place;
 use super::plan::Spec;
 use super::report::{Attempt, Finding, Seen};
-use super::{Level, Plan, ready};
+use super::{Level, Plan, ready, rules};
 use crate::fs;
 
 /// The hidden subcommand that [`main`] serves.
@@ -55,10 +55,8 @@ fn run(order: &Order) -> Result<Vec<Finding>, fs::Error> {
     let mut spec = Spec::off(Vec::new());
     spec.plan = order.plan.clone();
     spec.plan.execute.insert(stand_in(&order.plan));
-    let Ok(confinement) = ready::confinement(&spec) else { return Ok(Vec::new()) };
-    if !confinement.has_rules() {
-        return Ok(Vec::new());
-    }
+    let Ok(Some(made)) = rules::rule_set(&spec.plan) else { return Ok(Vec::new()) };
+    let confinement = ready::confinement(&spec, Some(made.rules.into()));
     let mut findings = Vec::new();
     for attempt in attempts_of(order.plan.level) {
         let works = |rules| child::run(rules, &|| attempts::attempt(*attempt, &place));

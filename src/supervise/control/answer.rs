@@ -1,5 +1,7 @@
 //! From a request to an answer.
 
+use std::time::Duration;
+
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Request, Response, StatusCode};
@@ -10,12 +12,13 @@ use super::body::{self, Out};
 use super::query::{Query, read};
 use super::routes::{self, NotFound, Op, Route};
 use super::server::{Access, Ask};
-use super::types::{Asking, PlanRequest, Refusal, Version};
+use super::types::{Asking, PlanRequest, Refusal, UpgradeRequest, Version};
 use super::{OPENAPI, streams, tcp};
 use crate::base::{Problem, ServiceName};
 use crate::supervise::journal::{self, History};
 use crate::supervise::spec::Stack;
 use crate::supervise::status::{Action, StackStatus, signal_number};
+use crate::supervise::upgrade::{self, check::Checked};
 use crate::supervise::{metrics, plan, usage};
 
 /// How a request came.
@@ -121,13 +124,48 @@ async fn carry_out(
             let ask = |reply| Ask::Apply(Box::new(stack), Box::new(wanted), by, reply);
             done_plan(&asked(access, ask).await?)
         }
+        Op::Upgrade => {
+            let UpgradeRequest { program } = read(request).await?;
+            if !matches!(via, Via::Socket { .. }) {
+                let why = "a program is put in the supervisor's place over its socket only";
+                return Err((StatusCode::FORBIDDEN, Refusal::new(why)));
+            }
+            let checked = blocking(move || checked(program)).await?;
+            let checked = checked.map_err(|why| (StatusCode::CONFLICT, Refusal::new(why)))?;
+            let ask = |reply| Ask::Upgrade(Box::new(checked), by, reply);
+            let upgrade = asked(access, ask).await?;
+            Ok(body::json(StatusCode::ACCEPTED, &upgrade))
+        }
         Op::Start | Op::Stop | Op::Restart | Op::Reload | Op::Signal | Op::Down => {
-            let Asking { services, signal } = read(request).await?;
+            let Asking { services, signal, within_ms } = read(request).await?;
             let (action, number) = deed(route.op, signal.as_deref())?;
-            let ask = |reply| Ask::Do(action, services, number, by, reply);
+            if within_ms.is_some() && action != Action::Down {
+                let why = "`within_ms` has no meaning here";
+                return Err((StatusCode::BAD_REQUEST, Refusal::new(why)));
+            }
+            let within = within_ms.map(Duration::from_millis);
+            let ask = |reply| match action {
+                Action::Down => Ask::Down(within, by, reply),
+                action => Ask::Do(action, services, number, by, reply),
+            };
             done(&asked(access, ask).await?)
         }
     }
+}
+
+/// Asks the program that is to take over.
+fn checked(program: Option<std::path::PathBuf>) -> Result<Checked, String> {
+    if !cfg!(target_os = "linux") {
+        return Err("only Linux can put another program in a supervisor's place".to_owned());
+    }
+    let program = match program {
+        Some(program) => program,
+        None => upgrade::usual_program().map_err(|e| format!("our own program: {e}"))?,
+    };
+    if !program.is_absolute() {
+        return Err(format!("`{}` is not an absolute path", program.display()));
+    }
+    upgrade::check::check(&program)
 }
 
 fn done_plan(plan: &plan::Plan) -> Answer {

@@ -20,23 +20,30 @@ use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 
 use super::socket::Address;
-use super::types::{Accepted, Asking, PlanRequest, Refusal};
+use super::types::{Accepted, Asking, PlanRequest, Refusal, UpgradeRequest};
 use crate::base::ServiceName;
 use crate::supervise::Error;
 use crate::supervise::journal::Why;
 use crate::supervise::lease::RunDir;
 use crate::supervise::plan::{Plan, Wanted};
 use crate::supervise::procfs;
-use crate::supervise::status::{Event, Record, StackStatus};
+use crate::supervise::status::{Event, Record, StackStatus, Upgrade, UpgradeOutcome};
 
 /// How long a supervisor may take to answer; it answers in well under a millisecond, except where
 /// it has to look at files first.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a supervisor that has said its last word may take to end.
+const ENDING: Duration = Duration::from_secs(5);
+/// How long an upgrade may take after it was begun.
+const UPGRADE: Duration = Duration::from_secs(60);
+
 /// The supervisor of a data directory.
 pub struct Client {
     runtime: Runtime,
     run: PathBuf,
+    /// Who listens: pid and start time, where the kernel shows it.
+    supervisor: Option<(u32, u64)>,
 }
 
 impl fmt::Debug for Client {
@@ -53,9 +60,15 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|source| Error::System { action: "start an event loop", source })?;
-        let client = Self { runtime, run };
+        let mut client = Self { runtime, run, supervisor: None };
         match client.runtime.block_on(client.open()) {
-            Ok(_) => Ok(Some(client)),
+            Ok(stream) => {
+                let pid = stream.peer_cred().ok().and_then(|c| u32::try_from(c.pid()?).ok());
+                client.supervisor = pid.map(|pid| (pid, procfs::start_time(pid)));
+                // A child of it that has not become its program yet may hold the socket of one that
+                // was killed for a moment.
+                Ok((!client.is_gone()).then_some(client))
+            }
             Err(e)
                 if matches!(
                     e.kind(),
@@ -71,6 +84,11 @@ impl Client {
     async fn open(&self) -> io::Result<UnixStream> {
         let address = Address::in_dir(&self.run)?;
         UnixStream::connect(address.path()).await
+    }
+
+    /// Whether the supervisor that was connected to has ended since.
+    pub fn is_gone(&self) -> bool {
+        self.supervisor.is_some_and(|(pid, start)| !lives(pid, start))
     }
 
     /// The whole status.
@@ -118,6 +136,26 @@ impl Client {
         self.post("/v1/apply", &Asking::default())
     }
 
+    /// Puts another program in the supervisor's place; `None` for the one that lies where the
+    /// running one was started from. Returns when that, or the one before, goes on.
+    pub fn upgrade(&mut self, program: Option<PathBuf>) -> Result<Upgrade, Error> {
+        let asked: Upgrade = self.post("/v1/upgrade", &UpgradeRequest { program })?;
+        let limit = Instant::now() + UPGRADE;
+        loop {
+            // The socket stays bound: this waits until whoever goes on takes it.
+            let status = self.status()?;
+            let ours = status.upgrade.filter(|u| u.number >= asked.number);
+            match ours {
+                Some(upgrade) if upgrade.outcome != UpgradeOutcome::UnderWay => return Ok(upgrade),
+                _ if Instant::now() > limit => {
+                    let why = "the upgrade is still under way".to_owned();
+                    return Err(Error::NoAnswer { why });
+                }
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
     /// Why a service runs or does not.
     pub fn why(&mut self, service: &ServiceName) -> Result<Why, Error> {
         self.get(&format!("/v1/services/{service}/why"))
@@ -130,13 +168,30 @@ impl Client {
     }
 
     /// Stops the stack in order and ends the supervisor. With `wait`, returns when it has ended;
-    /// what happens until then is shown to it.
-    pub fn down(mut self, wait: Option<&mut dyn FnMut(&Event)>) -> Result<(), Error> {
-        let supervisor = self.status()?.supervisor;
-        let start = procfs::start_time(supervisor);
-        let Some(show) = wait else { return self.ask_down() };
+    /// what happens until then is shown to it. A supervisor that was ending already is no error:
+    /// what was asked for is done. `within` limits the time of the end.
+    pub fn down(
+        mut self,
+        within: Option<Duration>,
+        wait: Option<&mut dyn FnMut(&Event)>,
+    ) -> Result<(), Error> {
+        let supervisor = self.supervisor;
+        let asked = match wait {
+            None => self.ask_down(within),
+            Some(show) => self.ask_down_and_hear(within, show),
+        };
+        let (Err(_), Some((pid, start))) = (&asked, supervisor) else { return asked };
+        if has_ended(pid, start) { Ok(()) } else { asked }
+    }
+
+    fn ask_down_and_hear(
+        mut self,
+        within: Option<Duration>,
+        show: &mut dyn FnMut(&Event),
+    ) -> Result<(), Error> {
+        let supervisor = self.supervisor;
         let connection = self.send("GET", "/v1/events", Vec::new())?;
-        self.ask_down()?;
+        self.ask_down(within)?;
         for record in (Events { runtime: self.runtime, body: connection, buffer: Vec::new() }) {
             if let Ok(Record { event, .. }) = serde_json::from_slice(&record) {
                 show(&event);
@@ -144,16 +199,16 @@ impl Client {
         }
         // It lets go of its lock and its last files after the stream: a start that follows must
         // not meet them.
-        let lives = || procfs::process(supervisor).is_some_and(|p| p.start == start && !p.zombie);
-        let limit = Instant::now() + Duration::from_secs(5);
-        while lives() && Instant::now() < limit {
-            std::thread::sleep(Duration::from_millis(1));
+        if let Some((pid, start)) = supervisor {
+            has_ended(pid, start);
         }
         Ok(())
     }
 
-    fn ask_down(&mut self) -> Result<(), Error> {
-        self.ask("/v1/down", &[], None).map(drop)
+    fn ask_down(&mut self, within: Option<Duration>) -> Result<(), Error> {
+        let within_ms = within.map(|t| u64::try_from(t.as_millis()).unwrap_or(u64::MAX));
+        let asking = Asking { within_ms, ..Asking::default() };
+        self.post::<Accepted>("/v1/down", &asking).map(drop)
     }
 
     /// Lines of logs: the newest `lines` of each service that are in memory, then, with `follow`,
@@ -173,16 +228,13 @@ impl Client {
     }
 
     /// Events as they happen; with `since` (a time), first those from then on.
-    pub fn events(
-        self,
-        since: Option<&str>,
-    ) -> Result<impl Iterator<Item = Record> + use<>, Error> {
+    pub fn events(self, since: Option<&str>) -> Result<Records, Error> {
         let path = match since {
             Some(since) => format!("/v1/events?since={since}"),
             None => "/v1/events".to_owned(),
         };
-        // A newer supervisor may tell more than this client knows.
-        Ok(self.stream(&path)?.filter_map(|line| serde_json::from_slice(&line).ok()))
+        let run = self.run.clone();
+        Ok(Records { run, events: self.stream(&path)?, last: None, known: 0 })
     }
 
     fn stream(self, path: &str) -> Result<Events, Error> {
@@ -196,7 +248,7 @@ impl Client {
         services: &[ServiceName],
         signal: Option<String>,
     ) -> Result<Accepted, Error> {
-        self.post(path, &Asking { services: services.to_vec(), signal })
+        self.post(path, &Asking { services: services.to_vec(), signal, within_ms: None })
     }
 
     fn post<T: DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> Result<T, Error> {
@@ -257,8 +309,71 @@ impl Client {
     }
 }
 
+/// Whether a process is there; without `/proc` every process is.
+fn lives(pid: u32, start: u64) -> bool {
+    start == 0 && !cfg!(target_os = "linux")
+        || procfs::process(pid).is_some_and(|p| p.start == start && !p.zombie)
+}
+
+/// Waits a little for the end of a process that is ending; whether it has ended.
+fn has_ended(pid: u32, start: u64) -> bool {
+    let limit = Instant::now() + ENDING;
+    while lives(pid, start) {
+        if Instant::now() > limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
+}
+
 fn no_answer(error: &dyn std::error::Error) -> Error {
     Error::NoAnswer { why: crate::base::chain(error) }
+}
+
+/// Records of a stack as they come, over upgrades of its supervisor; ends with the stack.
+#[derive(Debug)]
+pub struct Records {
+    run: PathBuf,
+    events: Events,
+    /// The last one.
+    last: Option<Record>,
+    /// Its number.
+    known: u64,
+}
+
+impl Records {
+    /// Where another program took over, the rest comes from that.
+    fn again(&mut self) -> Option<()> {
+        let last = self.last.take()?;
+        if !matches!(last.event, Event::Upgrading(_)) {
+            return None;
+        }
+        let client = Client::connect(self.run.parent()?).ok().flatten()?;
+        self.events = client.stream(&format!("/v1/events?since={}", last.at)).ok()?;
+        Some(())
+    }
+}
+
+impl Iterator for Records {
+    type Item = Record;
+
+    fn next(&mut self) -> Option<Record> {
+        loop {
+            let Some(line) = self.events.next() else {
+                self.again()?;
+                continue;
+            };
+            // A newer supervisor may tell more than this client knows.
+            let Ok(record) = serde_json::from_slice::<Record>(&line) else { continue };
+            let missed = matches!(record.event, Event::Missed { .. });
+            if record.seq > self.known || missed {
+                self.known = self.known.max(record.seq);
+                self.last = Some(record.clone());
+                return Some(record);
+            }
+        }
+    }
 }
 
 /// A stream of lines; ends when the supervisor does.

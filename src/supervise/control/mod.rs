@@ -21,8 +21,8 @@ mod streams;
 pub(super) mod tcp;
 mod types;
 
-pub use self::client::{Client, Events};
-pub use self::types::{Accepted, Asking, PlanRequest, Refusal, Version};
+pub use self::client::{Client, Events, Records};
+pub use self::types::{Accepted, Asking, PlanRequest, Refusal, UpgradeRequest, Version};
 
 /// The description of this interface, OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("../../../docs/technical/openapi.json");

@@ -5,10 +5,10 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::routes::{Needs, Op, ROUTES, Route};
-use super::types::{Accepted, Asking, PlanRequest, Refusal, Version};
+use super::types::{Accepted, Asking, PlanRequest, Refusal, UpgradeRequest, Version};
 use crate::supervise::journal::Why;
 use crate::supervise::plan::Plan;
-use crate::supervise::status::{Event, Record, ServiceStatus, StackStatus};
+use crate::supervise::status::{Event, Record, ServiceStatus, StackStatus, Upgrade};
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
@@ -31,6 +31,7 @@ fn answer(op: Op, g: &mut SchemaGenerator) -> (&'static str, &'static str, Value
         Op::Metrics => ("200", crate::supervise::metrics::TYPE, schema::<String>(g)),
         Op::Plan => ("200", json, schema::<Plan>(g)),
         Op::Apply => ("202", json, schema::<Plan>(g)),
+        Op::Upgrade => ("202", json, schema::<Upgrade>(g)),
         Op::Start | Op::Stop | Op::Restart | Op::Reload | Op::Signal | Op::Down => {
             ("202", json, schema::<Accepted>(g))
         }
@@ -107,6 +108,7 @@ fn document() -> Value {
         if route.method == "POST" {
             let body = match route.op {
                 Op::Plan => schema::<PlanRequest>(&mut g),
+                Op::Upgrade => schema::<UpgradeRequest>(&mut g),
                 _ => schema::<Asking>(&mut g),
             };
             operation["requestBody"] =

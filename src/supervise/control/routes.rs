@@ -26,6 +26,7 @@ pub(super) enum Op {
     Start,
     Status,
     Stop,
+    Upgrade,
     Version,
     Why,
 }
@@ -76,6 +77,11 @@ pub(super) const ROUTES: &[Route] = &[
     post(Op::Restart, "/v1/restart", "Restart services"),
     post(Op::Reload, "/v1/reload", "Make services take up changes without a restart"),
     post(Op::Signal, "/v1/signal", "Send a signal to services"),
+    post(
+        Op::Upgrade,
+        "/v1/upgrade",
+        "Put another program in the supervisor's place; over the socket only",
+    ),
     post(Op::Down, "/v1/down", "Stop the whole stack in order and end the supervisor"),
 ];
 

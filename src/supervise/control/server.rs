@@ -1,8 +1,11 @@
 //! The supervisor's side of the socket.
 
 use std::convert::Infallible;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -25,13 +28,18 @@ use crate::supervise::logs::Logs;
 use crate::supervise::metrics::Meter;
 use crate::supervise::plan::{Plan, Wanted};
 use crate::supervise::spec::{Stack, Wishes};
-use crate::supervise::status::{Action, Record, StackStatus};
+use crate::supervise::status::{Action, Record, StackStatus, Upgrade};
+use crate::supervise::upgrade::check::Checked;
 
 /// Connections at once; others wait to be accepted.
 const CONNECTIONS: usize = 128;
 
 /// Time for the head of a request.
 const HEAD: Duration = Duration::from_secs(20);
+
+/// Time for the last words of all connections: at the end of a run, and where the run goes on.
+const HURRIED: Duration = Duration::from_millis(500);
+const PATIENT: Duration = Duration::from_secs(5);
 
 type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
 
@@ -41,8 +49,12 @@ pub(in crate::supervise) enum Ask {
     Metrics(oneshot::Sender<(StackStatus, Meter)>),
     /// A deed for services (all when there are none), by a process; with the signal to send.
     Do(Action, Vec<ServiceName>, Option<i32>, Option<u32>, Reply<Accepted>),
+    /// The end of all, within a time, by a process.
+    Down(Option<Duration>, Option<u32>, Reply<Accepted>),
     Plan(Box<Wanted>, Reply<Plan>),
     Apply(Box<Stack>, Box<Wanted>, Option<u32>, Reply<Plan>),
+    /// Put this program in our place, as a process asked.
+    Upgrade(Box<Checked>, Option<u32>, Reply<Upgrade>),
 }
 
 /// What a connection may use.
@@ -57,12 +69,16 @@ pub(in crate::supervise) struct Access {
     pub(in crate::supervise) token: Option<Secret>,
     /// The run has ended: streams give what they have and close.
     pub(in crate::supervise) ended: CancellationToken,
+    /// Whether requests that were taken get all the time they need, because the run goes on.
+    pub(in crate::supervise) patient: Arc<AtomicBool>,
 }
 
 /// The bound socket; its file goes with it.
 pub(in crate::supervise) struct Server {
     path: PathBuf,
     listener: UnixListener,
+    /// Whether the file is removed with this.
+    removes: AtomicBool,
 }
 
 impl Server {
@@ -76,11 +92,34 @@ impl Server {
         let listener = UnixListener::bind(address.path()).map_err(failed)?;
         // Until now the directory's mode (0700) kept others out.
         fs::chmod(&path, 0o600).map_err(|source| Error::RunDirectory { source })?;
-        Ok(Self { path, listener })
+        Ok(Self { path, listener, removes: AtomicBool::new(true) })
     }
 
-    /// Serves until the run has ended.
-    pub(in crate::supervise) async fn serve(self, access: Access) {
+    /// Goes on with a socket that another program in this process bound. Until [`Self::keep`] its
+    /// file is that program's.
+    pub(in crate::supervise) fn adopt(run: &Path, socket: OwnedFd) -> io::Result<Self> {
+        let listener = UnixListener::from_std(socket.into())?;
+        Ok(Self { path: run.join("control.sock"), listener, removes: AtomicBool::new(false) })
+    }
+
+    /// The file goes with this from now on.
+    pub(in crate::supervise) fn keep(&self) {
+        self.removes.store(true, Ordering::Relaxed);
+    }
+
+    pub(in crate::supervise) fn descriptor(&self) -> RawFd {
+        self.listener.as_raw_fd()
+    }
+
+    /// Nobody finds it any more.
+    pub(in crate::supervise) fn remove(&self) {
+        if self.removes.swap(false, Ordering::Relaxed) {
+            let _ = fs::remove_file_if_exists(&self.path);
+        }
+    }
+
+    /// Serves until that is ended.
+    pub(in crate::supervise) async fn serve(self: Arc<Self>, access: Access) {
         let mut connections = Connections::new(access.clone());
         loop {
             let accepted = tokio::select! {
@@ -98,14 +137,13 @@ impl Server {
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
-        drop(self);
         connections.last_words().await;
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = fs::remove_file_if_exists(&self.path);
+        self.remove();
     }
 }
 
@@ -148,7 +186,8 @@ impl Connections {
     /// Gives streams time to say what they have.
     pub(super) async fn last_words(mut self) {
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(Duration::from_millis(500), all).await;
+        let patient = self.access.patient.load(Ordering::Relaxed);
+        let _ = tokio::time::timeout(if patient { PATIENT } else { HURRIED }, all).await;
     }
 }
 

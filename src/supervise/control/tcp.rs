@@ -5,7 +5,10 @@
 //! come from a page of another origin, and needs the token for whatever changes something or shows
 //! what services wrote. Without a token in the configuration nobody can do those.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -42,8 +45,19 @@ impl Loopback {
         }
     }
 
-    /// Serves until the run has ended.
-    pub(in crate::supervise) async fn serve(self, access: Access) {
+    /// Goes on with a listener that another program in this process bound.
+    pub(in crate::supervise) fn adopt(metrics: bool, socket: OwnedFd) -> io::Result<Self> {
+        let listener = TcpListener::from_std(socket.into())?;
+        Ok(Self { listener, via: if metrics { Via::MetricsOnly } else { Via::Loopback } })
+    }
+
+    /// Whether it is for metrics alone, and its descriptor.
+    pub(in crate::supervise) fn descriptor(&self) -> (bool, RawFd) {
+        (self.via == Via::MetricsOnly, self.listener.as_raw_fd())
+    }
+
+    /// Serves until that is ended.
+    pub(in crate::supervise) async fn serve(self: Arc<Self>, access: Access) {
         let mut connections = Connections::new(access.clone());
         loop {
             let accepted = tokio::select! {

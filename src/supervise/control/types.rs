@@ -1,6 +1,8 @@
 //! What requests and answers hold, beside what [`status`](crate::supervise::status) and
 //! [`plan`](crate::supervise::plan) have.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::ServiceName;
@@ -17,6 +19,9 @@ pub struct Asking {
     /// For `signal`: its name, with or without `SIG`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
+    /// For `down`: milliseconds that the ordered end may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_ms: Option<u64>,
 }
 
 /// What was asked is under way.
@@ -54,6 +59,17 @@ pub struct Version {
     pub api: u32,
     /// The supervisor's process id.
     pub supervisor: u32,
+}
+
+/// Another program is to take over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeRequest {
+    /// Absolute path of the program; the one that lies where the running one was started from when
+    /// not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<PathBuf>,
 }
 
 /// What a plan is wanted for.

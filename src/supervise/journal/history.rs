@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::base::ServiceName;
-use crate::supervise::status::{Action, Cause, Event, Record, StackInfo, State, StateChange};
+use crate::supervise::status::{
+    Action, Cause, Event, Record, StackInfo, State, StateChange, Upgrade,
+};
 
 /// A service that was ready for this long has a clean slate, as in the restart rules.
 const CLEAN_MS: u64 = 60_000;
@@ -36,6 +38,8 @@ pub struct History {
     pub ended: Option<(String, bool)>,
     /// Who asked for its end, and when.
     pub down: Option<(String, Option<u32>)>,
+    /// The last time that the supervisor's program was replaced.
+    pub upgraded: Option<(String, Upgrade)>,
     /// When anything was last written.
     pub last_at: String,
     /// Each service of it.
@@ -61,6 +65,7 @@ impl History {
                 self.stack(info);
             }
             Event::Change(info) => self.stack(info),
+            Event::Upgraded(upgrade) => self.upgraded = Some((at(), upgrade.clone())),
             Event::End { asked } => self.ended = Some((at(), *asked)),
             Event::Asked { action: Action::Down, by, .. } => self.down = Some((at(), *by)),
             Event::Asked { action, services, by } => {

@@ -41,6 +41,13 @@ pub fn read(data: &Path, since: Option<&str>) -> fs::Result<Vec<Record>> {
     Ok(out)
 }
 
+/// Writes down that a run did not end in order and that what it left was ended. Needs the data
+/// directory's lock.
+pub(super) fn note_end(data: &Path, run: &str) {
+    let text = "the supervisor did not end in order; what it left was ended".to_owned();
+    writer::append_one(data, run, super::status::Event::Note { text });
+}
+
 fn records(bytes: &[u8]) -> impl Iterator<Item = Record> {
     bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok())
 }

@@ -72,6 +72,7 @@ impl Words<'_> {
                 if let Some(text) = self.started(past, change) {
                     because.push(text);
                 }
+                because.extend(self.upgraded(past));
                 if change.to == State::Waiting {
                     waits_for = self
                         .unsatisfied(name)
@@ -185,6 +186,18 @@ impl Words<'_> {
                 n => format!(", for the {n}. time"),
             };
             format!("it was started {}{times}: {why}", self.ago(at))
+        })
+    }
+
+    /// That the supervisor's program was replaced since the service was started, which it survived.
+    fn upgraded(&self, past: &Past) -> Option<String> {
+        let (at, upgrade) = self.history.upgraded.as_ref()?;
+        let (started, _) = past.started.as_ref()?;
+        let runs = past.last.as_ref().is_some_and(|(_, change)| change.pid.is_some());
+        (self.running && runs && at >= started).then(|| {
+            let (from, to) = (&upgrade.from, &upgrade.to);
+            let ago = self.ago(at);
+            format!("the supervisor's program was replaced {ago}, {from} → {to}; it ran on")
         })
     }
 

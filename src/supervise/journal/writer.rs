@@ -65,6 +65,16 @@ impl JournalWriter {
         record
     }
 
+    /// The number of the next record.
+    pub(in crate::supervise) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Counts on from a number, even where the disk did not take the last records.
+    pub(in crate::supervise) fn count_from(&mut self, next: u64) {
+        self.next = self.next.max(next);
+    }
+
     pub(in crate::supervise) fn flusher(&self) -> Option<Flush> {
         self.queue.clone().map(Flush)
     }
@@ -76,6 +86,18 @@ impl JournalWriter {
         }
         // Ends once whoever holds a [`Flush`] has let go; there is nothing left for it to write.
         drop(self.thread.take());
+    }
+}
+
+/// Appends a record from this thread. What the disk does not take is lost.
+pub(super) fn append_one(data: &Path, run: &str, event: Event) {
+    let mut file = JournalFile::open(super::path(data));
+    let at = format!("{:.3}", Timestamp::now());
+    let record = Record { seq: file.last_seq + 1, at, run: run.to_owned(), event };
+    let mut text = Vec::new();
+    if serde_json::to_writer(&mut text, &record).is_ok() {
+        text.push(b'\n');
+        file.write(text, 1);
     }
 }
 

@@ -6,13 +6,13 @@
 //! works again; a kill at any moment loses and doubles no line.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::compress::Compressor;
 use super::frame::{self, Stamp};
-use super::{Limits, names};
+use super::{Kept, Limits, names};
 use crate::fs;
 use crate::supervise::status::LogCounters;
 
@@ -137,6 +137,35 @@ impl LogFile {
             self.compressor.add(old);
         }
         Ok(())
+    }
+
+    /// Bytes that could not be written since the last success.
+    pub(super) fn gap(&self) -> u64 {
+        self.gap
+    }
+
+    /// Goes on counting.
+    pub(super) fn go_on(&mut self, kept: Kept) {
+        (self.counters, self.gap) = (kept.counters, kept.gap);
+    }
+
+    /// The newest whole lines, at most so many bytes; none where they cannot be read.
+    pub(super) fn tail(&self, most: usize) -> Vec<u8> {
+        let from = self.size.saturating_sub(most as u64);
+        let mut bytes = Vec::new();
+        let read = fs::open(&self.path).map(|mut file| {
+            file.seek(io::SeekFrom::Start(from))?;
+            file.read_to_end(&mut bytes)
+        });
+        if !matches!(read, Ok(Ok(_))) {
+            return Vec::new();
+        }
+        let start = match memchr::memchr(b'\n', &bytes) {
+            Some(end) if from > 0 => end + 1,
+            _ => 0,
+        };
+        bytes.drain(..start);
+        bytes
     }
 
     pub(super) fn counters(&self) -> LogCounters {

@@ -9,6 +9,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of text in one line before it is split.
 pub(super) const MAX_LINE: usize = 64 * 1024;
@@ -59,6 +60,14 @@ pub(super) fn text_of(line: &[u8]) -> &[u8] {
     rest
 }
 
+/// A line whose end has not been seen: its text so far, and whether that continues a line of the
+/// log.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(in crate::supervise) struct Unfinished {
+    pub(in crate::supervise) held: Vec<u8>,
+    pub(in crate::supervise) continues: bool,
+}
+
 /// Frames one stream.
 pub(super) struct Framer {
     stream: Stream,
@@ -73,6 +82,17 @@ pub(super) struct Framer {
 impl Framer {
     pub(super) const fn new(stream: Stream) -> Self {
         Self { stream, held: Vec::new(), continues: false, since: None }
+    }
+
+    /// Goes on in the middle of a line.
+    pub(super) fn go_on(stream: Stream, line: Unfinished) -> Self {
+        let since = (!line.held.is_empty()).then(Instant::now);
+        Self { stream, held: line.held, continues: line.continues, since }
+    }
+
+    /// Stops in the middle of a line.
+    pub(super) fn rest(self) -> Unfinished {
+        Unfinished { held: self.held, continues: self.continues }
     }
 
     /// Appends the complete lines of `chunk` to `out`; gives how many there were.

@@ -27,7 +27,8 @@ use tokio::sync::Notify;
 use self::compress::Compressor;
 use self::file::LogFile;
 use self::frame::Stamp;
-pub(super) use self::pump::{Outputs, Pump};
+pub(super) use self::frame::Unfinished;
+pub(super) use self::pump::{Outputs, Pump, Remainder, Remains};
 use self::ring::{Place, Ring};
 pub(super) use self::watch::LineWatch;
 use super::Error;
@@ -36,7 +37,7 @@ use crate::base::ServiceName;
 use crate::fs;
 
 /// How much of a log is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes in one file before a new one is begun.
     pub file_bytes: u64,
@@ -65,6 +66,13 @@ impl Default for Limits {
 /// Where a service's log lies in a data directory.
 pub fn path(data: &Path, service: &ServiceName) -> PathBuf {
     data.join("logs").join(format!("{service}.log"))
+}
+
+/// What was counted of a log.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Kept {
+    counters: LogCounters,
+    gap: u64,
 }
 
 /// The log of one service, across its restarts.
@@ -109,6 +117,23 @@ impl ServiceLog {
         drop(file);
         held(&self.ring).push(batch, lines);
         self.news.notify_waiters();
+    }
+
+    /// What another program that goes on with this log has to know.
+    pub(super) fn kept(&self) -> Kept {
+        let file = held(&self.file);
+        Kept { counters: file.counters(), gap: file.gap() }
+    }
+
+    /// Goes on where another program stopped: with its counters, and with the newest lines in
+    /// memory again.
+    pub(super) fn go_on(&self, kept: Kept) {
+        let mut file = held(&self.file);
+        file.go_on(kept);
+        *held(&self.counters) = file.counters();
+        let mut ring = held(&self.ring);
+        let lines = file.tail(ring.capacity());
+        ring.push(&lines, memchr::memchr_iter(b'\n', &lines).count() as u64);
     }
 
     /// Appends a line of the supervisor's own.
@@ -187,6 +212,11 @@ impl Logs {
         }
         let find = |n| self.get(n).ok_or_else(|| format!("there is no service `{n}`"));
         names.iter().map(find).collect()
+    }
+
+    /// What was counted of every log.
+    pub(super) fn kept(&self) -> BTreeMap<ServiceName, Kept> {
+        held(&self.by_name).iter().map(|(name, log)| (name.clone(), log.kept())).collect()
     }
 
     pub(super) fn news(&self) -> Arc<Notify> {

@@ -5,7 +5,7 @@
 //! Invariants: a line waits at most a few milliseconds before it is in the file, and one without an
 //! end at most [`super::frame::PATIENCE`]; after the process ended, reading goes on until the pipes close or [`DRAIN`] has passed, so the last words are kept.
 
-use std::io::{self, PipeReader, PipeWriter, Read as _};
+use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::oneshot;
 
 use super::ServiceLog;
-use super::frame::{Framer, Stamp, Stream};
+use super::frame::{Framer, Stamp, Stream, Unfinished};
 use super::watch::{LineWatch, Watch};
 use super::writer::Writer;
 
@@ -40,7 +40,17 @@ const NAP: Duration = Duration::from_millis(1);
 /// A pump at work. Dropping it drains and ends the thread.
 pub(in crate::supervise) struct Pump {
     stop: Option<PipeWriter>,
-    done: Option<oneshot::Receiver<()>>,
+    done: Option<oneshot::Receiver<Option<Remains>>>,
+}
+
+/// What a pump leaves to the one that goes on for it: of standard output, then of standard error.
+pub(in crate::supervise) struct Remains(pub(in crate::supervise) [Remainder; 2]);
+
+/// One stream in the middle.
+pub(in crate::supervise) struct Remainder {
+    /// `None` once closed.
+    pub(in crate::supervise) pipe: Option<PipeReader>,
+    pub(in crate::supervise) line: Unfinished,
 }
 
 /// The ends of a process's two output pipes that the process gets.
@@ -57,29 +67,49 @@ impl Pump {
     ) -> io::Result<(Self, Outputs)> {
         let (out, out_end) = pipe()?;
         let (err, err_end) = pipe()?;
-        let (stop, stop_end) = {
-            let (reader, writer) = io::pipe()?;
-            (writer, reader)
+        let sources = [
+            Source { pipe: Some(out), framer: Framer::new(Stream::Out) },
+            Source { pipe: Some(err), framer: Framer::new(Stream::Err) },
+        ];
+        let pump = Self::work(log, watch.map(Watch::new), sources)?;
+        Ok((pump, Outputs { out: out_end, err: err_end }))
+    }
+
+    /// Goes on where another pump was told to rest.
+    pub(in crate::supervise) fn go_on(log: Arc<ServiceLog>, remains: Remains) -> io::Result<Self> {
+        let Remains([out, err]) = remains;
+        let source = |stream, left: Remainder| Source {
+            pipe: left.pipe,
+            framer: Framer::go_on(stream, left.line),
         };
+        Self::work(log, None, [source(Stream::Out, out), source(Stream::Err, err)])
+    }
+
+    fn work(log: Arc<ServiceLog>, watch: Option<Watch>, sources: [Source; 2]) -> io::Result<Self> {
+        let (stop_end, stop) = io::pipe()?;
         let (done, finished) = oneshot::channel();
         let worker = Worker {
             log,
-            watch: watch.map(Watch::new),
-            sources: [
-                Source { pipe: Some(out), framer: Framer::new(Stream::Out) },
-                Source { pipe: Some(err), framer: Framer::new(Stream::Err) },
-            ],
+            watch,
+            sources,
             stop: Some(stop_end),
+            rests: false,
             batch: Vec::new(),
             lines: 0,
             writer: None,
         };
         std::thread::Builder::new().name("log".into()).stack_size(256 * 1024).spawn(move || {
-            worker.run();
-            let _ = done.send(());
+            let _ = done.send(worker.run());
         })?;
-        let pump = Self { stop: Some(stop), done: Some(finished) };
-        Ok((pump, Outputs { out: out_end, err: err_end }))
+        Ok(Self { stop: Some(stop), done: Some(finished) })
+    }
+
+    /// Stops after what was read so far is in the log; gives what another pump goes on with, unless
+    /// both pipes are closed.
+    pub(in crate::supervise) async fn rest(mut self) -> Option<Remains> {
+        // A thread that has ended has closed its end.
+        let _ = self.stop.as_mut()?.write_all(b"r");
+        self.done.take()?.await.ok()?
     }
 
     /// The process has ended: reads what is left, then ends.
@@ -111,8 +141,9 @@ struct Worker {
     log: Arc<ServiceLog>,
     watch: Option<Watch>,
     sources: [Source; 2],
-    /// Closes when the process has ended.
+    /// Closes when the process has ended; a byte means that another pump goes on.
     stop: Option<PipeReader>,
+    rests: bool,
     batch: Vec<u8>,
     lines: u64,
     /// Writes instead of this thread, during a flood.
@@ -120,11 +151,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(mut self) -> Option<Remains> {
         let mut chunk = vec![0u8; CHUNK];
         let mut deadline: Option<Instant> = None;
         let mut last = Instant::now();
-        while self.sources.iter().any(|s| s.pipe.is_some()) {
+        while self.sources.iter().any(|s| s.pipe.is_some()) && !self.rests {
             let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 break;
@@ -142,11 +173,32 @@ impl Worker {
                 last = now;
             }
         }
+        if self.rests {
+            self.commit();
+            // It writes what it has before it ends.
+            self.writer = None;
+            let left = |s: Source| Remainder { pipe: s.pipe, line: s.framer.rest() };
+            return Some(Remains(self.sources.map(left)));
+        }
         let stamp = Stamp::now();
         for source in &mut self.sources {
             self.lines += source.framer.finish(&stamp, &mut self.batch);
         }
         self.commit();
+        None
+    }
+
+    /// The pipe that says stop said something: the process has ended, or another pump goes on.
+    fn told(&mut self, deadline: &mut Option<Instant>) {
+        let mut byte = [0u8; 1];
+        match self.stop.as_mut().map(|stop| stop.read(&mut byte)) {
+            Some(Ok(1)) => self.rests = true,
+            Some(Err(e)) if e.kind() == io::ErrorKind::Interrupted => {}
+            _ => {
+                self.stop = None;
+                *deadline = Some(Instant::now() + DRAIN);
+            }
+        }
     }
 
     /// Starts the writer when a flood comes, ends it when it is over.
@@ -171,8 +223,7 @@ impl Worker {
         let _ = poll(&mut fds, timeout.as_ref());
         let ended = self.stop.is_some() && fds.last().is_some_and(|f| !f.revents().is_empty());
         if ended {
-            self.stop = None;
-            *deadline = Some(Instant::now() + DRAIN);
+            self.told(deadline);
         }
     }
 
@@ -183,8 +234,7 @@ impl Worker {
         let _ = poll(&mut [PollFd::new(stop, PollFlags::IN)], timeout.as_ref());
         let mut fd = [PollFd::new(stop, PollFlags::IN)];
         if poll(&mut fd, Some(&Timespec::default())).is_ok_and(|n| n > 0) {
-            self.stop = None;
-            *deadline = Some(Instant::now() + DRAIN);
+            self.told(deadline);
         }
     }
 

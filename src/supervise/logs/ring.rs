@@ -69,6 +69,10 @@ impl Ring {
         self.start.line += lines;
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
     /// Where new lines will be.
     pub(super) fn end(&self) -> Place {
         self.end

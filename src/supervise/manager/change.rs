@@ -60,6 +60,7 @@ impl Manager {
             Refusal::new(format!("services wait for each other: {}", names.join(", ")))
         })?;
 
+        self.groups.add(&stack);
         self.reports.tell(Event::Asked { action: Deed::Apply, services: Vec::new(), by });
         for unit in added {
             unit.note(&format!("generation {}, {}", stack.generation, stack.digest));
@@ -82,7 +83,7 @@ impl Manager {
         std::mem::swap(&mut self.wanted, &mut wanted);
         self.times = Times::new(&self.stack);
         self.sandboxes = Sandboxes::open(&self.stack, &self.groups);
-        self.sandboxes.look(&self.stack, &self.logs);
+        drop(self.sandboxes.look(&self.stack, &self.logs));
         self.reports.tell(Event::Change(report::info(&self.stack)));
         let moment = self.clock.moment();
         let mut actions = self.fleet.ask(moment, &stop, &Input::Stop);

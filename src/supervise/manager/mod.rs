@@ -5,10 +5,16 @@
 //! the spawner. Invariant: everything that happens reaches the machines through this one loop, so
 //! boot, crash, restart and stop take the same path.
 
+mod begin;
 mod change;
 mod clock;
 mod face;
+mod go_on;
+mod hand_over;
+mod limit;
+mod outside;
 mod report;
+mod signals;
 mod times;
 mod unit;
 mod verbs;
@@ -19,34 +25,36 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::begin::{run, run_blocking};
 use self::clock::Clock;
-use self::face::Signals;
+pub use self::face::Showing;
+pub use self::go_on::go_on_blocking;
+use self::hand_over::Pending;
 use self::report::Reports;
+pub(super) use self::report::Seen;
+use self::signals::Signals;
 use self::times::Times;
 use self::unit::Unit;
-use super::Error;
 use super::confined::{Groups, Sandboxes};
 use super::contain::{self, RunMark};
-use super::control::server::{Access, Ask, Server};
-use super::control::tcp::Loopback;
+use super::control::server::Ask;
 use super::desired::Desired;
 use super::fleet::{Action, Fleet};
 use super::guardian::Guardian;
-use super::journal::JournalWriter;
-use super::lease::{Lease, LeaseWriter, Leased, RunDir};
+use super::lease::{Lease, LeaseWriter, Leased};
 use super::logs::Logs;
-use super::plan::{self, Wanted};
-use super::ports;
+use super::plan::Wanted;
 use super::process::StartError;
 use super::procfs;
-use super::reap::{self, Child};
+use super::reap::Child;
 use super::spec::{Stack, Wishes};
-use super::state::{Generation, Input, Output, Rules};
-use super::status::{Event, StackStatus};
+use super::state::{Generation, Input, Output};
+use super::status::{Event, StackStatus, Upgrade};
+use super::upgrade::Luggage;
 use crate::base::{Secret, ServiceName};
 
 /// How a stack is supervised.
@@ -54,8 +62,13 @@ use crate::base::{Secret, ServiceName};
 pub struct Options {
     /// Ends the run in order when cancelled.
     pub stop: CancellationToken,
-    /// Whether SIGINT, SIGTERM and SIGHUP end the run in order, and a second SIGINT at once.
+    /// Whether signals are obeyed: SIGINT, SIGTERM, SIGQUIT and SIGHUP end the run in order, a
+    /// second one at once; SIGUSR1, SIGUSR2 and SIGWINCH are passed on to who asks for them.
     pub signals: bool,
+    /// Whether this is a container's init: SIGHUP reloads, and what inits are sent is understood.
+    pub init: bool,
+    /// How long the ordered end may take; as long as the services may take when `None`.
+    pub stop_within: Option<Duration>,
     /// Where events go; a full queue makes events be missed (and said so), never waited for.
     pub face: Option<mpsc::Sender<Event>>,
     /// Whether lines of logs are among them.
@@ -72,6 +85,10 @@ pub struct Options {
     pub metrics_port: Option<u16>,
     /// Who sends it may change something over loopback.
     pub token: Option<Secret>,
+    /// What another program needs beside the stack to go on; without it none can take over.
+    pub luggage: Option<Arc<dyn Luggage>>,
+    /// What the face has shown, so that no program is replaced in the middle of an event.
+    pub showing: Arc<Showing>,
 }
 
 /// Whose wish to stay stopped is forgotten at the start of a run.
@@ -95,152 +112,6 @@ pub struct Outcome {
     pub asked: bool,
     /// The services at the end.
     pub last: StackStatus,
-}
-
-/// Supervises a stack until it is told to end or nothing is left to run.
-///
-/// 1. Takes the data directory's lock and ends what an earlier run left.
-/// 2. Checks that every port is free, before anything starts.
-/// 3. Starts the guardian and serves the control socket.
-/// 4. Starts services as what they come after becomes ready; restarts what ends.
-/// 5. Ends all in reverse order; returns when nothing of the run is alive.
-///
-/// Needs a tokio runtime with time and I/O; one thread is enough.
-pub async fn run(stack: Stack, options: Options) -> Result<Outcome, Error> {
-    let system = |action| move |source| Error::System { action, source };
-    let after = stack.services.iter().map(|(n, s)| (n.clone(), s.after.clone())).collect();
-    let rules = stack.services.iter().map(|(n, s)| (n.clone(), Rules::from(s))).collect();
-    let fleet = Fleet::new(rules, after).map_err(|services| Error::Cycle { services })?;
-
-    let dir = RunDir::of(&stack.data);
-    let lock = dir.claim(&stack.env)?;
-    reap::become_subreaper();
-    let leftovers = dir.end_leftovers()?;
-    let mut desired = Desired::read(dir.path())?;
-    match &options.reset {
-        Reset::Nothing => {}
-        Reset::Named(names) => desired.set(names, false)?,
-        Reset::All => {
-            let all = desired.stopped().clone();
-            desired.set(&all, false)?;
-        }
-    }
-    ports::check(stack.services.values())?;
-
-    let logs = Logs::open(&stack.data, stack.services.iter().map(|(n, s)| (n, s.logs)))?;
-    let logs = Arc::new(logs);
-    let mark = RunMark::fresh();
-    let loopback = loopback(&options).await?;
-    let journal =
-        JournalWriter::start(&stack.data, mark.as_str()).map_err(system("start a thread"))?;
-    let groups = Arc::new(Groups::open(&mark, &stack));
-    let guardian = Guardian::start(&options.guardian, &mark, groups.run())
-        .map_err(|source| Error::Guardian { source })?;
-    let server = Server::bind(dir.path())?;
-    let lease = LeaseWriter::start(&dir).map_err(system("start a thread"))?;
-    let signals = Signals::listen(options.signals).map_err(system("listen to signals"))?;
-
-    let (events, _) = broadcast::channel(1024);
-    let (ask, asks) = mpsc::unbounded_channel();
-    let (news, heard) = mpsc::unbounded_channel();
-    let ended = CancellationToken::new();
-    let access = Access {
-        ask,
-        events: events.clone(),
-        logs: logs.clone(),
-        journal: journal.flusher(),
-        data: stack.data.clone(),
-        wishes: options.wishes,
-        token: options.token,
-        ended: ended.clone(),
-    };
-    let mut served = tokio::task::JoinSet::new();
-    for listener in loopback {
-        served.spawn(listener.serve(access.clone()));
-    }
-    served.spawn(server.serve(access));
-    let face = options.face.map(|face| {
-        let follow = options.face_logs.then(|| logs.clone());
-        tokio::spawn(face::forward(events.subscribe(), follow, face, ended.clone()))
-    });
-    let strays = tokio::spawn(face::collect_strays().map_err(system("listen to signals"))?);
-
-    let run_path: Arc<std::path::Path> = Arc::from(dir.path());
-    let units = stack
-        .services
-        .values()
-        .filter_map(|spec| {
-            let log = logs.get(&spec.name)?;
-            let (run, news) = (run_path.clone(), news.clone());
-            let unit = Unit::new(spec.clone(), log, run, &mark, news, groups.clone());
-            Some((spec.name.clone(), unit))
-        })
-        .collect();
-    let times = Times::new(&stack);
-    let wanted = plan::wanted(&stack);
-    let sandboxes = Sandboxes::open(&stack, &groups);
-    sandboxes.look(&stack, &logs);
-    let mut manager = Manager {
-        desired,
-        times,
-        run_path,
-        sandboxes,
-        groups,
-        clock: Clock::start(),
-        reports: Reports::new(events, journal),
-        logs,
-        wanted,
-        gone: BTreeSet::new(),
-        stack,
-        fleet,
-        units,
-        guardian: Some(guardian),
-        guardian_command: options.guardian,
-        mark,
-        lease,
-        news,
-        down: None,
-    };
-    manager.watch_guardian();
-    manager.open(leftovers);
-    manager.turn(heard, asks, signals, options.stop).await;
-    let outcome = manager.close().await;
-
-    // Streams give what they have, then close; only then are the lock and the socket let go.
-    ended.cancel();
-    strays.abort();
-    while served.join_next().await.is_some() {}
-    if let Some(face) = face {
-        let _ = tokio::time::timeout(Duration::from_secs(2), face).await;
-    }
-    dir.clear()?;
-    drop(lock);
-    Ok(outcome)
-}
-
-/// Binds the ports that the profile gives the supervisor itself.
-async fn loopback(options: &Options) -> Result<Vec<Loopback>, Error> {
-    let mut out = Vec::new();
-    for (name, port) in [("control", options.control_port), ("metrics", options.metrics_port)] {
-        if let Some(port) = port {
-            out.push(Loopback::bind(name, port).await?);
-        }
-    }
-    Ok(out)
-}
-
-/// [`run`] on a runtime of its own, of one thread.
-pub fn run_blocking(stack: Stack, options: Options) -> Result<Outcome, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_stack_size(256 * 1024)
-        .thread_keep_alive(Duration::from_secs(1))
-        .build()
-        .map_err(|source| Error::System { action: "start its event loop", source })?;
-    let outcome = runtime.block_on(run(stack, options));
-    // A gate that still looks at a large object must not hold the end up.
-    runtime.shutdown_background();
-    outcome
 }
 
 /// What the outside reports to the loop.
@@ -269,11 +140,43 @@ struct Manager {
     mark: RunMark,
     groups: Arc<Groups>,
     sandboxes: Sandboxes,
+    /// Held until the first services have been started.
+    starting: Option<std::sync::mpsc::Sender<()>>,
+    /// How many of those are left.
+    first: usize,
     lease: LeaseWriter,
     reports: Reports,
     news: mpsc::UnboundedSender<News>,
     /// Required services that were down when the end was asked.
     down: Option<Vec<ServiceName>>,
+    /// How long the ordered end may take.
+    stop_within: Option<Duration>,
+    /// Whether it is the init of a container.
+    init: bool,
+    luggage: Option<Arc<dyn Luggage>>,
+    token: Option<Secret>,
+    /// A program that is to take over as soon as nothing is under way.
+    pending: Option<Pending>,
+    /// The last upgrade.
+    upgrade: Option<Upgrade>,
+}
+
+/// Where things come from.
+struct Inlets {
+    heard: mpsc::UnboundedReceiver<News>,
+    asks: mpsc::UnboundedReceiver<Ask>,
+    signals: Signals,
+    stop: CancellationToken,
+}
+
+/// Why the loop stopped.
+enum Turn {
+    /// All rests.
+    End,
+    /// Nothing is under way: the program that waits can take over.
+    Quiet,
+    /// The program that waits has waited for too long, for this.
+    Late(String),
 }
 
 impl Manager {
@@ -297,26 +200,27 @@ impl Manager {
         self.write_lease();
         let stopped = self.desired.stopped();
         let actions = self.fleet.start_all(self.clock.moment(), stopped);
+        let starts = |(_, output): &&Action| matches!(output, Output::Gate(_));
+        self.first = actions.iter().filter(starts).count();
         self.perform(actions);
     }
 
-    /// Runs until all rests.
-    async fn turn(
-        &mut self,
-        mut heard: mpsc::UnboundedReceiver<News>,
-        mut asks: mpsc::UnboundedReceiver<Ask>,
-        mut signals: Signals,
-        stop: CancellationToken,
-    ) {
+    /// Runs until all rests, or until it has to be left for another program's sake.
+    async fn turn(&mut self, inlets: &mut Inlets) -> Turn {
+        let Inlets { heard, asks, signals, stop } = inlets;
         while !self.fleet.is_at_rest() {
+            if let Some(turn) = self.is_time_to_hand_over() {
+                return turn;
+            }
             let time = self.times.wait().map(|wait| self.clock.now() + wait);
-            let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet), time];
+            let look = self.next_look_at_quiet();
+            let due = [self.fleet.wake_at(), self.reports.wake_at(&self.fleet), time, look];
             let due = due.into_iter().flatten().min();
             let at =
                 self.clock.instant(due.unwrap_or(Duration::from_secs(86_400) + self.clock.now()));
             tokio::select! {
                 biased;
-                Some(kill) = signals.next() => if kill { self.kill() } else { self.stop() },
+                wish = signals.next(|| self.clock.now()) => self.obey(wish),
                 () = stop.cancelled(), if !self.fleet.is_stopping() => self.stop(),
                 Some(news) = heard.recv() => self.hear(news),
                 Some(ask) = asks.recv() => self.answer(ask),
@@ -328,12 +232,15 @@ impl Manager {
                 }
             }
         }
+        Turn::End
     }
 
     fn hear(&mut self, news: News) {
         let (name, input) = match news {
             News::Input(name, input) => (name, input),
             News::Started(name, generation, result) => {
+                self.first -= usize::from(self.first > 0);
+                self.starting.take_if(|_| self.first == 0);
                 let Some(unit) = self.units.get_mut(&name) else { return };
                 let input = match result {
                     Ok(child) => {
@@ -378,7 +285,11 @@ impl Manager {
 
     fn stop(&mut self) {
         self.remember_down();
-        let actions = self.fleet.stop_all(self.clock.moment());
+        let moment = self.clock.moment();
+        let actions = match self.stop_within {
+            Some(limit) if !self.fleet.is_stopping() => self.fleet.stop_within(moment, limit),
+            _ => self.fleet.stop_all(moment),
+        };
         self.perform(actions);
     }
 
@@ -399,6 +310,7 @@ impl Manager {
             if output == Output::KillAll && self.fleet.get(&name).is_some_and(|m| m.pid().is_some())
             {
                 self.reports.meter.killed(&name);
+                self.say_if_cut(&name);
             }
             if let Some(unit) = self.units.get_mut(&name) {
                 unit.perform(output, &self.stack.gate);
@@ -416,6 +328,7 @@ impl Manager {
         let (stack, fleet, units) = (&self.stack, &self.fleet, &self.units);
         let mut status = report::status(stack, fleet, units, self.clock.now());
         self.sandboxes.tell(&mut status);
+        status.upgrade.clone_from(&self.upgrade);
         status
     }
 

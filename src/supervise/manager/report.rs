@@ -15,6 +15,7 @@ use crate::supervise::state::{Generation, Machine, Time};
 use crate::supervise::status::{
     Cause, Event, Record, ServiceStatus, StackInfo, StackStatus, State, StateChange,
 };
+use crate::supervise::upgrade::state::ReportsState;
 
 /// How long a service may take to end before it is said who is waited for, and how often.
 const WAITS: Duration = Duration::from_secs(1);
@@ -22,12 +23,52 @@ const WAITS: Duration = Duration::from_secs(1);
 /// Lines of a log that go into the reason of a failure.
 const LAST_WORDS: usize = 8;
 
+/// A process that ran for this long and ended before it was ready is told of at once: some such
+/// failures in a row, as of one that ends quickly, would take longer than anybody waits.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// What was told of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(in crate::supervise) struct Seen {
+    state: State,
+    start: Generation,
+    reloads: u64,
+    pid: Option<u32>,
+    /// The start whose end was told last.
+    ended: Generation,
+}
+
+impl Seen {
+    fn of(machine: &Machine) -> Self {
+        Self {
+            state: machine.state(),
+            start: machine.generation(),
+            reloads: machine.reloads(),
+            pid: machine.pid(),
+            ended: machine.ended(),
+        }
+    }
+
+    /// What a service is before anything is told of it.
+    const NOTHING: Self = Self { state: State::Stopped, start: 0, reloads: 0, pid: None, ended: 0 };
+
+    /// Whether what came after it is worth telling. The end of a process is told with the state
+    /// that it leads to, not while the rest of it is being ended.
+    fn tells(&self, now: &Self) -> bool {
+        let started = now.pid.is_some() && now.pid != self.pid;
+        self.state != now.state
+            || self.start != now.start && now.state == State::Starting
+            || self.start == now.start && self.reloads != now.reloads
+            || started
+    }
+}
+
 /// What was told already.
 pub(super) struct Reports {
     events: broadcast::Sender<Record>,
     journal: JournalWriter,
     pub(super) meter: Meter,
-    seen: BTreeMap<ServiceName, (State, Generation, u64)>,
+    seen: BTreeMap<ServiceName, Seen>,
     stack_ready: bool,
     failed: Vec<ServiceName>,
     waits_told: Time,
@@ -50,6 +91,33 @@ impl Reports {
     pub(super) fn tell(&mut self, event: Event) {
         // Nobody may be listening.
         let _ = self.events.send(self.journal.record(event));
+    }
+
+    /// What another program that goes on has to know.
+    pub(super) fn pack(&self) -> ReportsState {
+        ReportsState {
+            meter: self.meter.clone(),
+            seen: self.seen.clone(),
+            stack_ready: self.stack_ready,
+            failed: self.failed.clone(),
+            waits_told: self.waits_told,
+            next: self.journal.next(),
+        }
+    }
+
+    /// Goes on where another program stopped.
+    pub(super) fn go_on(&mut self, state: ReportsState) {
+        let ReportsState { meter, seen, stack_ready, failed, waits_told, next } = state;
+        (self.meter, self.seen, self.stack_ready) = (meter, seen, stack_ready);
+        (self.failed, self.waits_told) = (failed, waits_told);
+        self.journal.count_from(next);
+    }
+
+    /// Returns when everything that was told is in the journal.
+    pub(super) async fn flush(&self) {
+        if let Some(journal) = self.journal.flusher() {
+            journal.done().await;
+        }
     }
 
     /// Forgets a service that is no longer part of the stack.
@@ -76,22 +144,27 @@ impl Reports {
         let mut changed = false;
         let mut told = Vec::new();
         for (name, machine) in fleet.iter() {
-            let current = (machine.state(), machine.generation(), machine.reloads());
-            let before = self.seen.insert(name.clone(), current);
-            let from = before.map_or(State::Stopped, |b| b.0);
-            if before == Some(current) || (before.is_none() && from == current.0) {
+            let now_seen = Seen::of(machine);
+            let before = self.seen.get(name).copied().unwrap_or(Seen::NOTHING);
+            if before == now_seen {
                 continue;
             }
-            changed = true;
-            let reloaded = before.is_some_and(|b| b.1 == current.1 && b.2 != current.2);
-            if from == current.0 && current.0 != State::Starting && !reloaded {
+            changed |= (before.state, before.start, before.pid)
+                != (now_seen.state, now_seen.start, now_seen.pid);
+            if !before.tells(&now_seen) {
+                // What is not told now is told with the next change.
+                let (start, ended) = (before.start, before.ended);
+                self.seen.insert(name.clone(), Seen { start, ended, ..now_seen });
                 continue;
             }
-            let change = change(name, from, machine, fleet, now);
+            let change = change(name, &before, machine, fleet, now);
+            let ended = if change.exit.is_some() { now_seen.ended } else { before.ended };
+            self.seen.insert(name.clone(), Seen { ended, ..now_seen });
             if let (State::Ready, Some(after)) = (change.to, machine.ready_after()) {
                 self.meter.ready(name, after);
             }
-            if let Some(unit) = units.get(name) {
+            let reloaded = before.reloads != now_seen.reloads;
+            if let Some(unit) = units.get(name).filter(|_| change.from != change.to || reloaded) {
                 note(unit, machine, &change);
             }
             told.push(change);
@@ -163,14 +236,13 @@ impl Reports {
 
 fn change(
     name: &ServiceName,
-    from: State,
+    before: &Seen,
     machine: &Machine,
     fleet: &Fleet,
     now: Time,
 ) -> StateChange {
-    let to = machine.state();
-    let ended = matches!(from, State::Starting | State::Ready | State::Stopping);
-    let rests = !matches!(to, State::Starting | State::Ready);
+    let (from, to) = (before.state, machine.state());
+    let ended = before.ended != machine.ended() && to != State::Stopping;
     StateChange {
         service: name.clone(),
         from,
@@ -180,7 +252,7 @@ fn change(
         retry_ms: retry(machine, now),
         at_ms: millis(now),
         start: machine.generation(),
-        exit: if ended && rests && to != State::Stopping { machine.last_exit() } else { None },
+        exit: if ended { machine.last_exit() } else { None },
         ready_ms: if to == State::Ready { machine.ready_after().map(millis) } else { None },
         waits_for: match to {
             State::Waiting => fleet.waits_for(name).cloned().collect(),
@@ -213,6 +285,8 @@ fn is_hopeless(machine: &Machine) -> bool {
         State::Stopped => *machine.why() != Cause::StopAsked,
         State::Stopping | State::Backoff => {
             matches!(machine.why(), Cause::NotReady(_) | Cause::PreStart(_))
+                // Once its last lines are in its log.
+                || machine.pid().is_none() && machine.unready().is_some_and(|ran| ran >= SLOW)
         }
         _ => false,
     }
@@ -316,6 +390,8 @@ pub(super) fn status(
         project: stack.project.clone(),
         supervisor: std::process::id(),
         uptime_ms: millis(now),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        upgrade: None,
         stopping: fleet.is_stopping(),
         services: units.values().filter_map(one).collect(),
     }

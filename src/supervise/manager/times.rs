@@ -31,6 +31,27 @@ impl Times {
         Self { timers: stack.services.values().filter_map(timer).collect() }
     }
 
+    /// Each schedule's position, as text.
+    pub(super) fn pack(&self) -> BTreeMap<ServiceName, (Option<String>, String)> {
+        let text = |timer: &Timer| {
+            let (next, seen) = timer.position();
+            (next.map(|t| t.to_string()), seen.to_string())
+        };
+        self.timers.iter().map(|(name, timer)| (name.clone(), text(timer))).collect()
+    }
+
+    /// Goes on from these; a text that is no time leaves a schedule at its next time from now on.
+    pub(super) fn go_on(&mut self, positions: &BTreeMap<ServiceName, (Option<String>, String)>) {
+        for (name, (next, seen)) in positions {
+            let next = next.as_ref().map(|t| t.parse()).transpose();
+            if let (Some(timer), Ok(next), Ok(seen)) =
+                (self.timers.get_mut(name), next, seen.parse())
+            {
+                timer.go_on((next, seen));
+            }
+        }
+    }
+
     /// How long until the clock must be looked at; `None` when nothing is scheduled.
     pub(super) fn wait(&self) -> Option<Duration> {
         let now = Timestamp::now();

@@ -3,8 +3,9 @@
 //! Obeys the machine's orders and reports what comes of them; every report carries the generation
 //! it belongs to.
 
+mod handing;
+
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,11 +22,11 @@ use crate::sandbox::Ready;
 use crate::supervise::confined::{self, Groups};
 use crate::supervise::contain::{self, RunMark};
 use crate::supervise::helper::{Helper, Surroundings};
-use crate::supervise::logs::{LineWatch, Outputs, Pump, ServiceLog};
+use crate::supervise::logs::{LineWatch, Outputs, Pump, Remains, ServiceLog};
 use crate::supervise::metrics::ProbeCounts;
 use crate::supervise::notify::NotifySocket;
 use crate::supervise::ports;
-use crate::supervise::process::{self, Launch, StartError};
+use crate::supervise::process::{self, Launch, StartError, Stdio};
 use crate::supervise::reap::Child;
 use crate::supervise::spec::{CommandSpec, Gate, ProbeSpec, ReloadSpec, ServiceSpec};
 use crate::supervise::state::{Generation, Input, Output};
@@ -51,7 +52,7 @@ pub(super) struct Unit {
     gate: Option<AbortHandle>,
     hook: CancellationToken,
     watch: Watch,
-    notify: Option<NotifySocket>,
+    notify: Option<Arc<NotifySocket>>,
     /// Tells that the awaited line came.
     line: Option<oneshot::Receiver<()>>,
     /// Its control group.
@@ -59,6 +60,10 @@ pub(super) struct Unit {
     /// Its program, held since the gate's check.
     held: Arc<Mutex<Option<Arc<Ready>>>>,
     next_run: Option<Duration>,
+    /// Held by every command that runs beside it.
+    commands: Arc<()>,
+    /// What its pump left, while another program is to go on.
+    remains: Option<Remains>,
 }
 
 impl Unit {
@@ -72,9 +77,12 @@ impl Unit {
     ) -> Self {
         let mark = run_mark.of_service(spec.name.as_str());
         let around = Arc::new(Surroundings {
-            env: spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            env: spec.env.clone(),
             cwd: spec.cwd.clone(),
             mark: run_mark.of_service(&format!("{}~helper", spec.name)),
+            name: spec.name.clone(),
+            groups: groups.clone(),
+            more: Arc::default(),
             probes: ProbeCounts::default(),
         });
         Self {
@@ -95,6 +103,8 @@ impl Unit {
             next_run: None,
             groups,
             held: Arc::default(),
+            commands: Arc::default(),
+            remains: None,
         }
     }
 
@@ -125,14 +135,18 @@ impl Unit {
         let cancel = CancellationToken::new();
         self.hook = cancel.clone();
         let task = tokio::spawn(async move {
+            let around = around.clone();
+            let helpers = around.clone();
             let looked = tokio::task::spawn_blocking(move || {
                 let look = || {
                     // Held first: what is checked now cannot be changed before it is executed.
-                    let ready = confined::ready(&spec, &groups)?;
+                    let confine = spec.confine.as_deref();
+                    let ready = confined::ready(&spec.name, &spec.program, confine, &groups)?;
                     gate.check(&spec.name).map_err(|problem| told(&problem))?;
                     confined::confirm(&spec, ready.as_deref())?;
                     interrupt::point("service.checked");
                     *held.lock().unwrap_or_else(PoisonError::into_inner) = ready;
+                    around.read_file(&spec)?;
                     Ok(())
                 };
                 if let Err(why) = look() {
@@ -145,7 +159,7 @@ impl Unit {
                 Ok(None) => match hook {
                     None => Input::GatePassed(generation),
                     Some((command, output)) => {
-                        match pre_start(command, around, output, cancel).await {
+                        match pre_start(command, helpers, output, cancel).await {
                             Ok(()) => Input::GatePassed(generation),
                             Err(why) => Input::PreStartFailed(generation, why),
                         }
@@ -223,9 +237,11 @@ impl Unit {
     ) {
         let (name, news, log) = (self.spec.name.clone(), self.news.clone(), self.log.clone());
         let (around, output) = (self.around.clone(), self.helper_output());
+        let running = self.commands.clone();
         tokio::spawn(async move {
             let helper = Helper::new(command, around).with("MAINPID", pid.to_string());
             let outcome = run_hook(helper, output, limit).await;
+            drop(running);
             if let Some(input) = then(&log, outcome) {
                 let _ = news.send(News::Input(name, input));
             }
@@ -254,14 +270,14 @@ impl Unit {
                 return;
             }
         };
-        let mut env: Vec<_> = self.spec.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut env = self.around.with_file(&self.spec.env);
         env.push((exported::RUN.into(), self.mark.clone().into()));
         if self.spec.notifies() {
             let bound = NotifySocket::bind(&self.run, self.spec.name.as_str(), generation);
             match bound {
                 Ok(socket) => {
                     env.push(("NOTIFY_SOCKET".into(), socket.address().clone()));
-                    self.notify = Some(socket);
+                    self.notify = Some(Arc::new(socket));
                 }
                 Err(e) => self.note(&format!("it has no notify socket: {e}")),
             }
@@ -290,18 +306,26 @@ impl Unit {
     pub(super) fn started(&mut self, generation: Generation, child: Child) -> Arc<Child> {
         let child = Arc::new(child);
         self.child = Some(child.clone());
-        if let Some(socket) = self.notify.take() {
+        self.hear(generation);
+        self.await_end(generation, child.clone());
+        child
+    }
+
+    fn hear(&mut self, generation: Generation) {
+        if let (Some(socket), Some(child)) = (&self.notify, &self.child) {
             let (name, news) = (self.spec.name.clone(), self.news.clone());
-            self.watch.hear(socket, child.clone(), move |notice| {
+            self.watch.hear(socket.clone(), child.clone(), move |notice| {
                 let _ = news.send(News::Input(name.clone(), Input::Notice(generation, notice)));
             });
         }
-        let (name, news, watched) = (self.spec.name.clone(), self.news.clone(), child.clone());
+    }
+
+    fn await_end(&self, generation: Generation, child: Arc<Child>) {
+        let (name, news) = (self.spec.name.clone(), self.news.clone());
         tokio::spawn(async move {
-            let exit = watched.ended().await;
+            let exit = child.ended().await;
             let _ = news.send(News::Input(name, Input::Exited(generation, exit)));
         });
-        child
     }
 
     pub(super) fn not_started(&mut self) {
@@ -350,6 +374,7 @@ impl Unit {
         let (child, pump) = (self.child.clone(), self.pump.take());
         let group = self.groups.of(&self.spec.name);
         self.watch.end_hearing();
+        self.notify = None;
         tokio::spawn(async move {
             let sweep = tokio::task::spawn_blocking(move || {
                 child.map_or((0, 0), |child| {

@@ -27,9 +27,17 @@ impl Manager {
             Ask::Do(deed, services, signal, by, reply) => {
                 let _ = reply.send(self.carry_out(deed, &services, signal, by));
             }
+            Ask::Down(within, by, reply) => {
+                let services = self.stack.services.keys().cloned().collect();
+                let event = Event::Asked { action: Deed::Down, services: Vec::new(), by };
+                self.reports.tell(event);
+                self.stop_in(within);
+                let _ = reply.send(Ok(Accepted { services }));
+            }
             Ask::Plan(wanted, reply) => {
                 let _ = reply.send(Ok(self.plan(&wanted)));
             }
+            Ask::Upgrade(program, by, reply) => self.ask_upgrade(*program, by, reply),
             Ask::Apply(stack, wanted, by, reply) => {
                 let _ = reply.send(self.change(*stack, *wanted, by));
             }
@@ -45,16 +53,11 @@ impl Manager {
         by: Option<u32>,
     ) -> Result<Accepted, Refusal> {
         let mut names = self.services(asked)?;
-        if self.fleet.is_stopping() && deed != Deed::Down {
+        if self.fleet.is_stopping() {
             return Err(Refusal::new("the stack is stopping"));
         }
         let event = Event::Asked { action: deed, services: asked.to_vec(), by };
         let input = match deed {
-            Deed::Down => {
-                self.reports.tell(event);
-                self.stop();
-                return Ok(Accepted { services: names });
-            }
             Deed::Signal => {
                 self.all_run(&names)?;
                 self.reports.tell(event);
@@ -78,7 +81,7 @@ impl Manager {
                 self.remember(&names, true)?;
                 Input::Stop
             }
-            Deed::Restart | Deed::Apply => {
+            Deed::Restart | Deed::Apply | Deed::Down => {
                 if asked.is_empty() {
                     // What somebody stopped is restarted only by its name.
                     names.retain(|name| !self.desired.stopped().contains(name));

@@ -65,7 +65,7 @@ impl Watch {
     /// Hears what it says until it has ended.
     pub(super) fn hear(
         &mut self,
-        socket: NotifySocket,
+        socket: Arc<NotifySocket>,
         child: Arc<Child>,
         tell: impl Fn(Notice) + Send + Sync + 'static,
     ) {

@@ -13,8 +13,10 @@ mod text;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize};
+
 use self::histogram::Histogram;
-pub(super) use self::probes::ProbeCounts;
+pub(super) use self::probes::{Looks, ProbeCounts};
 pub(super) use self::render::render;
 use super::state::{Input, Time};
 use super::status::{Cause, Exit};
@@ -29,18 +31,22 @@ const CAUSES: [&str; 6] = ["boot", "crash", "dependency", "manual", "other", "sc
 const REASONS: [&str; 5] = ["asked", "code", "probe", "signal", "watchdog"];
 
 /// What was counted since the supervisor started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Meter {
     services: BTreeMap<ServiceName, ServiceMeter>,
     /// Processes that had left their service, or outlived it, and were ended.
     pub(super) orphans: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct ServiceMeter {
+    #[serde(deserialize_with = "words")]
     starts: BTreeMap<&'static str, u64>,
+    #[serde(deserialize_with = "words")]
     exits: BTreeMap<&'static str, u64>,
     kills: u64,
+    /// The units have these.
+    #[serde(skip)]
     probes: ProbeCounts,
     startup: Histogram,
     restart_delay: Histogram,
@@ -48,6 +54,13 @@ struct ServiceMeter {
     spawned_at: Option<Time>,
     ready: bool,
     exited_at: Option<Time>,
+}
+
+/// Counts by the words of a label; those that this program does not know are dropped.
+fn words<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let counts = BTreeMap::<String, u64>::deserialize(from)?;
+    let known = CAUSES.iter().chain(&REASONS);
+    Ok(known.filter_map(|word| Some((*word, *counts.get(*word)?))).collect())
 }
 
 impl Meter {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::histogram::Histogram;
 
 /// Looks of one kind.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Looks {
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(in crate::supervise) struct Looks {
     /// How long they took, whatever they found.
     pub(super) took: Histogram,
     /// Those that found the service not ready, or not alive.
@@ -29,6 +29,18 @@ impl ProbeCounts {
         let looks = all.entry(kind).or_default();
         looks.took.add(took);
         looks.failures += u64::from(!found);
+    }
+
+    /// What another program goes on counting from.
+    pub(in crate::supervise) fn kept(&self) -> BTreeMap<String, Looks> {
+        self.now().into_iter().map(|(kind, looks)| (kind.to_owned(), looks)).collect()
+    }
+
+    /// Goes on counting; kinds that this program does not know are dropped.
+    pub(in crate::supervise) fn go_on(&self, mut kept: BTreeMap<String, Looks>) {
+        let known = ["exec", "http", "tcp"].into_iter();
+        let all = known.filter_map(|kind| Some((kind, kept.remove(kind)?))).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = all;
     }
 
     /// What was counted until now.

@@ -47,6 +47,8 @@ fn status() -> StackStatus {
         project: "/p".into(),
         supervisor: 1,
         uptime_ms: 2000,
+        version: "0.1.0".into(),
+        upgrade: None,
         stopping: false,
         services: vec![service("a"), service("b")],
     }

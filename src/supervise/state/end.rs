@@ -16,6 +16,7 @@ impl Machine {
                     out.push(Output::EndGate);
                 }
                 *then = next;
+                self.why = self.ends_for(next);
             }
             Phase::Gating { .. } | Phase::Held => {
                 out.push(Output::EndGate);
@@ -24,18 +25,16 @@ impl Machine {
             Phase::Idle | Phase::Waiting | Phase::Backoff { .. } | Phase::Blocked => {
                 self.stopped(Cause::StopAsked);
             }
-            Phase::Spawning { then, .. }
-            | Phase::Stopping { then, .. }
-            | Phase::Sweeping { then, .. } => *then = next,
+            Phase::Spawning { then, .. } => {
+                *then = next;
+                self.why = self.ends_for(next);
+            }
+            Phase::Stopping { then, .. } | Phase::Sweeping { then, .. } => *then = next,
             Phase::Running { .. } => {
-                self.phase =
-                    Phase::Stopping { then: next, kill_at: Some(at.now + self.rules.grace) };
+                let kill_at = self.within(at.now + self.rules.grace);
+                self.phase = Phase::Stopping { then: next, kill_at: Some(kill_at) };
                 self.asked = Some((at.now, self.rules.stop_signal));
-                match next {
-                    Then::Fail | Then::ByRule => {}
-                    Then::Stop => self.why = Cause::StopAsked,
-                    Then::Start => self.why = self.again.clone(),
-                }
+                self.why = self.ends_for(next);
                 if self.rules.is_watched() {
                     out.push(Output::EndProbe);
                 }
@@ -46,6 +45,57 @@ impl Machine {
                 });
             }
             Phase::Stopped => {}
+        }
+    }
+
+    /// A time that is not after the limit.
+    pub(super) fn within(&self, time: Time) -> Time {
+        self.end_by.map_or(time, |by| time.min(by))
+    }
+
+    /// It is killed at `by` at the latest, whatever its own time to end is.
+    pub fn limit(&mut self, by: Time) {
+        self.end_by = Some(by);
+        if let Phase::Stopping { kill_at: Some(at), .. } = &mut self.phase {
+            *at = by.min(*at);
+        }
+    }
+
+    /// It has no limit until it gets another one; what was shortened stays so.
+    pub fn unlimit(&mut self) {
+        self.end_by = None;
+    }
+
+    /// Whether it has a limit.
+    pub fn is_limited(&self) -> bool {
+        self.end_by.is_some()
+    }
+
+    /// How long its end may still take by its own rules; `None` when nothing of it is alive.
+    pub fn time_to_end(&self, now: Time) -> Option<Duration> {
+        match self.phase {
+            Phase::Running { .. } | Phase::Spawning { .. } => Some(self.rules.grace),
+            Phase::Stopping { kill_at: Some(at), .. } => Some(at.saturating_sub(now)),
+            Phase::Stopping { kill_at: None, .. } | Phase::Sweeping { .. } => Some(Duration::ZERO),
+            Phase::Gating { .. } if self.rules.pre_start => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
+    /// What it had to end and what it would have had, once its limit has cut that short.
+    pub fn cut_short(&self, now: Time) -> Option<(Duration, Duration)> {
+        let (asked, _) = self.asked?;
+        let had = now.saturating_sub(asked);
+        (self.end_by.is_some_and(|by| by <= now) && had < self.rules.grace)
+            .then_some((had, self.rules.grace))
+    }
+
+    /// Why it ends, when that follows.
+    fn ends_for(&self, next: Then) -> Cause {
+        match next {
+            Then::Fail | Then::ByRule => self.why.clone(),
+            Then::Stop => Cause::StopAsked,
+            Then::Start => self.again.clone(),
         }
     }
 
@@ -67,6 +117,9 @@ impl Machine {
         out: &mut Vec<Output>,
     ) {
         self.last_exit = Some(exit);
+        self.ended = self.generation;
+        let alone = then == Then::ByRule && ready.is_none();
+        self.unready = alone.then(|| at.now.saturating_sub(self.spawned_at));
         if self.rules.is_watched() {
             out.push(Output::EndProbe);
         }

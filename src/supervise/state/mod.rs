@@ -14,13 +14,15 @@ mod words;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::words::{Generation, Input, Moment, Notice, Output, Rules, Time};
 use super::backoff::Backoff;
 use super::spec::{Follow, RestartRule};
 use super::status::{Cause, Exit};
 
 /// What follows the end of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Then {
     /// It ends by its rule: whatever the exit calls for.
     ByRule,
@@ -30,7 +32,7 @@ enum Then {
     Stop,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
     /// Waits for its time.
     Idle,
@@ -66,7 +68,7 @@ enum Phase {
 }
 
 /// The machine of one service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
     rules: Rules,
     phase: Phase,
@@ -96,9 +98,15 @@ pub struct Machine {
     says: Option<String>,
     /// When it was asked to end, and the last signal.
     asked: Option<(Time, i32)>,
+    /// When it is killed at the latest: the end of all has a limit.
+    end_by: Option<Time>,
     starts: u64,
     reloads: u64,
     last_exit: Option<Exit>,
+    /// The start whose process ended last.
+    ended: Generation,
+    /// How long the last process ran, when it ended by itself and never became ready.
+    unready: Option<Duration>,
     /// Whether the last run ended by itself with success.
     finished: bool,
 }
@@ -125,9 +133,12 @@ impl Machine {
             seen_alive: Time::ZERO,
             says: None,
             asked: None,
+            end_by: None,
             starts: 0,
             reloads: 0,
             last_exit: None,
+            ended: 0,
+            unready: None,
             finished: false,
         }
     }
@@ -267,6 +278,7 @@ impl Machine {
             self.says = None;
             self.asked = None;
             self.finished = false;
+            self.unready = None;
             out.push(Output::Gate(self.generation));
         }
     }
@@ -328,7 +340,12 @@ impl Machine {
         match &mut self.phase {
             Phase::Waiting => {}
             // It is being started already; only a stop asked meanwhile is taken back.
-            Phase::Spawning { then, .. } => *then = Then::ByRule,
+            Phase::Spawning { then, .. } => {
+                if *then != Then::ByRule {
+                    *then = Then::ByRule;
+                    self.why = why;
+                }
+            }
             Phase::Gating { then } => {
                 if *then == Then::Stop {
                     *then = Then::Start;
@@ -360,6 +377,8 @@ impl Machine {
     }
 }
 
+#[cfg(test)]
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

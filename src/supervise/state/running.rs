@@ -83,11 +83,12 @@ impl Machine {
             Notice::Trigger => {}
             Notice::Extend(time) => {
                 let until = at.now.saturating_add(time);
+                let to_end = self.within(until);
                 match &mut self.phase {
                     Phase::Running { ready: None } => {
                         self.ready_by = self.ready_by.map(|t| t.max(until));
                     }
-                    Phase::Stopping { kill_at: Some(t), .. } => *t = (*t).max(until),
+                    Phase::Stopping { kill_at: Some(t), .. } => *t = (*t).max(to_end),
                     _ => {}
                 }
             }

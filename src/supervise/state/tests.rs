@@ -8,27 +8,7 @@ use crate::supervise::fleet::Fleet;
 use crate::supervise::spec::{Condition, Kind};
 use crate::supervise::status::State;
 
-pub(super) const RULES: Rules = Rules {
-    kind: Kind::Service,
-    scheduled: false,
-    restart: RestartRule::Always,
-    success: Vec::new(),
-    pre_start: false,
-    ready_within: Some(Duration::from_secs(5)),
-    says_ready: false,
-    alive_failures: None,
-    watchdog: None,
-    reloads: false,
-    follow: Follow::Keep,
-    ends_stack: false,
-    stop_command: false,
-    stop_signal: libc::SIGTERM,
-    grace: Duration::from_secs(2),
-};
-
-fn at(ms: u64) -> Moment {
-    Moment { now: Duration::from_millis(ms), jitter: 1.0 }
-}
+use super::testing::{RULES, at};
 
 /// Brings a machine to `Ready` at time zero; its generation is 1.
 fn ready(rules: Rules) -> Machine {
@@ -307,4 +287,22 @@ fn the_stack_ends_with_what_ends_it() {
         }
         assert_eq!(fleet.has_reason_to_end(), ends);
     }
+}
+
+#[test]
+fn a_stop_during_a_start_says_why() {
+    let mut m = Machine::new(RULES);
+    m.step(at(0), Input::Start);
+    m.step(at(0), Input::Deps(true));
+    m.step(at(0), Input::GatePassed(1));
+    assert_eq!(m.state(), State::Starting);
+    m.step(at(1), Input::Stop);
+    assert_eq!((m.state(), m.why()), (State::Stopping, &Cause::StopAsked));
+    m.step(at(2), Input::Restart);
+    assert_eq!((m.state(), m.why()), (State::Starting, &Cause::RestartAsked));
+    m.step(at(3), Input::Stop);
+    m.step(at(4), Input::Spawned(1, 7));
+    assert_eq!((m.state(), m.why(), m.pid()), (State::Stopping, &Cause::StopAsked, Some(7)));
+    m.step(at(5), Input::Exited(1, Exit::Signal(15)));
+    assert_eq!(m.ended(), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Generation, Machine, Phase, Then, Time};
+use super::{Generation, Machine, Output, Phase, Then, Time};
 use crate::supervise::spec::{Condition, Follow, Kind};
 use crate::supervise::status::{Cause, Exit, State};
 
@@ -94,6 +94,30 @@ impl Machine {
         self.says.as_deref()
     }
 
+    /// Whether nothing is under way that another program could not take over in the middle: no check,
+    /// no start, no wait for readiness, no stop.
+    pub fn is_quiet(&self) -> bool {
+        match self.phase {
+            Phase::Gating { .. }
+            | Phase::Spawning { .. }
+            | Phase::Stopping { .. }
+            | Phase::Sweeping { .. } => false,
+            Phase::Running { ready: None } => self.ready_by.is_none(),
+            _ => true,
+        }
+    }
+
+    /// What has to be ordered again where another program goes on with it.
+    pub fn go_on(&self) -> Option<Output> {
+        match self.phase {
+            Phase::Running { ready: Some(_) } if self.rules.alive_failures.is_some() => {
+                Some(Output::Watch(self.generation))
+            }
+            Phase::Held => Some(Output::AwaitPorts(self.generation)),
+            _ => None,
+        }
+    }
+
     /// Whether nothing of it is alive or will be without being asked.
     pub fn is_at_rest(&self) -> bool {
         matches!(self.phase, Phase::Stopped | Phase::Blocked)
@@ -152,6 +176,16 @@ impl Machine {
             Phase::Sweeping { retry, .. } => retry,
             _ => None,
         }
+    }
+
+    /// The start whose process ended last; 0 before the first end.
+    pub fn ended(&self) -> Generation {
+        self.ended
+    }
+
+    /// How long its last process ran, when it ended by itself and never became ready.
+    pub fn unready(&self) -> Option<Duration> {
+        self.unready
     }
 
     /// When it was asked to end and the last signal, while it has not.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::ServiceName;
 use crate::supervise::spec::{Follow, Kind, ProbeSpec, RestartRule, ServiceSpec};
 use crate::supervise::status::Exit;
@@ -22,7 +24,7 @@ pub struct Moment {
 }
 
 /// What the machine must know of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rules {
     /// Whether it keeps running.
     pub kind: Kind,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::RULES;
+use super::testing::RULES;
 use super::*;
 use crate::base::ServiceName;
 use crate::supervise::fleet::Fleet;

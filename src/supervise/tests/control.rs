@@ -43,14 +43,14 @@ fn status_logs_events_restart_and_stop() {
             }
         }
     }
-    assert_eq!(states, [State::Stopping, State::Starting, State::Ready]);
+    assert_eq!(states, [State::Stopping, State::Starting, State::Starting, State::Ready]);
     assert!(logs.any(|e| matches!(e, Event::Log { text, .. } if text.contains(" out up"))));
     let after = talk.status().unwrap();
     let after = after.services.iter().find(|s| s.name.as_str() == "talker").unwrap();
     assert_eq!(after.restarts, 1);
     assert_ne!(after.pid, before.pid);
 
-    client(dir.path()).down(Some(&mut |_| {})).unwrap();
+    client(dir.path()).down(None, Some(&mut |_| {})).unwrap();
     let outcome = run.end().unwrap();
     assert!(outcome.asked && outcome.down.is_empty());
     assert!(Client::connect(dir.path()).unwrap().is_none());
@@ -101,4 +101,66 @@ fn a_stop_while_things_start_ends_them() {
     assert!(outcome.last.services.iter().all(|s| s.state == State::Stopped), "{outcome:?}");
     assert_eq!(outcome.down.len(), 2);
     assert!(pid == 0 || !lives(pid));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_stop_of_what_ends_by_itself_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    crate::fs::create_dir_all(&dir.path().join("run")).unwrap();
+    let mut command = roles::command("ending", &[dir.path().to_str().unwrap()]);
+    let child = crate::supervise::process::start(crate::supervise::process::Launch {
+        program: command.remove(0).into(),
+        args: command,
+        env: Vec::new(),
+        cwd: dir.path().to_owned(),
+        stdin: crate::supervise::process::Stdio::null(),
+        stdout: crate::supervise::process::Stdio::null(),
+        stderr: crate::supervise::process::Stdio::null(),
+        dies_with_us: false,
+        ready: None,
+    })
+    .unwrap();
+    let socket = dir.path().join("run/control.sock");
+    wait("it listens", || crate::fs::exists(&socket).unwrap());
+    // It ends instead of answering: nothing runs, which is what was asked for.
+    let mut found = None;
+    wait("it answers", || {
+        found = Client::connect(dir.path()).unwrap();
+        found.is_some()
+    });
+    found.unwrap().down(None, Some(&mut |_| {})).unwrap();
+    assert!(Client::connect(dir.path()).unwrap().is_none());
+    child.reap();
+}
+
+#[test]
+fn waiting_for_what_was_stopped_is_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let sleeps = |service: &str| script(service, "exec sleep 1000");
+    let services = [sleeps("a"), sleeps("b").after("a"), sleeps("c").after("b")];
+    let mut run = Run::start(stack(dir.path(), services));
+    run.until_ready();
+    let mut talk = client(dir.path());
+    talk.stop(&[name("a")]).unwrap();
+    talk.restart(&[name("b"), name("c")]).unwrap();
+    let states = |status: &crate::supervise::status::StackStatus| {
+        status.services.iter().map(|s| s.state).collect::<Vec<_>>()
+    };
+    // Nothing but somebody's word moves it on, so nobody should wait for it.
+    let mut held = talk.status().unwrap();
+    wait("the others wait", || {
+        held = talk.status().unwrap();
+        states(&held) == [State::Stopped, State::Waiting, State::Waiting]
+    });
+    assert!(held.services.iter().all(|s| held.has_settled(s)), "{held:?}");
+    // What waits for something that starts is not settled.
+    held.services[0].state = State::Starting;
+    assert!(!held.services[1..].iter().any(|s| held.has_settled(s)), "{held:?}");
+    talk.start(&[name("c")]).unwrap();
+    wait("all are up", || {
+        let now = talk.status().unwrap();
+        now.services.iter().all(|s| now.has_settled(s) && s.is_up())
+    });
+    run.stop();
 }

@@ -18,9 +18,9 @@ fn supervisor(data: &Path, kind: &str) -> Child {
         args: command,
         env: Vec::new(),
         cwd: data.to_owned(),
-        stdin: std::process::Stdio::null(),
-        stdout: std::process::Stdio::null(),
-        stderr: std::process::Stdio::null(),
+        stdin: process::Stdio::null(),
+        stdout: process::Stdio::null(),
+        stderr: process::Stdio::null(),
         dies_with_us: false,
         ready: None,
     })
@@ -123,6 +123,38 @@ fn what_survives_supervisor_and_guardian_is_ended_by_the_next_run() {
 }
 
 #[test]
+fn what_survives_both_is_ended_without_another_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let child = supervisor(dir.path(), "family");
+    let members = pids(dir.path(), &FAMILY);
+    let guardian = guardian_of(child.pid());
+    let lease = dir.path().join("run/lease.json");
+    wait("the lease names the service", || {
+        crate::fs::read_to_string(&lease).is_ok_and(|t| t.contains("\"family\""))
+    });
+    let env = EnvName::new("test").unwrap();
+    assert!(!end_leftovers(dir.path(), &env).unwrap(), "a run goes on");
+    assert!(members.iter().all(|p| lives(*p)));
+    kill(guardian, Signal::STOP);
+    kill(child.pid(), Signal::KILL);
+    end(&child);
+    assert!(end_leftovers(dir.path(), &env).unwrap());
+    assert!(!members.iter().any(|p| lives(*p)), "{members:?}");
+    for file in ["lease.json", "control.sock"] {
+        assert!(!crate::fs::exists(&dir.path().join("run").join(file)).unwrap(), "{file}");
+    }
+    let told = crate::supervise::journal::read(dir.path(), None).unwrap();
+    let last = told.last().map(|r| (&r.run, &r.event));
+    assert_eq!(last.map(|(run, _)| run), told.first().map(|r| &r.run));
+    assert!(
+        matches!(last, Some((_, Event::Note { text })) if text.contains("did not end in order")),
+        "{last:?}"
+    );
+    assert!(!end_leftovers(dir.path(), &env).unwrap(), "nothing is left");
+    wait("the stopped guardian ends", || !lives(guardian));
+}
+
+#[test]
 fn a_guardian_that_ends_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let child = supervisor(dir.path(), "family");
@@ -175,7 +207,7 @@ fn a_run_and_its_background_start() {
     let pid = detached.pid;
     detached.wait().unwrap();
     let client = crate::supervise::control::Client::connect(dir.path()).unwrap().unwrap();
-    client.down(Some(&mut |_| {})).unwrap();
+    client.down(None, Some(&mut |_| {})).unwrap();
     wait("it ends", || !lives(pid));
     assert!(crate::supervise::control::Client::connect(dir.path()).unwrap().is_none());
 

@@ -300,3 +300,52 @@ fn a_cycle_is_an_error() {
     let error = Run::start(stack(dir.path(), [a, b])).end().unwrap_err();
     assert_eq!(error.to_string(), "services wait for each other: `a`, `b`");
 }
+
+#[test]
+fn every_process_and_its_end_are_told_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let service = script("s", "echo up; exec sleep 1000").ready(ProbeSpec::Log("up".into()));
+    let mut run = Run::start(stack(dir.path(), [service]));
+    run.until_ready();
+    Client::connect(dir.path()).unwrap().unwrap().restart(&[name("s")]).unwrap();
+    run.until(|e| {
+        matches!(e, Event::State(c) if c.to == State::Ready && c.start == 2).then_some(())
+    });
+    let (_, events) = run.stop();
+    let told = |e: &Event| match e {
+        Event::State(c) => Some((c.to, c.start, c.pid.is_some(), c.exit)),
+        _ => None,
+    };
+    let ended = Some(Exit::Signal(libc::SIGTERM));
+    assert_eq!(
+        events.iter().filter_map(told).collect::<Vec<_>>(),
+        [
+            (State::Starting, 1, false, None),
+            (State::Starting, 1, true, None),
+            (State::Ready, 1, true, None),
+            (State::Stopping, 1, true, None),
+            // The next start follows at once.
+            (State::Starting, 2, false, ended),
+            (State::Starting, 2, true, None),
+            (State::Ready, 2, true, None),
+            (State::Stopping, 2, true, None),
+            (State::Stopped, 2, false, ended),
+        ]
+    );
+}
+
+#[test]
+fn a_slow_start_that_fails_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = script("slow", "sleep 1.1; echo the reason; exit 3")
+        .ready(ProbeSpec::Log("no such line".into()));
+    let mut run = Run::start(stack(dir.path(), [slow]));
+    let reason = run.until(|event| match event {
+        Event::StackFailed { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert!(reason.contains("exit code 3") && reason.contains("the reason"), "{reason}");
+    let second = |e: &Event| matches!(e, Event::State(c) if c.start > 1);
+    assert!(!run.seen.iter().any(second), "{:?}", run.seen);
+    run.stop();
+}

@@ -25,7 +25,7 @@ use super::spec::{
     Stack,
 };
 use super::status::{Event, State, StateChange};
-use super::{Error, Options, Outcome, Reset, procfs, run_blocking};
+use super::{Error, Options, Outcome, Reset, end_leftovers, procfs, run_blocking};
 use crate::base::{EnvName, Problem, ServiceName};
 
 /// Longer than anything here may take on a busy machine.
@@ -50,6 +50,7 @@ pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
         program: PathBuf::from("/bin/sh"),
         args: vec!["-c".into(), text.into()],
         env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin:/usr/local/bin".into())]),
+        env_file: None,
         cwd: PathBuf::from("/"),
         kind: Kind::Service,
         schedule: None,
@@ -66,6 +67,7 @@ pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
         stop_command: None,
         stop_signal: libc::SIGTERM,
         stop_grace: Duration::from_secs(10),
+        forward_signals: BTreeSet::new(),
         ports: BTreeMap::new(),
         required: true,
         confine: None,
@@ -75,7 +77,11 @@ pub(super) fn script(service: &str, text: &str) -> ServiceSpec {
 
 /// A shell script as a command beside a service.
 fn command(text: &str) -> CommandSpec {
-    CommandSpec { program: PathBuf::from("/bin/sh"), args: vec!["-c".into(), text.into()] }
+    CommandSpec {
+        program: PathBuf::from("/bin/sh"),
+        args: vec!["-c".into(), text.into()],
+        confine: None,
+    }
 }
 
 /// A shell script that runs to its end.

@@ -56,6 +56,15 @@ fn listener() {
     }
 }
 
+/// `ending DATA`: a supervisor that ends when the second connection comes, without an answer.
+#[test]
+fn ending() {
+    let Some(words) = played("ending") else { return };
+    let path = PathBuf::from(&words[0]).join("run/control.sock");
+    let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+    let _ = (listener.accept().unwrap(), listener.accept().unwrap());
+}
+
 /// `supervisor DATA KIND`: supervises one of the stacks below, with signals, as `infra run` would.
 #[test]
 fn supervisor() {

@@ -9,19 +9,19 @@ use crate::support::{alive, finish, signal, wait_for};
 use crate::world::World;
 
 /// A stack that is locked and built.
-pub(super) fn ready() -> World {
+pub(crate) fn ready() -> World {
     let world = World::stack();
     world.env.ok(["dep", "lock", "-q"]);
     world.env.ok(["env", "build", "-q"]);
     world
 }
 
-pub(super) fn service<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+pub(crate) fn service<'a>(status: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
     let services = status["services"].as_array().expect("services");
     services.iter().find(|s| s["name"] == name).expect("the service")
 }
 
-pub(super) fn pid(status: &serde_json::Value, name: &str) -> u32 {
+pub(crate) fn pid(status: &serde_json::Value, name: &str) -> u32 {
     let pid = service(status, name)["pid"].as_u64().expect("a pid");
     u32::try_from(pid).expect("a pid")
 }

@@ -16,4 +16,4 @@ mod powercut;
 mod scale;
 mod shortened;
 mod taken;
-mod tools;
+pub(crate) mod tools;

@@ -53,7 +53,7 @@ pub(super) fn outcome(command: &mut Command) -> Outcome {
 }
 
 /// The library that tells a program another time.
-pub(super) fn faketime() -> Option<PathBuf> {
+pub(crate) fn faketime() -> Option<PathBuf> {
     let places = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let found = places
         .map(|entry| entry.path().join("faketime/libfaketimeMT.so.1"))

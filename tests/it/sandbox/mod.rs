@@ -3,6 +3,7 @@
 //! The programs are the host's own shell, copied into a dep, and a few bytes of machine code, so that
 //! nothing is compiled. A kernel without Landlock passes these tests over, and says so.
 
+mod beside;
 mod claims;
 mod elf;
 mod held;

@@ -19,7 +19,8 @@ use crate::fs::{self, Context as _};
 
 /// Where files are written before they are renamed.
 const TMP: &str = "tmp";
-/// Held, shared, by those who write, and alone by who collects.
+/// Held, shared, by those who write, and alone by who collects; in `tmp`, which is never listed,
+/// served or swept as a whole.
 const LOCK: &str = "gc.lock";
 /// The file in a directory of its own there.
 const NAME: &str = "file";
@@ -85,7 +86,9 @@ fn hold(
     patience: Duration,
     task: &dyn Task,
 ) -> Result<Option<fs::FileLock>> {
-    let path = root.join(LOCK);
+    let dir = root.join(TMP);
+    fs::create_dir_all(&dir)?;
+    let path = dir.join(LOCK);
     let told = |holder: &str| task.waiting(holder);
     let taken = match alone {
         true => fs::FileLock::exclusive(&path, "infra cache gc", patience, told),
@@ -94,7 +97,7 @@ fn hold(
     match taken {
         Ok(lock) => {
             // Best effort: only its owner may say so.
-            let _ = fs::meta(root).and_then(|meta| fs::chmod(&path, meta.mode & 0o222 | 0o444));
+            let _ = fs::meta(&dir).and_then(|meta| fs::chmod(&path, meta.mode & 0o222 | 0o444));
             Ok(Some(lock))
         }
         // A push harms nobody without it; a collection might.
@@ -107,6 +110,9 @@ fn hold(
 fn sweep(root: &Path) -> Result<()> {
     let tmp = root.join(TMP);
     for name in fs::read_dir_names_if_exists(&tmp)? {
+        if name == LOCK {
+            continue;
+        }
         let path = tmp.join(name);
         let age = fs::lstat(&path)
             .ok()

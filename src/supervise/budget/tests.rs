@@ -1,3 +1,5 @@
+//! Sharing a budget: nobody gets more than asked for, and all is over in time.
+
 use proptest::prelude::*;
 
 use super::*;

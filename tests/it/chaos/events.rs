@@ -52,22 +52,22 @@ const CLOCKS: [&str; 4] = ["+0", "+365d", "-365d", "+1h"];
 impl Event {
     /// The next one.
     pub(super) fn draw(random: &mut Random) -> Self {
-        let service = *pick(random, &NAMES);
+        let service = pick(random, &NAMES);
         match random.below(100) {
             0..22 => {
-                Self::Leader(service, *pick(random, &[Signal::KILL, Signal::TERM, Signal::ABORT]))
+                Self::Leader(service, pick(random, &[Signal::KILL, Signal::TERM, Signal::ABORT]))
             }
             22..32 => Self::Child(
-                *pick(random, &["storm", "escapes", "regroups", "holder"]),
-                *pick(random, &[Signal::KILL, Signal::STOP]),
+                pick(random, &["storm", "escapes", "regroups", "holder"]),
+                pick(random, &[Signal::KILL, Signal::STOP]),
                 random.below(64),
             ),
             32..36 => Self::Pause(service),
-            36..38 => Self::PauseAndStop(*pick(random, &["deaf", "storm"])),
-            38..58 => Self::Ask(*pick(random, &VERBS), service),
-            58..60 => Self::AskAll(*pick(random, &["restart", "start", "reload"])),
+            36..38 => Self::PauseAndStop(pick(random, &["deaf", "storm"])),
+            38..58 => Self::Ask(pick(random, &VERBS), service),
+            58..60 => Self::AskAll(pick(random, &["restart", "start", "reload"])),
             60..66 => {
-                Self::Commands([(); 3].map(|()| (*pick(random, &VERBS), *pick(random, &NAMES))))
+                Self::Commands([(); 3].map(|()| (pick(random, &VERBS), pick(random, &NAMES))))
             }
             66..72 => Self::Apply,
             72..74 => Self::Watch,
@@ -75,7 +75,7 @@ impl Event {
             78..82 => Self::Kill(false, true),
             82..85 => Self::Kill(true, true),
             85..87 => Self::TwoUps,
-            87..92 => Self::Clock(*pick(random, &CLOCKS)),
+            87..92 => Self::Clock(pick(random, &CLOCKS)),
             92..94 => Self::DownUp,
             94..95 => Self::TwoDowns,
             95..98 => Self::Stall,
@@ -176,7 +176,7 @@ fn body(service: &str) -> String {
     format!("{{\"services\":[\"{service}\"]}}")
 }
 
-fn pick<'a, T>(random: &mut Random, all: &'a [T]) -> &'a T {
+fn pick<T: Copy>(random: &mut Random, all: &[T]) -> T {
     let at = random.below(all.len() as u64);
-    &all[usize::try_from(at).expect("small")]
+    all[usize::try_from(at).expect("small")]
 }

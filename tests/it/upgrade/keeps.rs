@@ -71,7 +71,7 @@ fn three_upgrades_in_a_flood_lose_no_line_and_no_process() {
     assert_eq!(logs.code, Some(0));
     assert!(logs.stdout.contains("and the other"), "it was followed on: {}", logs.stdout);
     let followed = followed.join().expect("events");
-    let told = followed.stdout.lines().map(|l| serde_json::from_str::<serde_json::Value>(l));
+    let told = followed.stdout.lines().map(serde_json::from_str::<serde_json::Value>);
     let seqs: Vec<u64> = told.map(|r| r.expect("JSON")["seq"].as_u64().expect("one")).collect();
     assert!(seqs.windows(2).all(|w| w[0] + 1 == w[1]), "nothing missed, nothing twice: {seqs:?}");
 

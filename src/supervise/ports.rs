@@ -169,7 +169,12 @@ mod tests {
                 assert_eq!(stranger(port, us.session), None);
             }
             drop(listener);
-            assert_eq!(holder(port), None);
+            // A child that another test forks holds a copy until it executes its program.
+            let gone = (0..500).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                holder(port).is_none()
+            });
+            assert!(gone, "{address}: {:?}", holder(port));
         }
     }
 

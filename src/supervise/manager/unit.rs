@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::News;
@@ -59,6 +59,8 @@ pub(super) struct Unit {
     groups: Arc<Groups>,
     /// Its program, held since the gate's check.
     held: Arc<Mutex<Option<Arc<Ready>>>>,
+    /// Signals that are being sent to what left its process group.
+    signalling: Vec<JoinHandle<()>>,
     next_run: Option<Duration>,
     /// Held by every command that runs beside it.
     commands: Arc<()>,
@@ -100,6 +102,7 @@ impl Unit {
             watch: Watch::default(),
             notify: None,
             line: None,
+            signalling: Vec::new(),
             next_run: None,
             groups,
             held: Arc::default(),
@@ -358,15 +361,15 @@ impl Unit {
         });
     }
 
-    fn signal(&self, number: i32) {
+    fn signal(&mut self, number: i32) {
         let Some(child) = self.child.clone() else { return };
         // Nearly all services are one process group; the rest takes a look at every process.
         child.signal(number);
         let mark = self.mark.clone();
         let group = self.groups.of(&self.spec.name);
-        tokio::task::spawn_blocking(move || {
+        self.signalling.push(tokio::task::spawn_blocking(move || {
             contain::signal_others(&child, &mark, group.as_deref(), number);
-        });
+        }));
     }
 
     fn sweep(&mut self, generation: Generation, patience: Duration) {
@@ -375,7 +378,12 @@ impl Unit {
         let group = self.groups.of(&self.spec.name);
         self.watch.end_hearing();
         self.notify = None;
+        let signalling = std::mem::take(&mut self.signalling);
         tokio::spawn(async move {
+            // The next start has the same mark and group: a signal for this one must not meet it.
+            for deed in signalling {
+                let _ = deed.await;
+            }
             let sweep = tokio::task::spawn_blocking(move || {
                 child.map_or((0, 0), |child| {
                     contain::sweep(&child, &mark, group.as_deref(), patience)

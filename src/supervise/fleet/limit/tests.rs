@@ -1,3 +1,5 @@
+//! Limited ends: whoever is asked later shortens, nobody lengthens.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -36,43 +36,29 @@ pub fn hear(
     tell: impl Fn(Heard) -> bool + Clone + Send + 'static,
 ) -> Result<()> {
     let data = run::data_dir(context, name)?;
-    let client = Client::connect(&data)?.ok_or_else(|| Error::NotRunning(name.clone()))?;
+    let not_running = || Error::NotRunning(name.clone());
+    let events = Client::connect(&data)?.ok_or_else(not_running)?.events(None)?;
+    let told = tell.clone();
+    std::thread::spawn(move || lines(&data, tail, &told));
     std::thread::spawn(move || {
-        if to_the_end(&data, client, tail, &tell) {
+        let mut events = events;
+        if events.all(|record| tell(Heard::Event(record.event))) {
             tell(Heard::End);
         }
     });
     Ok(())
 }
 
-/// Whether somebody listened to the end.
-fn to_the_end(
-    data: &Path,
-    client: Client,
-    mut tail: usize,
-    tell: &(impl Fn(Heard) -> bool + Clone + Send + 'static),
-) -> bool {
-    let again = || Client::connect(data).ok().flatten();
-    let mut client = Some(client);
-    while let Some(events) = client {
-        let lines = again().map(|lines| {
-            let tell = tell.clone();
-            std::thread::spawn(move || {
-                if let Ok(mut lines) = lines.logs(&[], tail, true) {
-                    let _ = lines.all(|event| tell(Heard::Event(event)));
-                }
-            })
-        });
-        if let Ok(mut events) = events.events(None)
-            && !events.all(|record| tell(Heard::Event(record.event)))
+/// Lines until no supervisor is there any more. Records go on over an upgrade by themselves; streams
+/// of lines end with the program that served them.
+fn lines(data: &Path, mut tail: usize, tell: &impl Fn(Heard) -> bool) {
+    while let Ok(Some(client)) = Client::connect(data) {
+        if let Ok(mut lines) = client.logs(&[], tail, true)
+            && !lines.all(|event| tell(Heard::Event(event)))
         {
-            return false;
+            return;
         }
-        // Ends when the supervisor does.
-        let _ = lines.map(std::thread::JoinHandle::join);
         tail = 0;
         std::thread::sleep(AGAIN);
-        client = again();
     }
-    true
 }

@@ -93,10 +93,9 @@ pub enum StartError {
 }
 
 impl StartError {
-    fn new(launch: &Launch, source: io::Error) -> Self {
-        let program = launch.program.clone();
-        if fs::read_dir_names(&launch.cwd).is_err() && !fs::exists(&launch.cwd).unwrap_or(false) {
-            return Self::WorkingDirectory(launch.cwd.clone());
+    fn new(program: PathBuf, cwd: &Path, source: io::Error) -> Self {
+        if fs::read_dir_names(cwd).is_err() && !fs::exists(cwd).unwrap_or(false) {
+            return Self::WorkingDirectory(cwd.to_owned());
         }
         match source.raw_os_error() {
             Some(libc::ENOENT) if fs::exists(&program).unwrap_or(false) => {
@@ -191,16 +190,16 @@ pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
         #[cfg(not(target_os = "linux"))]
         ready.never();
     }
-    if !is_executable_format(&launch.program) {
-        return Err(StartError::new(&launch, io::Error::from_raw_os_error(libc::ENOEXEC)));
+    let Launch { program, args, env, cwd, stdin, stdout, stderr, dies_with_us, .. } = launch;
+    if !is_executable_format(&program) {
+        let source = io::Error::from_raw_os_error(libc::ENOEXEC);
+        return Err(StartError::new(program, &cwd, source));
     }
-    let mut command = Command::new(&launch.program);
-    command
-        .args(&launch.args)
-        .env_clear()
-        .envs(launch.env.iter().map(|(k, v)| (k, v)))
-        .current_dir(&launch.cwd);
-    let death = Death::new(launch.dies_with_us);
+    // It holds our copies of the pipes' ends; they close when it is dropped.
+    let mut command = Command::new(&program);
+    command.args(args).env_clear().envs(env).current_dir(&cwd);
+    command.stdin(stdin).stdout(stdout).stderr(stderr);
+    let death = Death::new(dies_with_us);
     let first_steps = move || {
         rustix::process::setsid()?;
         death.follow()?;
@@ -214,16 +213,8 @@ pub(super) fn start(launch: Launch) -> Result<Child, StartError> {
     unsafe {
         command.pre_exec(first_steps);
     }
-    let launch = take_streams(launch, &mut command);
-    // The command holds our copies of the pipes' ends; they close when it is dropped.
     reap::register(|| command.spawn().map(|child| child.id()))
-        .map_err(|source| StartError::new(&launch, source))
-}
-
-fn take_streams(launch: Launch, command: &mut Command) -> Launch {
-    let Launch { stdin, stdout, stderr, .. } = launch;
-    command.stdin(stdin).stdout(stdout).stderr(stderr);
-    Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch }
+        .map_err(|source| StartError::new(program, &cwd, source))
 }
 
 /// Starts a program that is held: puts the child under its rules and executes the descriptor.
@@ -231,24 +222,21 @@ fn take_streams(launch: Launch, command: &mut Command) -> Launch {
 fn start_ready(launch: Launch, ready: &Arc<Ready>) -> Result<Child, StartError> {
     use std::os::unix::ffi::OsStrExt as _;
 
-    let program = launch.program.clone();
+    let Launch { program, args, env, cwd, stdin, stdout, stderr, dies_with_us, .. } = launch;
     let refused = |source| StartError::Refused { program: program.clone(), source };
     if !ready.intact() {
         return Err(StartError::Changed(program));
     }
-    let image = ready.image(&launch.args, &launch.env).map_err(refused)?;
-    let cwd = CString::new(launch.cwd.as_os_str().as_bytes()).map_err(|e| refused(e.into()))?;
+    let image = ready.image(&args, &env).map_err(refused)?;
+    let directory = CString::new(cwd.as_os_str().as_bytes()).map_err(|e| refused(e.into()))?;
     let (mut told, tell) = io::pipe().map_err(refused)?;
-    let Launch { stdin, stdout, stderr, .. } = launch;
     let streams = [stdin, stdout, stderr].map(Stdio::open);
     let [Ok(stdin), Ok(stdout), Ok(stderr)] = streams else {
         let source = streams.into_iter().find_map(Result::err);
         return Err(refused(source.unwrap_or_else(|| io::ErrorKind::Other.into())));
     };
-    let launch =
-        Launch { stdin: Stdio::null(), stdout: Stdio::null(), stderr: Stdio::null(), ..launch };
     let streams = [stdin, stdout, stderr];
-    let death = Death::new(launch.dies_with_us);
+    let death = Death::new(dies_with_us);
     let rules = ready.confinement();
     let step = std::cell::Cell::new(Step::Start);
     let steps = |joined: bool| {
@@ -267,7 +255,7 @@ fn start_ready(launch: Launch, ready: &Arc<Ready>) -> Result<Child, StartError> 
         let [a, b, c, d] = errno.to_ne_bytes();
         let _ = rustix::io::write(&tell, &[step.get() as u8, a, b, c, d]);
     };
-    let birth = Birth { streams: &streams, cwd: &cwd, group: rules.group() };
+    let birth = Birth { streams: &streams, cwd: &directory, group: rules.group() };
     #[allow(unsafe_code, reason = "there is no safe interface to a fork")]
     // SAFETY: both closures make system calls on data that was made before (rules, image, pipe) and
     // allocate nothing: errors hold only a number.
@@ -289,10 +277,10 @@ fn start_ready(launch: Launch, ready: &Arc<Ready>) -> Result<Child, StartError> 
     let [step, errno @ ..] = word;
     let source = io::Error::from_raw_os_error(i32::from_ne_bytes(errno));
     Err(match Step::from_byte(step) {
-        Step::Start => StartError::new(&launch, source),
+        Step::Start => StartError::new(program, &cwd, source),
         Step::Exec => match source.raw_os_error() {
             Some(libc::EACCES) if rules.has_rules() => StartError::Forbidden(program),
-            _ => StartError::new(&launch, source),
+            _ => StartError::new(program, &cwd, source),
         },
         step => StartError::Confine { program, step, source },
     })

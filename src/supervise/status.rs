@@ -368,9 +368,7 @@ impl StackStatus {
         let down = |s: &&ServiceStatus| s.required && s.wanted && !s.is_up();
         self.services.iter().filter(down).map(|s| &s.name).collect()
     }
-}
 
-impl StackStatus {
     /// Whether a service is up or will not be without help: nothing is under way, for it or for
     /// what it waits for.
     pub fn has_settled(&self, service: &ServiceStatus) -> bool {

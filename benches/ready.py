@@ -27,18 +27,6 @@ URL = {"nats": 0, "pocketbase": 1, "caddy": 2}
 LIMIT = 30.0
 
 
-def until(stack, start, urls):
-    """Milliseconds from `start` until all of these answer."""
-    missing = list(urls)
-    while missing:
-        missing = [url for url in missing if not stack.answers(url)]
-        if time.perf_counter() - start > LIMIT:
-            raise SystemExit(f"not ready after {LIMIT} s: {missing}")
-        if missing:
-            time.sleep(0.001)
-    return (time.perf_counter() - start) * 1000
-
-
 def bare(stack, names):
     """Starts some services without a supervisor."""
     commands = stack.commands()
@@ -49,7 +37,7 @@ def bare(stack, names):
         for words, env in (commands[name] for name in names)
     ]
     try:
-        return until(stack, start, [stack.urls[URL[name]] for name in names])
+        return stack.wait_ready(start, [stack.urls[URL[name]] for name in names])
     finally:
         for process in processes:
             process.terminate()
@@ -80,7 +68,7 @@ def supervised(stack):
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()
     try:
-        answered = until(stack, start, stack.urls)
+        answered = stack.wait_ready(start)
         end = time.perf_counter() + 5
         while not all(name in told for name in URL) and time.perf_counter() < end:
             time.sleep(0.001)

@@ -102,9 +102,9 @@ class Stack:
         except OSError:
             return False
 
-    def wait_ready(self, start, limit=30.0):
-        """Milliseconds from `start` until all three answer."""
-        missing = list(self.urls)
+    def wait_ready(self, start, urls=None, limit=30.0):
+        """Milliseconds from `start` until all three answer, or those of `urls`."""
+        missing = list(self.urls if urls is None else urls)
         while missing:
             missing = [url for url in missing if not self.answers(url)]
             if time.perf_counter() - start > limit:

@@ -99,16 +99,22 @@ fn a_supervisor_killed_leaves_no_orphan() {
     run.stop();
 }
 
-#[test]
-fn what_survives_supervisor_and_guardian_is_ended_by_the_next_run() {
-    let dir = tempfile::tempdir().unwrap();
-    let child = supervisor(dir.path(), "family");
-    let members = pids(dir.path(), &FAMILY);
+/// A supervisor of its own with the family in its lease: it, the family, its guardian.
+fn leased_family(dir: &Path) -> (Child, Vec<u32>, u32) {
+    let child = supervisor(dir, "family");
+    let members = pids(dir, &FAMILY);
     let guardian = guardian_of(child.pid());
-    let lease = dir.path().join("run/lease.json");
+    let lease = dir.join("run/lease.json");
     wait("the lease names the service", || {
         crate::fs::read_to_string(&lease).is_ok_and(|t| t.contains("\"family\""))
     });
+    (child, members, guardian)
+}
+
+#[test]
+fn what_survives_supervisor_and_guardian_is_ended_by_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let (child, members, guardian) = leased_family(dir.path());
     // A guardian that hangs is as bad as none.
     kill(guardian, Signal::STOP);
     kill(child.pid(), Signal::KILL);
@@ -125,13 +131,7 @@ fn what_survives_supervisor_and_guardian_is_ended_by_the_next_run() {
 #[test]
 fn what_survives_both_is_ended_without_another_run() {
     let dir = tempfile::tempdir().unwrap();
-    let child = supervisor(dir.path(), "family");
-    let members = pids(dir.path(), &FAMILY);
-    let guardian = guardian_of(child.pid());
-    let lease = dir.path().join("run/lease.json");
-    wait("the lease names the service", || {
-        crate::fs::read_to_string(&lease).is_ok_and(|t| t.contains("\"family\""))
-    });
+    let (child, members, guardian) = leased_family(dir.path());
     let env = EnvName::new("test").unwrap();
     assert!(!end_leftovers(dir.path(), &env).unwrap(), "a run goes on");
     assert!(members.iter().all(|p| lives(*p)));

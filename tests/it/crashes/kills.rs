@@ -6,14 +6,13 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use infra::base::interrupt::POINTS;
 
 use super::fixture::{Prepared, Upstream};
 use super::moments;
 use super::points::{CASES, Case, command};
+use super::pool::each;
 use super::survival::{Undisturbed, survives};
 use crate::support::{Outcome, TestEnv, finish};
 
@@ -77,24 +76,17 @@ fn five_hundred_kills() {
     });
     // The longest first.
     let jobs: Vec<_> = moments.chain(cases).collect();
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     // One more than cores: each waits for the disk now and then.
-    let workers = std::thread::available_parallelism().map_or(2, |n| n.get() + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some((name, work)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let kills = catch_unwind(AssertUnwindSafe(work)).ok();
-                    match kills {
-                        Some(kills) => say(&format!("{kills:4} kills  {name}")),
-                        None => say(&format!("a violation: {name}")),
-                    }
-                    done.lock().expect("lock").push((name, kills));
-                }
-            });
+    let kills = each(&jobs, 1, |(name, work)| {
+        let kills = catch_unwind(AssertUnwindSafe(work)).ok();
+        match kills {
+            Some(kills) => say(&format!("{kills:4} kills  {name}")),
+            None => say(&format!("a violation: {name}")),
         }
+        kills
     });
-    let done = done.into_inner().expect("lock");
+    let done: Vec<_> =
+        jobs.iter().map(|(name, _)| name).zip(kills.into_iter().map(Option::flatten)).collect();
     let failed: Vec<_> = done.iter().filter(|(_, kills)| kills.is_none()).map(|(n, _)| n).collect();
     let kills: u32 = done.iter().filter_map(|(_, kills)| *kills).sum();
     say(&format!("{kills:4} kills in all, {} commands with a violation", failed.len()));

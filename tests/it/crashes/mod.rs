@@ -7,6 +7,7 @@ pub(crate) mod kills;
 pub(crate) mod many;
 mod moments;
 pub(crate) mod points;
+pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod space;
 pub(crate) mod survival;

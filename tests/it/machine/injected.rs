@@ -4,15 +4,13 @@
 //! and again with one of these failing. Interrupted calls must not be noticed at all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::tools::{has_strace, outcome, strace};
 use crate::crashes::fixture::{Prepared, Upstream, success};
 use crate::crashes::kills::say;
 use crate::crashes::points::{CASES, Case, command, stdin};
+use crate::crashes::pool::each;
 use crate::crashes::survival::{Undisturbed, survives};
 
 /// A group of system calls, an error, and how the system words it.
@@ -177,19 +175,8 @@ fn calls_that_fail() {
     }
     let cases: Vec<&Case> = CASES.iter().filter(|case| COMMANDS.contains(&case.name)).collect();
     assert_eq!(cases.len(), COMMANDS.len());
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let counted = catch_unwind(AssertUnwindSafe(|| disturb(case))).ok();
-                    done.lock().expect("lock").push((case.name, counted));
-                }
-            });
-        }
-    });
-    let done = done.into_inner().expect("lock");
+    let done: Vec<_> =
+        cases.iter().map(|case| case.name).zip(each(&cases, 0, |case| disturb(case))).collect();
     let failed: Vec<_> = done.iter().filter(|(_, it)| it.is_none()).map(|(n, _)| *n).collect();
     let (runs, failures) =
         done.iter().filter_map(|(_, it)| *it).fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));

@@ -3,13 +3,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use super::tools::{outcome, skip};
 use crate::crashes::fixture::{Prepared, Upstream, success};
 use crate::crashes::kills::say;
 use crate::crashes::points::{CASES, Case, built, command, stdin};
+use crate::crashes::pool::each;
 use crate::crashes::survival::{Undisturbed, survives};
 
 /// The library that does it, built for this test; `None` where there is no C compiler.
@@ -55,24 +54,12 @@ fn disturb(case: &Case, library: &Path, log: &Path) {
 fn short_reads_and_writes_are_not_noticed() {
     let place = tempfile::tempdir().expect("tempdir");
     let Some(library) = library(place.path()) else { return };
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for worker in 0..workers {
-            let log = place.path().join(format!("log-{worker}"));
-            let (library, next, done) = (&library, &next, &done);
-            scope.spawn(move || {
-                while let Some(case) = CASES.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let before = counted(&log);
-                    disturb(case, library, &log);
-                    let after = counted(&log);
-                    let counts = (after.0 - before.0, after.1 - before.1);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).push(counts);
-                }
-            });
-        }
+    let done = each(CASES, 0, |case| {
+        let log = place.path().join(format!("log-{}", case.name.replace(' ', "-")));
+        disturb(case, &library, &log);
+        counted(&log)
     });
-    let done = done.into_inner().expect("lock");
+    let done: Vec<_> = done.into_iter().flatten().collect();
     let (short, interrupted) = done.iter().fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
     say(&format!(
         "{short:4} reads and writes cut short, {interrupted} interrupted, in {} commands",

@@ -5,15 +5,13 @@
 //! written and the same command succeeds. Done as another user than root, whom modes mean nothing.
 
 use std::os::unix::fs::PermissionsExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::filesystems::Mortal;
 use crate::crashes::fixture::{Prepared, Upstream};
 use crate::crashes::kills::say;
 use crate::crashes::points::{CASES, Case, command, stdin};
+use crate::crashes::pool::each;
 use crate::crashes::survival::{Undisturbed, survives};
 use crate::support::{TestEnv, finish, wait_for};
 
@@ -129,19 +127,8 @@ fn at(case: &Case, env: &TestEnv, mortal: &Mortal, point: &str, places: &[&str])
 fn permissions_are_taken_in_the_middle() {
     let cases: Vec<&Case> = CASES.iter().filter(|case| COMMANDS.contains(&case.name)).collect();
     assert_eq!(cases.len(), COMMANDS.len());
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let counted = catch_unwind(AssertUnwindSafe(|| disturb(case)));
-                    done.lock().expect("lock").push((case.name, counted.ok()));
-                }
-            });
-        }
-    });
-    let done = done.into_inner().expect("lock");
+    let done: Vec<_> =
+        cases.iter().map(|case| case.name).zip(each(&cases, 0, |case| disturb(case))).collect();
     let failed: Vec<_> = done.iter().filter(|(_, it)| it.is_none()).map(|(n, _)| *n).collect();
     let counts: Vec<_> = done.iter().filter_map(|(_, it)| *it).collect();
     let (runs, failures) =

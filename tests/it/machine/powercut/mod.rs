@@ -12,16 +12,13 @@
 mod disk;
 mod trace;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use self::disk::{Disk, Keep, State};
 use self::trace::Event;
 use super::tools::{has_strace, outcome, strace};
 use crate::crashes::fixture::{self, Prepared, Upstream};
 use crate::crashes::kills::say;
 use crate::crashes::points::{CASES, Case, command, stdin};
+use crate::crashes::pool::each;
 use crate::crashes::random::Random;
 use crate::crashes::survival::{Undisturbed, survives};
 
@@ -85,19 +82,8 @@ fn what_was_not_synced_is_lost() {
         return;
     }
     let states = std::env::var("POWERCUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(STATES);
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let workers = std::thread::available_parallelism().map_or(2, |n| n.get() + 1);
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(case) = CASES.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let cuts = catch_unwind(AssertUnwindSafe(|| cut(case, states))).ok();
-                    done.lock().expect("lock").push((case.name, cuts));
-                }
-            });
-        }
-    });
-    let done = done.into_inner().expect("lock");
+    let cuts = each(CASES, 1, |case| cut(case, states));
+    let done: Vec<_> = CASES.iter().map(|case| case.name).zip(cuts).collect();
     let failed: Vec<_> = done.iter().filter(|(_, cuts)| cuts.is_none()).map(|(n, _)| *n).collect();
     let cuts: u64 = done.iter().filter_map(|(_, cuts)| *cuts).sum();
     say(&format!(
